@@ -1,0 +1,347 @@
+import type { z } from 'zod';
+import type { BulkMode, FieldDescription, LoadKind, LogicalType, RangeSum, ResyncMode, SchemaDescription, SourcePosition } from '../core/index.ts';
+import type { Chunk, Hashing, WireFormat } from '../formats/index.ts';
+
+/** Plain JSON that only the connector which made it reads. Carries its own `version`. */
+export interface Checkpoint {
+  readonly version: number;
+  readonly [key: string]: unknown;
+}
+
+/** What the platform knows about a system before it opens a connection. */
+export interface ConnectorDefinition<Config> {
+  /** Public connection type, e.g. `postgresql`. Stored with every connection, so never renamed. */
+  readonly type: string;
+  readonly label: string;
+  /** One schema validates input, draws the web form and writes the reference page. Unknown keys are refused. */
+  readonly config: z.ZodType<Config>;
+  /** Keys of `Config` that are sealed at rest and never returned. */
+  readonly secrets: readonly string[];
+  /** Facts as data. The engine branches on these, never on `type`. */
+  readonly capabilities: Capabilities;
+  connect(config: Config, context: ConnectorContext): Promise<Connector>;
+}
+
+/** Absent side = the system cannot be that. */
+export interface Capabilities {
+  readonly source?: {
+    readonly supportsTrackingFields: boolean;
+    /** Keys that `source_configuration` may hold. */
+    readonly configuration: Readonly<Record<string, ConfigurationValue>>;
+  };
+  readonly destination?: {
+    readonly modes: readonly BulkMode[];
+    readonly resyncModes: readonly ResyncMode[];
+    readonly configuration: Readonly<Record<string, ConfigurationValue>>;
+    /**
+     * `worker`: any pipeline thread opens its own connection.
+     * `owner`: one thread per `ownerKey` in this process does all writing, other threads send it chunks.
+     */
+    readonly placement: 'worker' | 'owner';
+    /** Bytes of one segment's wire format that suit one destination transaction. */
+    readonly segmentBytes: number;
+    /** Longest table or column name, in bytes; null where there is no limit. */
+    readonly maxNameBytes: number | null;
+  };
+  /** Reverse ETL into tables; only what the API tells about it (objects, modes, creation). */
+  readonly target?: { readonly modes: readonly ModelTargetMode[] };
+}
+
+export interface ModelTargetMode {
+  readonly id: string;
+  readonly requiresIdentity: boolean;
+  readonly supportsPerFieldMode: boolean;
+  readonly supportsTargetFilters: boolean;
+}
+
+/** One value of a sync's source or destination configuration, as the API describes it. */
+export interface ConfigurationValue {
+  readonly default?: unknown;
+  readonly required?: boolean;
+  /** Values of a nested object. */
+  readonly items?: Readonly<Record<string, ConfigurationValue>>;
+}
+
+/** What `main.ts` or a pipeline thread gives a connector. */
+export interface ConnectorContext {
+  /** Absolute folder under which this organization's file paths must lie. */
+  readonly filesRoot: string;
+  /** Resolves and checks a host once; connect to what it returns. @throws `CONN_ADDRESS_REFUSED`, `CONN_UNREACHABLE` */
+  readonly resolveHost: (host: string) => Promise<string>;
+  /** Host:port/database of Millrace's own metadata database, which is never opened as a connection. */
+  readonly forbiddenDatabase: DatabaseAddress | null;
+  /** Prefix of the columns that Millrace adds to destination records. */
+  readonly columnPrefix: string;
+  /** Name for the system's session list: execution, segment, token. At most 63 bytes. */
+  readonly applicationName: string;
+  /** Injected by tests: throws or exits at a named point. Called between two steps, never awaited in hot loops. */
+  readonly failpoint: (name: string) => void;
+}
+
+export interface DatabaseAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+}
+
+/** An open system. Cheap to hold; sessions are opened on first use. */
+export interface Connector extends AsyncDisposable {
+  /** Proves address, credentials and least privilege; names what is missing. */
+  check(signal: AbortSignal): Promise<void>;
+  readonly source?: BulkSource;
+  readonly destination?: BulkDestination;
+  /** Tables that a model sync could write, and whether it can make new ones. */
+  readonly target?: ModelTargetCatalogue;
+}
+
+export interface ModelTargetCatalogue {
+  listObjects(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
+  /** Properties asked for when a target is created; `values` where the system can list them. */
+  creationProperties(signal: AbortSignal): Promise<readonly { readonly id: string; readonly title: string; readonly values?: readonly { readonly label: string; readonly value: string }[] }[]>;
+}
+
+// ---------------------------------------------------------------- source
+
+export interface BulkSource {
+  /** Every table and object that the user may read. */
+  discover(signal: AbortSignal): Promise<readonly SchemaDescription[]>;
+  /** A few records, not representative, as JSON values by field id. */
+  sample(schemaId: string, limit: number, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Wire formats in which it can produce these fields, cheapest first. Pure. */
+  offer(fields: readonly FieldDescription[]): readonly FormatOffer[];
+  /** One consistent image; its `token` can be shared with other sessions while this process holds it. */
+  openSnapshot(signal: AbortSignal): Promise<SourceSnapshot>;
+  /** Cuts one schema into segments of about `segmentBytes`, each a disjoint part of the image. One `all` segment for a small table. */
+  planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]>;
+  /** The cursor that the next execution starts from, if this one succeeds. Asked once per execution, in its snapshot. */
+  planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan>;
+  /**
+   * Reads one segment in the snapshot. Called again from the start after a failure: rereading is harmless.
+   * @throws `SNAPSHOT_LOST` when the snapshot's token is gone
+   */
+  read(request: ReadRequest, signal: AbortSignal): AsyncIterable<SourceChunk>;
+}
+
+export interface SourceSnapshot extends AsyncDisposable {
+  readonly token: string;
+  readonly position: SourcePosition;
+  /** Next lower bound of time-like tracking fields, taken before the snapshot (DESIGN §4.7). */
+  readonly lowerBound: { readonly value: string; readonly isExact: boolean; readonly reason: string };
+}
+
+/** Serializable part of a snapshot, as stored in the metadata and sent to threads. */
+export type SnapshotRef = Pick<SourceSnapshot, 'token' | 'position' | 'lowerBound'>;
+
+/** A wire format a source can produce for given fields, after its own push-down casts. */
+export interface FormatOffer {
+  readonly format: WireFormat;
+  readonly fields: readonly OfferedField[];
+}
+
+export interface OfferedField {
+  readonly id: string;
+  readonly logicalType: LogicalType;
+  /** The source system's type of the bytes on the wire, such as `numeric(15,2)`. */
+  readonly wireType: string;
+  /** A conversion that the source makes by SELECT (enum as text …), or null. Shown in plan and receipt. */
+  readonly conversion: string | null;
+  readonly isNullable: boolean;
+}
+
+/** One part of a schema. The engine stores `value` and hands it back; only the connector reads it. */
+export interface SegmentRange {
+  /** For people: `id from 1 to 499999`, `whole table`. Names the range in receipts and errors. */
+  readonly text: string;
+  readonly value: Readonly<Record<string, unknown>>;
+  /**
+   * The same part as the destination can find it again: by one key field, lower inclusive, upper exclusive, null = open.
+   * Absent where the range is no key range (ctid, whole table); then the schema is proved as a whole.
+   */
+  readonly key?: { readonly field: string; readonly from: string | null; readonly to: string | null };
+}
+
+export interface SegmentRequest {
+  readonly schema: SchemaDescription;
+  readonly snapshot: SnapshotRef;
+  readonly segmentBytes: number;
+  /** Only records at or behind this cursor (delta); null = all. */
+  readonly from: Checkpoint | null;
+}
+
+export interface TrackingRequest {
+  readonly schema: SchemaDescription;
+  readonly field: FieldDescription;
+  readonly snapshot: SnapshotRef;
+}
+
+export interface TrackingPlan {
+  readonly next: Checkpoint | null;
+  /** `database_clock`: no late commit is missed for values stamped by that database's clock. */
+  readonly guarantee: 'database_clock' | 'best_effort';
+  readonly reason: string;
+}
+
+export interface ReadRequest {
+  readonly schema: SchemaDescription;
+  readonly format: WireFormat;
+  readonly fields: readonly OfferedField[];
+  readonly range: SegmentRange;
+  readonly snapshot: SnapshotRef;
+  /** Delta only: the cursor that the last execution left. */
+  readonly from: Checkpoint | null;
+}
+
+export interface SourceChunk {
+  readonly chunk: Chunk;
+}
+
+// ---------------------------------------------------------------- destination
+
+export interface TableName {
+  readonly schema: string;
+  readonly name: string;
+}
+
+export interface BulkDestination {
+  /** What it would make of an offer, or null when it cannot take that format. Pure. */
+  accept(offer: FormatOffer): Acceptance | null;
+  /** Schema used when the sync's configuration names none. */
+  readonly defaultSchema: string;
+  /** Facts about a table before a plan is made. */
+  inspect(table: TableName, signal: AbortSignal): Promise<TableState>;
+  /** Opens one schema's load into one generation. Makes nothing yet. */
+  open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;
+}
+
+export interface Acceptance {
+  readonly format: WireFormat;
+  readonly hashing: Hashing;
+  /** Same length and order as the offer's fields. */
+  readonly columns: readonly { readonly type: string; readonly conversion: string | null }[];
+  /** Relative; the planner takes the cheapest. */
+  readonly cost: number;
+  /** Why this path, for people. */
+  readonly reason: string;
+}
+
+export interface TableState {
+  readonly exists: boolean;
+  /** The sync that owns it by the destination's own record; null = nobody. */
+  readonly owner: { readonly syncId: string; readonly schemaId: string } | null;
+  /** Data columns and their types; Millrace's own columns are left out. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** True when a unique key over exactly these columns exists or a merge works without one. */
+  readonly keyColumns: readonly string[];
+}
+
+/** Everything one schema's load has to know. Plain JSON: it is stored and sent to threads. */
+export interface LoadPlan {
+  readonly syncId: string;
+  readonly schemaId: string;
+  readonly executionId: string;
+  /** Grows with every attempt at a complete or delta load of this schema; part of every object's name. */
+  readonly generation: number;
+  readonly kind: LoadKind;
+  readonly table: TableName;
+  readonly columns: readonly LoadColumn[];
+  readonly format: WireFormat;
+  readonly hashing: Hashing;
+  /** Adds `created_at` and `updated_at` columns under the prefix. */
+  readonly recordTimestamps: boolean;
+  /** Adds `deleted_at` under the prefix: deletes become tombstones. Keyed `replicate` only. */
+  readonly tombstones: boolean;
+  readonly columnPrefix: string;
+  /** Value of the record timestamps of this execution, ISO 8601 in UTC. */
+  readonly stampedAt: string;
+  /** Take over an existing table that Millrace did not create. */
+  readonly adopt: boolean;
+}
+
+export interface LoadColumn {
+  /** Source field id. */
+  readonly field: string;
+  /** Output name. */
+  readonly name: string;
+  readonly type: string;
+  readonly logicalType: LogicalType;
+  readonly isKey: boolean;
+}
+
+/**
+ * One schema's load into one generation (DESIGN §4.2–§4.5). Every method may be called again after a crash.
+ * Order: prepare, segments (in parallel), seal, [digest, publish] for `replace`, [publish, digest] for `merge` and `delta`, discard.
+ */
+export interface Load extends AsyncDisposable {
+  /**
+   * Takes ownership of the table, raises the schema's fence to this generation, ends sessions and drops objects of older
+   * generations, makes the shadow (replace) or stage (merge, delta), adds new columns to the live table.
+   * @throws `TABLE_OWNED`, `TABLE_NOT_OURS`, `TABLE_DIFFERS`
+   */
+  prepare(signal: AbortSignal): Promise<void>;
+  /**
+   * Fences off an older owner of the segment, then opens its transaction.
+   * `isolate`: after a data error; refused records are returned by `write` one by one and the rest stays.
+   */
+  beginSegment(segment: SegmentId, options: { readonly isolate: boolean }, signal: AbortSignal): Promise<SegmentWriter>;
+  /** What became of a segment whose commit was never answered. */
+  lookup(segment: SegmentId, signal: AbortSignal): Promise<{ readonly state: 'committed'; readonly outcome: SegmentOutcome } | { readonly state: 'absent' } | { readonly state: 'unknown' }>;
+  /** After the last segment: builds keys on the shadow, so that ranges can be read by key. */
+  seal(signal: AbortSignal): Promise<void>;
+  /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */
+  digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;
+  /**
+   * Swaps or merges the finished generation into the live table, guard first, fence last, in one transaction where the system has them.
+   * Repeated after a commit it answers the first time's counts.
+   * @throws `LOSS_GUARD`, `FENCE_LOST`
+   */
+  publish(guard: LossGuard, signal: AbortSignal): Promise<PublishCounts>;
+  /** Drops every object and state row of this generation and of older ones. */
+  discard(signal: AbortSignal): Promise<void>;
+}
+
+export interface SegmentId {
+  readonly no: number;
+  /** Grows with each claim; an older token can no longer commit. */
+  readonly token: number;
+}
+
+/** What a committed segment leaves in the destination's state row and in the metadata. */
+export interface SegmentOutcome {
+  /** Read from the source, rejected ones included. */
+  readonly recordsRead: number;
+  readonly bytesRead: number;
+  /** Of the records that landed: read minus rejected. */
+  readonly source: RangeSum;
+  readonly rejects: readonly Reject[];
+}
+
+/** A record that the destination refused. */
+export interface Reject {
+  /** Key field id → value as text; null for a table without a key. */
+  readonly key: Readonly<Record<string, string | null>> | null;
+  /** What the destination said, without the value. */
+  readonly reason: string;
+}
+
+export interface SegmentWriter extends AsyncDisposable {
+  // disposed without commit = nothing happened
+  /** Returns refused records by their index in the chunk; always empty unless the segment is isolated. @throws `RECORD_REFUSED` otherwise */
+  write(chunk: Chunk, signal: AbortSignal): Promise<readonly { readonly index: number; readonly reason: string }[]>;
+  /** Data, state row and fence in one destination transaction, where it has them. @throws `FENCE_LOST` */
+  commit(outcome: SegmentOutcome, signal: AbortSignal): Promise<void>;
+}
+
+export interface LossGuard {
+  /** Share of live records that may be lost, in percent; 100 = no guard. */
+  readonly maxLossPercent: number;
+}
+
+export interface PublishCounts {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  /** Records that the live table refused (its constraints), with the hash sum to take off the source's. */
+  readonly rejects: readonly Reject[];
+  readonly rejected: RangeSum;
+}

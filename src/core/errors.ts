@@ -1,0 +1,153 @@
+/** Who has to move after a failure, and so what the engine and the HTTP layer do with it. */
+export type FailureKind =
+  | 'malformed'
+  | 'unauthenticated'
+  | 'invalid_request'
+  | 'not_found'
+  | 'conflict'
+  | 'forbidden'
+  | 'too_large'
+  | 'configuration'
+  | 'transient'
+  | 'rate_limited'
+  | 'history_lost'
+  | 'data'
+  | 'canceled'
+  | 'internal';
+
+/** Every failure we can report. The comment of a code is its page in the docs. */
+export const ERROR_CODES = {
+  /** The request's body, query or path does not parse or does not fit the schema. Correct the named field. */
+  REQUEST_MALFORMED: 'malformed',
+  /** No API key was sent, or it is unknown or revoked. Send a valid key. */
+  AUTH_REQUIRED: 'unauthenticated',
+  /** The caller may not do this. Use a key that may. */
+  FORBIDDEN: 'forbidden',
+  /** The id is unknown in the caller's organization. */
+  NOT_FOUND: 'not_found',
+  /** The path does not exist, or not in the asked API version. The message names the versions that have it. */
+  ROUTE_NOT_FOUND: 'not_found',
+  /** The request is well formed, but a rule refuses it. The message names the field and the rule. */
+  REQUEST_REFUSED: 'invalid_request',
+  /** The body is larger than the server takes. Send less at once. */
+  BODY_TOO_LARGE: 'too_large',
+  /** An execution of this sync runs already. Wait for it or cancel it. */
+  EXECUTION_RUNNING: 'conflict',
+  /** A sync option is stored but has no effect yet, so a start with it is refused. Set it to its default. */
+  OPTION_NOT_AVAILABLE: 'invalid_request',
+  /** The connection is used by other objects. Delete those first, or force the delete. */
+  CONNECTION_IN_USE: 'invalid_request',
+  /** The schema cache is not filled yet. Wait for the refresh to end, then try again. */
+  SCHEMA_CACHE_NOT_READY: 'invalid_request',
+  /** The connection's schemas have not been read, so none can be selected. Refresh them, then try again. */
+  SCHEMAS_NOT_LOADED: 'malformed',
+  /** The host name does not resolve, or nothing answers there. Correct the address or open the network. */
+  CONN_UNREACHABLE: 'configuration',
+  /** The password or key was refused. Fix the connection, then start the sync again. */
+  CONN_AUTH_REFUSED: 'configuration',
+  /** The database or file named in the connection does not exist. */
+  CONN_DATABASE_MISSING: 'configuration',
+  /** The user of the connection lacks a privilege. The message names it. */
+  CONN_PRIVILEGE_MISSING: 'configuration',
+  /** TLS could not be agreed or the certificate was refused. */
+  CONN_TLS_FAILED: 'configuration',
+  /** The address of the connection is one that Millrace never opens (its own database, link-local, metadata). */
+  CONN_ADDRESS_REFUSED: 'configuration',
+  /** The file path lies outside the folder that connections may use. */
+  CONN_PATH_REFUSED: 'configuration',
+  /** The connection broke or the system is starting, stopping or out of a resource. Retried by itself. */
+  CONN_LOST: 'transient',
+  /** Another process holds the file. Retried by itself; close the other process. */
+  FILE_LOCKED: 'transient',
+  /** A lock in the destination was not granted in time. Retried by itself. */
+  LOCK_TIMEOUT: 'transient',
+  /** The disk of the system or of this machine is full. Free space, then start again; old data is kept. */
+  DISK_FULL: 'configuration',
+  /** The source snapshot that the readers shared is gone. The engine renews it. */
+  SNAPSHOT_LOST: 'transient',
+  /** Another owner took the segment or the table over; this one must stop. Never retried. */
+  FENCE_LOST: 'canceled',
+  /** The work was cancelled by a user or by shutdown. */
+  CANCELED: 'canceled',
+  /** A record cannot be held by the destination. Isolated by the engine, never fatal alone. */
+  RECORD_REFUSED: 'data',
+  /** More records were rejected than a run may reject. Look at the rejects, mend the data or the field types. */
+  TOO_MANY_REJECTS: 'configuration',
+  /** One cell or record is larger than the stated cap. */
+  RECORD_TOO_LARGE: 'configuration',
+  /** The destination table exists and was not created by Millrace. Set `adopt` or choose another name. */
+  TABLE_NOT_OURS: 'configuration',
+  /** The destination table is written by another sync. */
+  TABLE_OWNED: 'configuration',
+  /** The destination table's columns do not fit the source's any more. The message names the column. */
+  TABLE_DIFFERS: 'configuration',
+  /** The run would lose more live records than `max_loss_percent` allows. Nothing was changed. */
+  LOSS_GUARD: 'configuration',
+  /** A schema or field of the sync is gone from the source. */
+  SOURCE_CHANGED: 'configuration',
+  /** Source and destination differ after the load. The message names the key range; the run fails. */
+  VERIFICATION_FAILED: 'configuration',
+  /** The bytes of the wire format are not what the format says. */
+  FORMAT_CORRUPT: 'configuration',
+  /** A secret cannot be opened: the master key is lost or another one. Restore the key; it is never made anew over existing secrets. */
+  MASTER_KEY_MISMATCH: 'configuration',
+  /** The metadata database was written by a newer Millrace. Start that version. */
+  METADATA_NEWER: 'configuration',
+  /** A setting of the process is missing or wrong. The message names the variable. */
+  CONFIG_INVALID: 'configuration',
+  /** A defect in Millrace. Report it with the log. */
+  INTERNAL: 'internal',
+} as const satisfies Record<string, FailureKind>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Facts that travel with an error: ids and names only, never secrets or record values. */
+export type ErrorDetail = Readonly<Record<string, string | number | boolean | readonly unknown[]>>;
+
+export interface SyncErrorOptions {
+  readonly cause?: unknown;
+  /** How long the other side asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
+  readonly detail?: ErrorDetail;
+}
+
+/** The one error class: what we did, to what, what came back, what to do. */
+export class SyncError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: FailureKind;
+  readonly retryAfterMs: number | undefined;
+  readonly detail: ErrorDetail;
+
+  constructor(code: ErrorCode, message: string, options: SyncErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SyncError';
+    this.code = code;
+    this.kind = ERROR_CODES[code];
+    this.retryAfterMs = options.retryAfterMs;
+    this.detail = options.detail ?? {};
+  }
+}
+
+/** An error in a form that crosses threads and is stored as JSON. */
+export interface SerializedError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly detail: ErrorDetail;
+}
+
+/** Any thrown value as plain data; what is not a `SyncError` becomes `INTERNAL` with its own message. */
+export function serializeError(error: unknown): SerializedError {
+  if (error instanceof SyncError) return { code: error.code, message: error.message, detail: error.detail };
+  if (isAbort(error)) return { code: 'CANCELED', message: 'The work was cancelled.', detail: {} };
+  return { code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? error.message) : String(error), detail: {} };
+}
+
+/** The inverse of `serializeError`. */
+export function deserializeError(error: SerializedError): SyncError {
+  return new SyncError(error.code, error.message, { detail: error.detail });
+}
+
+/** True for the error that an aborted signal throws. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || (error instanceof SyncError && error.kind === 'canceled'));
+}
