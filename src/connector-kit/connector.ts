@@ -19,6 +19,8 @@ export interface ConnectorDefinition<Config> {
   readonly secrets: readonly string[];
   /** Facts as data. The engine branches on these, never on `type`. */
   readonly capabilities: Capabilities;
+  /** Placement `owner` only: what names the one thing that a single thread must own, such as the file's real path. */
+  ownerKey?(config: Config, context: ConnectorContext): string;
   connect(config: Config, context: ConnectorContext): Promise<Connector>;
 }
 
@@ -289,6 +291,8 @@ export interface Load extends AsyncDisposable {
   seal(signal: AbortSignal): Promise<void>;
   /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;
+  /** The counts of this generation's publication, or null while it is not published. Asked first after a crash. */
+  published(signal: AbortSignal): Promise<PublishCounts | null>;
   /**
    * Swaps or merges the finished generation into the live table, guard first, fence last, in one transaction where the system has them.
    * Repeated after a commit it answers the first time's counts.

@@ -220,13 +220,13 @@ CREATE TABLE execution_snapshots (
   PRIMARY KEY (execution_id, epoch)
 );
 
--- The work of an execution: reads, and per schema one `finish` that becomes claimable when its reads are done.
+-- The work of an execution: per schema one `prepare`, then its reads, then one `finish`; each becomes claimable when what is before it is done.
 CREATE TABLE segments (
   execution_id uuid NOT NULL REFERENCES executions ON DELETE CASCADE,
   schema_id text NOT NULL,
   generation bigint NOT NULL,
   no integer NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('read', 'finish')),
+  kind text NOT NULL CHECK (kind IN ('prepare', 'read', 'finish')),
   range jsonb,
   state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'owned', 'done', 'failed')),
   worker_id uuid,
