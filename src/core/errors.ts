@@ -95,6 +95,18 @@ export const ERROR_CODES = {
   METADATA_NEWER: 'configuration',
   /** A setting of the process is missing or wrong. The message names the variable. */
   CONFIG_INVALID: 'configuration',
+  /** Another server runs on the same home folder. Stop it, or choose another home. The message names its process. */
+  HOME_IN_USE: 'conflict',
+  /** The home folder cannot be created or written. Make it writable, or choose another one. */
+  HOME_UNUSABLE: 'configuration',
+  /** The address the server should listen on is taken, forbidden or not this machine's. Choose another port or host. */
+  LISTEN_FAILED: 'configuration',
+  /** The embedded PostgreSQL cannot be set up or started here. The message says what is missing; `DATABASE_URL` replaces it. */
+  EMBEDDED_DATABASE_FAILED: 'configuration',
+  /** The embedded database was made by another major version of PostgreSQL. Start the Millrace that made it. */
+  EMBEDDED_DATABASE_VERSION: 'configuration',
+  /** The metadata database named by `DATABASE_URL` does not answer or refuses us. Correct the URL or start the database. */
+  METADATA_UNREACHABLE: 'configuration',
   /** A defect in Millrace. Report it with the log. */
   INTERNAL: 'internal',
 } as const satisfies Record<string, FailureKind>;
