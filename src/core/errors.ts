@@ -93,6 +93,8 @@ export const ERROR_CODES = {
   MASTER_KEY_MISMATCH: 'configuration',
   /** The metadata database was written by a newer Millrace. Start that version. */
   METADATA_NEWER: 'configuration',
+  /** The metadata database was made with another text of an applied migration. Start the Millrace that made it. */
+  METADATA_DIFFERS: 'configuration',
   /** A setting of the process is missing or wrong. The message names the variable. */
   CONFIG_INVALID: 'configuration',
   /** Another server runs on the same home folder. Stop it, or choose another home. The message names its process. */
@@ -151,7 +153,11 @@ export interface SerializedError {
 export function serializeError(error: unknown): SerializedError {
   if (error instanceof SyncError) return { code: error.code, message: error.message, detail: error.detail };
   if (isAbort(error)) return { code: 'CANCELED', message: 'The work was cancelled.', detail: {} };
-  return { code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? error.message) : String(error), detail: {} };
+  return {
+    code: 'INTERNAL',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    detail: {},
+  };
 }
 
 /** The inverse of `serializeError`. */
@@ -161,5 +167,7 @@ export function deserializeError(error: SerializedError): SyncError {
 
 /** True for the error that an aborted signal throws. */
 export function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || (error instanceof SyncError && error.kind === 'canceled'));
+  return (
+    error instanceof Error && (error.name === 'AbortError' || (error instanceof SyncError && error.kind === 'canceled'))
+  );
 }

@@ -1,0 +1,115 @@
+import type { ExecutionStatus, FetchMode, Receipt, ResyncMode, SchemaReceipt, SchemaStatus } from '../core/index.ts';
+import type {
+  ActorType,
+  BigInteger,
+  Defaulted,
+  DefaultedBigInteger,
+  DefaultedJson,
+  DefaultedTimestamp,
+  Json,
+  Nullable,
+  NullableBigInteger,
+  NullableJson,
+  NullableTimestamp,
+} from './columns.ts';
+
+/** What one start sets aside for itself. */
+export interface ExecutionOverrides {
+  readonly maxLossPercent?: number;
+}
+
+export interface ExecutionsTable {
+  id: string;
+  organizationId: string;
+  syncId: string;
+  status: ExecutionStatus;
+  type: Defaulted<string>;
+  statusMessage: Nullable<string>;
+  resyncMode: Nullable<ResyncMode>;
+  fetchMode: Defaulted<FetchMode>;
+  isTest: Defaulted<boolean>;
+  isPartial: Defaulted<boolean>;
+  overrides: DefaultedJson<ExecutionOverrides>;
+  cancelRequestedAt: NullableTimestamp;
+  createdBy: Nullable<string>;
+  createdByType: ActorType;
+  createdAt: DefaultedTimestamp;
+  startedAt: NullableTimestamp;
+  completedAt: NullableTimestamp;
+  updatedAt: DefaultedTimestamp;
+  receipt: NullableJson<Receipt>;
+}
+
+export interface ExecutionSchemasTable {
+  executionId: string;
+  schemaId: string;
+  organizationId: string;
+  position: number;
+  status: SchemaStatus;
+  statusMessage: Nullable<string>;
+  outputName: Nullable<string>;
+  /** The engine's own; it converts. */
+  plan: NullableJson<unknown>;
+  generation: NullableBigInteger;
+  snapshotEpoch: Nullable<number>;
+  estimatedRecords: NullableBigInteger;
+  estimatedBytes: NullableBigInteger;
+  recordCount: DefaultedBigInteger;
+  errorCount: DefaultedBigInteger;
+  warningCount: DefaultedBigInteger;
+  receipt: NullableJson<SchemaReceipt>;
+  startedAt: NullableTimestamp;
+  completedAt: NullableTimestamp;
+}
+
+export interface ExecutionSnapshotsTable {
+  executionId: string;
+  epoch: number;
+  workerId: string;
+  /** The engine's own; it converts. */
+  snapshot: Json<unknown>;
+  openedAt: DefaultedTimestamp;
+  closedAt: NullableTimestamp;
+}
+
+export interface SegmentsTable {
+  executionId: string;
+  schemaId: string;
+  generation: BigInteger;
+  no: number;
+  kind: 'prepare' | 'read' | 'finish';
+  /** The engine's own; it converts. */
+  range: NullableJson<unknown>;
+  state: Defaulted<'waiting' | 'owned' | 'done' | 'failed'>;
+  workerId: Nullable<string>;
+  laneId: Nullable<string>;
+  token: Defaulted<number>;
+  progressRecords: DefaultedBigInteger;
+  progressBytes: DefaultedBigInteger;
+  /** The engine's own; it converts. */
+  outcome: NullableJson<unknown>;
+  startedAt: NullableTimestamp;
+  finishedAt: NullableTimestamp;
+}
+
+export interface RejectsTable {
+  executionId: string;
+  schemaId: string;
+  generation: BigInteger;
+  segmentNo: number;
+  position: number;
+  organizationId: string;
+  key: NullableJson<Readonly<Record<string, string | null>>>;
+  reason: string;
+  createdAt: DefaultedTimestamp;
+}
+
+export interface WorkersTable {
+  id: string;
+  host: string;
+  pid: number;
+  build: string;
+  startedAt: DefaultedTimestamp;
+  heartbeatAt: DefaultedTimestamp;
+  deadAt: NullableTimestamp;
+}

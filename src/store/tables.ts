@@ -1,0 +1,216 @@
+import type { BulkMode, ReceiptDepth, SchemaDescription } from '../core/index.ts';
+import type {
+  ActorType,
+  Defaulted,
+  DefaultedBigInteger,
+  DefaultedJson,
+  DefaultedTimestamp,
+  Json,
+  Nullable,
+  NullableJson,
+  NullableTimestamp,
+} from './columns.ts';
+import type {
+  ExecutionSchemasTable,
+  ExecutionSnapshotsTable,
+  ExecutionsTable,
+  RejectsTable,
+  SegmentsTable,
+  WorkersTable,
+} from './execution-tables.ts';
+
+/**
+ * Every table of the metadata database, as the migrations leave it. Names are camelCase here and snake_case in SQL;
+ * the Kysely instance of `openStore` converts, raw SQL text does not. Inside jsonb, keys stay as written.
+ */
+export interface Database {
+  installation: InstallationTable;
+  organizations: OrganizationsTable;
+  users: UsersTable;
+  apiKeys: ApiKeysTable;
+  policies: PoliciesTable;
+  connections: ConnectionsTable;
+  schemaCaches: SchemaCachesTable;
+  cachedSchemas: CachedSchemasTable;
+  bulkSyncs: BulkSyncsTable;
+  bulkSyncSchedules: BulkSyncSchedulesTable;
+  bulkSyncSchemas: BulkSyncSchemasTable;
+  executions: ExecutionsTable;
+  executionSchemas: ExecutionSchemasTable;
+  executionSnapshots: ExecutionSnapshotsTable;
+  segments: SegmentsTable;
+  rejects: RejectsTable;
+  workers: WorkersTable;
+}
+
+/** Columns of every object that remembers who made it; the ids are users' or organizations', null for `system`. */
+interface AuditColumns {
+  createdBy: Nullable<string>;
+  createdByType: ActorType;
+  updatedBy: Nullable<string>;
+  updatedByType: ActorType;
+  createdAt: DefaultedTimestamp;
+  updatedAt: DefaultedTimestamp;
+}
+
+interface InstallationTable {
+  onlyRow: Defaulted<boolean>;
+  id: string;
+  keyCheck: Buffer;
+  obfuscationSalt: Buffer;
+  createdAt: DefaultedTimestamp;
+}
+
+interface OrganizationsTable {
+  id: string;
+  name: string;
+  createdAt: DefaultedTimestamp;
+}
+
+interface UsersTable {
+  id: string;
+  organizationId: string;
+  email: string;
+  name: string;
+  role: 'admin' | 'member';
+  createdAt: DefaultedTimestamp;
+}
+
+interface ApiKeysTable {
+  id: string;
+  kind: 'user' | 'deployment';
+  organizationId: Nullable<string>;
+  userId: Nullable<string>;
+  /** SHA-256 of the key's text. */
+  hash: Buffer;
+  createdAt: DefaultedTimestamp;
+  revokedAt: NullableTimestamp;
+}
+
+/** What the holders of some roles may do with the objects a policy hangs on. */
+export interface PolicyAction {
+  readonly action: string;
+  readonly roleIds: readonly string[];
+}
+
+interface PoliciesTable {
+  id: string;
+  organizationId: string;
+  name: string;
+  systemKind: Nullable<'connection' | 'bulk_sync'>;
+  actions: DefaultedJson<readonly PolicyAction[]>;
+  createdAt: DefaultedTimestamp;
+}
+
+/** `unchecked`: stored with `validate: false` and not used since. */
+export type ConnectionStatus = 'healthy' | 'unhealthy' | 'unchecked';
+
+interface ConnectionsTable extends AuditColumns {
+  id: string;
+  organizationId: string;
+  name: string;
+  type: string;
+  configuration: Json<Readonly<Record<string, unknown>>>;
+  /** One sealed JSON object, bound to organization and connection (`SecretBox`). */
+  secrets: Nullable<Buffer>;
+  policies: Defaulted<string[]>;
+  healthcheckInterval: Nullable<string>;
+  status: ConnectionStatus;
+  statusError: Nullable<string>;
+}
+
+interface SchemaCachesTable {
+  connectionId: string;
+  organizationId: string;
+  requestedAt: DefaultedTimestamp;
+  startedAt: NullableTimestamp;
+  finishedAt: NullableTimestamp;
+  succeededAt: NullableTimestamp;
+  error: Nullable<string>;
+}
+
+interface CachedSchemasTable {
+  connectionId: string;
+  schemaId: string;
+  organizationId: string;
+  description: Json<SchemaDescription>;
+}
+
+interface BulkSyncsTable extends AuditColumns {
+  id: string;
+  organizationId: string;
+  name: string;
+  active: Defaulted<boolean>;
+  mode: BulkMode;
+  sourceConnectionId: string;
+  sourceConfiguration: NullableJson<Readonly<Record<string, unknown>>>;
+  destinationConnectionId: string;
+  destinationConfiguration: Json<Readonly<Record<string, unknown>>>;
+  automaticallyAddNewFields: string;
+  automaticallyAddNewObjects: string;
+  normalizeNames: string;
+  disableRecordTimestamps: Defaulted<boolean>;
+  concurrencyLimit: Nullable<number>;
+  resyncConcurrencyLimit: Nullable<number>;
+  dataCutoffTimestamp: NullableTimestamp;
+  policies: Defaulted<string[]>;
+  receiptDepth: Defaulted<ReceiptDepth>;
+  adopt: Defaulted<boolean>;
+  maxLossPercent: Defaulted<number>;
+}
+
+/** A schedule as the user gave it; times are the API's strings, in UTC. */
+export interface ScheduleSettings {
+  readonly frequency: string;
+  readonly minute?: string | null;
+  readonly hour?: string | null;
+  readonly dayOfWeek?: string | null;
+  readonly dayOfMonth?: string | null;
+  readonly month?: string | null;
+  /** Schema ids; empty or absent = all. Additional schedules only. */
+  readonly schemas?: readonly string[];
+  readonly selectiveMode?: string;
+  readonly resyncMode?: string;
+}
+
+interface BulkSyncSchedulesTable extends AuditColumns {
+  id: string;
+  syncId: string;
+  organizationId: string;
+  isDefault: boolean;
+  position: number;
+  settings: Json<ScheduleSettings>;
+}
+
+/** One field of a sync's selection. */
+export interface SelectedField {
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly obfuscated: boolean;
+  readonly userOutputName: string | null;
+}
+
+/** A row filter as the user gave it. */
+export interface SelectedFilter {
+  readonly fieldId: string;
+  readonly function: string;
+  readonly value?: unknown;
+}
+
+interface BulkSyncSchemasTable {
+  syncId: string;
+  schemaId: string;
+  organizationId: string;
+  enabled: boolean;
+  /** Null = all fields, new ones included. */
+  fields: NullableJson<readonly SelectedField[]>;
+  filters: DefaultedJson<readonly SelectedFilter[]>;
+  trackingField: Nullable<string>;
+  partitionKey: Nullable<string>;
+  dataCutoffTimestamp: NullableTimestamp;
+  disableDataCutoff: Defaulted<boolean>;
+  userOutputName: Nullable<string>;
+  generation: DefaultedBigInteger;
+  cursor: NullableJson<Readonly<Record<string, unknown>>>;
+  loadedShape: NullableJson<unknown>;
+}
