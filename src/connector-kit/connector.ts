@@ -44,6 +44,8 @@ export interface Capabilities {
     readonly segmentBytes: number;
     /** Longest table or column name, in bytes; null where there is no limit. */
     readonly maxNameBytes: number | null;
+    /** True when `Id` and `id` can stand side by side as columns or tables; absent = they are one name. */
+    readonly distinguishesNameCase?: boolean;
   };
   /** Reverse ETL into tables; only what the API tells about it (objects, modes, creation). */
   readonly target?: { readonly modes: readonly ModelTargetMode[] };

@@ -1,5 +1,32 @@
-export { deserializeError, ERROR_CODES, type ErrorCode, type ErrorDetail, type FailureKind, isAbort, type SerializedError, SyncError, serializeError } from './errors.ts';
-export { FIELD_TYPES, type FieldAssociation, type FieldDescription, type FieldType, type LogicalType, type PickValue, type SchemaDescription } from './fields.ts';
+export {
+  deserializeError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetail,
+  type FailureKind,
+  isAbort,
+  type SerializedError,
+  SyncError,
+  serializeError,
+} from './errors.ts';
+export {
+  FIELD_TYPES,
+  type FieldAssociation,
+  type FieldDescription,
+  type FieldType,
+  type LogicalType,
+  type PickValue,
+  type SchemaDescription,
+} from './fields.ts';
+export {
+  assignOutputNames,
+  NAME_RULES,
+  type NamedThing,
+  type NameRule,
+  type NamingOptions,
+  namesClash,
+  normalizeName,
+} from './names.ts';
 export type { RangeSum, Receipt, ReceiptScope, SchemaReceipt, SourcePosition } from './receipts.ts';
 export {
   EXECUTION_EVENTS,
@@ -12,4 +39,25 @@ export {
   type SchemaStatus,
   TERMINAL_STATUSES,
 } from './statuses.ts';
-export { BULK_MODES, type BulkMode, FETCH_MODES, type FetchMode, LOAD_KINDS, type LoadKind, RECEIPT_DEPTHS, type ReceiptDepth, RESYNC_MODES, type ResyncMode } from './syncs.ts';
+export {
+  AUTO_ADD_RULES,
+  type AutoAddRule,
+  BULK_MODES,
+  type BulkMode,
+  FETCH_MODES,
+  type FetchMode,
+  FILTER_FUNCTIONS,
+  type FilterFunction,
+  LOAD_KINDS,
+  type LoadKind,
+  RECEIPT_DEPTHS,
+  RESYNC_MODES,
+  type ReceiptDepth,
+  type ResyncMode,
+  SCHEDULE_FREQUENCIES,
+  SCHEDULE_RESYNC_MODES,
+  type ScheduleFrequency,
+  type ScheduleResyncMode,
+  SELECTIVE_MODES,
+  type SelectiveMode,
+} from './syncs.ts';

@@ -20,3 +20,64 @@ export type ReceiptDepth = (typeof RECEIPT_DEPTHS)[number];
  */
 export const LOAD_KINDS = ['replace', 'merge', 'delta'] as const;
 export type LoadKind = (typeof LOAD_KINDS)[number];
+
+/** Which objects or fields that appear in the source later are added to a sync by itself. */
+export const AUTO_ADD_RULES = ['all', 'onlyIncremental', 'onlyNonIncremental', 'none'] as const;
+export type AutoAddRule = (typeof AUTO_ADD_RULES)[number];
+
+/** Every word of the public enum; which of them a kind of sync takes is a rule of that kind. */
+export const SCHEDULE_FREQUENCIES = [
+  'manual',
+  'continuous',
+  'hourly',
+  'daily',
+  'weekly',
+  'custom',
+  'builder',
+  'runafter',
+  'multi',
+  'dbtcloud',
+] as const;
+export type ScheduleFrequency = (typeof SCHEDULE_FREQUENCIES)[number];
+
+/** Which fields a scheduled execution reads, by whether their changes can be seen. */
+export const SELECTIVE_MODES = ['none', 'incrementalFields', 'nonincrementalFields'] as const;
+export type SelectiveMode = (typeof SELECTIVE_MODES)[number];
+
+/** How a scheduled execution loads: `normal`, or one of the repair modes. */
+export const SCHEDULE_RESYNC_MODES = ['normal', ...RESYNC_MODES] as const;
+export type ScheduleResyncMode = (typeof SCHEDULE_RESYNC_MODES)[number];
+
+/** What a filter asks of a field; shared by bulk syncs, models and overrides. */
+export const FILTER_FUNCTIONS = [
+  'Equality',
+  'Inequality',
+  'IsNull',
+  'IsNotNull',
+  'True',
+  'False',
+  'OnOrAfter',
+  'OnOrBefore',
+  'GreaterThan',
+  'GreaterThanEqual',
+  'LessThan',
+  'LessThanEqual',
+  'StringContains',
+  'StringStartsWith',
+  'StringEndsWith',
+  'StringDoesNotContain',
+  'StringDoesNotStartWith',
+  'StringDoesNotEndWith',
+  'StringOneOf',
+  'StringNotOneOf',
+  'Between',
+  'ArrayContains',
+  'ArrayDoesNotContain',
+  'InTheLast',
+  'RelativeOnOrBefore',
+  'RelativeOnOrAfter',
+  'StringLike',
+  'StringNotLike',
+  'StringMatchesTrimmed',
+] as const;
+export type FilterFunction = (typeof FILTER_FUNCTIONS)[number];
