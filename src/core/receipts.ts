@@ -30,10 +30,20 @@ export interface SchemaReceipt {
   readonly format: string;
   readonly source: RangeSum;
   readonly destination: RangeSum | null;
-  readonly counts: { readonly read: number; readonly written: number; readonly unchanged: number; readonly deleted: number; readonly rejected: number };
+  readonly counts: {
+    readonly read: number;
+    readonly written: number;
+    readonly unchanged: number;
+    readonly deleted: number;
+    readonly rejected: number;
+  };
   readonly conversions: readonly string[];
   /** Key ranges that differ, with the side counts; empty when equal. */
-  readonly differences: readonly { readonly range: string; readonly source: RangeSum; readonly destination: RangeSum }[];
+  readonly differences: readonly {
+    readonly range: string;
+    readonly source: RangeSum;
+    readonly destination: RangeSum;
+  }[];
 }
 
 export interface SourcePosition {

@@ -15,7 +15,16 @@ export const EXECUTION_STATUSES = [
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
 /** What can happen to an execution. */
-export const EXECUTION_EVENTS = ['schedule', 'start', 'cancel', 'complete', 'complete_with_errors', 'fail', 'settle_cancel', 'give_up'] as const;
+export const EXECUTION_EVENTS = [
+  'schedule',
+  'start',
+  'cancel',
+  'complete',
+  'complete_with_errors',
+  'fail',
+  'settle_cancel',
+  'give_up',
+] as const;
 export type ExecutionEvent = (typeof EXECUTION_EVENTS)[number];
 
 const NOTHING: Readonly<Record<ExecutionEvent, null>> = {
@@ -49,13 +58,22 @@ const WAITING: Readonly<Record<ExecutionEvent, ExecutionStatus | null>> = {
 };
 
 /** The total transition table: the next status, or null where the event changes nothing. */
-export const EXECUTION_TRANSITIONS: Readonly<Record<ExecutionStatus, Readonly<Record<ExecutionEvent, ExecutionStatus | null>>>> = {
+export const EXECUTION_TRANSITIONS: Readonly<
+  Record<ExecutionStatus, Readonly<Record<ExecutionEvent, ExecutionStatus | null>>>
+> = {
   created: WAITING,
   scheduled: WAITING,
   running: WORKING,
   exporting: WORKING,
   processing: WORKING,
-  canceling: { ...NOTHING, settle_cancel: 'canceled', fail: 'failed', give_up: 'interrupted', complete: 'completed', complete_with_errors: 'errors' },
+  canceling: {
+    ...NOTHING,
+    settle_cancel: 'canceled',
+    fail: 'failed',
+    give_up: 'interrupted',
+    complete: 'completed',
+    complete_with_errors: 'errors',
+  },
   canceled: NOTHING,
   completed: NOTHING,
   failed: NOTHING,
@@ -64,7 +82,13 @@ export const EXECUTION_TRANSITIONS: Readonly<Record<ExecutionStatus, Readonly<Re
 };
 
 /** Statuses from which nothing follows. */
-export const TERMINAL_STATUSES = ['canceled', 'completed', 'failed', 'errors', 'interrupted'] as const satisfies readonly ExecutionStatus[];
+export const TERMINAL_STATUSES = [
+  'canceled',
+  'completed',
+  'failed',
+  'errors',
+  'interrupted',
+] as const satisfies readonly ExecutionStatus[];
 
 /** True when nothing can follow any more. */
 export function isTerminal(status: ExecutionStatus): boolean {
@@ -72,5 +96,15 @@ export function isTerminal(status: ExecutionStatus): boolean {
 }
 
 /** The API's words for one schema of an execution. */
-export const SCHEMA_STATUSES = ['created', 'scheduled', 'running', 'exporting', 'processing', 'canceled', 'completed', 'failed', 'interrupted'] as const;
+export const SCHEMA_STATUSES = [
+  'created',
+  'scheduled',
+  'running',
+  'exporting',
+  'processing',
+  'canceled',
+  'completed',
+  'failed',
+  'interrupted',
+] as const;
 export type SchemaStatus = (typeof SCHEMA_STATUSES)[number];
