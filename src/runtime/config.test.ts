@@ -1,0 +1,113 @@
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { localUrl, readConfig } from './config.ts';
+
+describe('readConfig', () => {
+  it('has a default for everything', () => {
+    expect(readConfig({})).toEqual({
+      home: `${homedir()}/.millrace`,
+      host: '127.0.0.1',
+      port: 8420,
+      filesRoot: `${homedir()}/.millrace/files`,
+      denyPrivate: false,
+      apiVersion: '2025-09-18',
+      columnPrefix: '__millrace_',
+      failpoints: '',
+    });
+  });
+
+  it('reads every variable', () => {
+    const config = readConfig({
+      DATABASE_URL: 'postgresql://me:secret@db.example:5433/meta',
+      MILLRACE_HOME: '/srv/millrace',
+      MILLRACE_HOST: '0.0.0.0',
+      MILLRACE_PORT: '0',
+      MILLRACE_URL: 'https://millrace.example.com/',
+      MILLRACE_API_KEY: 'k',
+      MILLRACE_ENCRYPTION_KEY: 'ab'.repeat(32),
+      MILLRACE_FILES: '/srv/files',
+      MILLRACE_DENY_PRIVATE: 'true',
+      MILLRACE_API_VERSION: '2024-02-08',
+      MILLRACE_COLUMN_PREFIX: '__polytomic_',
+      MILLRACE_FAILPOINTS: 'after-publish=fail',
+    });
+    expect(config).toEqual({
+      databaseUrl: 'postgresql://me:secret@db.example:5433/meta',
+      home: '/srv/millrace',
+      host: '0.0.0.0',
+      port: 0,
+      url: 'https://millrace.example.com',
+      apiKey: 'k',
+      encryptionKey: Buffer.alloc(32, 0xab),
+      filesRoot: '/srv/files',
+      denyPrivate: true,
+      apiVersion: '2024-02-08',
+      columnPrefix: '__polytomic_',
+      failpoints: 'after-publish=fail',
+    });
+  });
+
+  it('counts an empty variable as absent', () => {
+    expect(readConfig({ MILLRACE_PORT: '', DATABASE_URL: '  ', MILLRACE_HOME: '' })).toEqual(readConfig({}));
+  });
+
+  it('lets an override win over its variable', () => {
+    expect(readConfig({ MILLRACE_PORT: '1', MILLRACE_HOME: '/a' }, { port: '2', home: '/b' })).toMatchObject({
+      port: 2,
+      home: '/b',
+      filesRoot: '/b/files',
+    });
+  });
+
+  it('makes folders absolute, also those under ~', () => {
+    expect(readConfig({ MILLRACE_HOME: '.millrace', MILLRACE_FILES: '~/exports' })).toMatchObject({
+      home: resolve('.millrace'),
+      filesRoot: `${homedir()}/exports`,
+    });
+  });
+
+  it('takes the encryption key in base64 too', () => {
+    const key = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7));
+    expect(readConfig({ MILLRACE_ENCRYPTION_KEY: key.toString('base64') }).encryptionKey).toEqual(key);
+  });
+
+  it.each([
+    ['DATABASE_URL', 'mysql://localhost/x'],
+    ['DATABASE_URL', 'localhost:5432'],
+    ['MILLRACE_HOST', 'http://localhost'],
+    ['MILLRACE_PORT', '65536'],
+    ['MILLRACE_PORT', '80a'],
+    ['MILLRACE_PORT', '-1'],
+    ['MILLRACE_URL', 'millrace.example.com'],
+    ['MILLRACE_URL', 'ftp://millrace.example.com'],
+    ['MILLRACE_ENCRYPTION_KEY', 'correct horse battery staple'],
+    ['MILLRACE_ENCRYPTION_KEY', 'ab'.repeat(31)],
+    ['MILLRACE_DENY_PRIVATE', 'yes please'],
+    ['MILLRACE_API_VERSION', '2022-01-01'],
+    ['MILLRACE_COLUMN_PREFIX', 'a-b'],
+    ['MILLRACE_COLUMN_PREFIX', '1a'],
+    ['MILLRACE_COLUMN_PREFIX', 'a'.repeat(41)],
+  ])('refuses %s=%s, naming the variable', (name, value) => {
+    expect(() => readConfig({ [name]: value })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(name) }),
+    );
+  });
+
+  it('keeps secrets out of its messages', () => {
+    expect(() => readConfig({ DATABASE_URL: 'mysql://me:hush@localhost/x' })).not.toThrow(/hush/);
+    expect(() => readConfig({ MILLRACE_ENCRYPTION_KEY: 'hush' })).not.toThrow(/hush/);
+  });
+});
+
+describe('localUrl', () => {
+  it.each([
+    ['127.0.0.1', 'http://127.0.0.1:8420'],
+    ['0.0.0.0', 'http://127.0.0.1:8420'],
+    ['::', 'http://127.0.0.1:8420'],
+    ['::1', 'http://[::1]:8420'],
+    ['db.example', 'http://db.example:8420'],
+  ])('reaches a server that listens on %s at %s', (host, url) => {
+    expect(localUrl(host, 8420)).toBe(url);
+  });
+});

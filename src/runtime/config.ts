@@ -1,0 +1,160 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { SyncError } from '../core/index.ts';
+
+/** Everything that can be set from outside, checked once. Times, sizes and tuning are not settings. */
+export interface Config {
+  /** `DATABASE_URL`: PostgreSQL for our metadata; absent means the embedded one. Holds a password. */
+  readonly databaseUrl?: string;
+  /** `MILLRACE_HOME`: absolute path of the folder with keys, files and the embedded database. */
+  readonly home: string;
+  /** `MILLRACE_HOST`: address to listen on. */
+  readonly host: string;
+  /** `MILLRACE_PORT`: port to listen on; 0 lets the system choose one. */
+  readonly port: number;
+  /** `MILLRACE_URL`: where clients reach the server, no slash at its end; absent means host and port. */
+  readonly url?: string;
+  /** `MILLRACE_API_KEY`: key of the command line; absent means the one in the home's `cli.json`. */
+  readonly apiKey?: string;
+  /** `MILLRACE_ENCRYPTION_KEY`: 32 bytes; absent means `master.key` in the home. */
+  readonly encryptionKey?: Uint8Array;
+  /** `MILLRACE_FILES`: absolute path of the folder below which connections may name files. */
+  readonly filesRoot: string;
+  /** `MILLRACE_DENY_PRIVATE`: refuse connections to loopback and private addresses. */
+  readonly denyPrivate: boolean;
+  /** `MILLRACE_API_VERSION`: version of requests that name none. */
+  readonly apiVersion: ApiVersion;
+  /** `MILLRACE_COLUMN_PREFIX`: begins the names of the columns that we add to destination records. */
+  readonly columnPrefix: string;
+  /** `MILLRACE_FAILPOINTS`: where a test makes us fail, in the engine's notation; empty otherwise. For tests only. */
+  readonly failpoints: string;
+}
+
+/** Newest first; the contract room has the same list, and this room may not know that one. */
+const API_VERSIONS = ['2025-09-18', '2024-02-08', '2023-04-25'] as const;
+type ApiVersion = (typeof API_VERSIONS)[number];
+
+/** What options of the command line may replace; each stands for its variable. */
+export interface ConfigOverrides {
+  readonly home?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly url?: string;
+}
+
+/** Variables of the environment by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The variables of this process, for what a user writes as `${NAME}` and for the terminal's own conventions. */
+export function readEnvironment(): Environment {
+  return process.env;
+}
+
+const DEFAULT_PORT = 8420;
+const MAX_PREFIX_LENGTH = 40;
+
+/**
+ * Reads and checks the settings. An empty variable counts as absent.
+ * @throws `CONFIG_INVALID`, one sentence naming the variable, never its value where that is a secret
+ */
+export function readConfig(env: Environment = process.env, overrides: ConfigOverrides = {}): Config {
+  const read = (name: string, override?: string) => override ?? (env[name]?.trim() || undefined);
+  const home = readFolder(read('MILLRACE_HOME', overrides.home) ?? join(homedir(), '.millrace'));
+  return {
+    ...optional('databaseUrl', readDatabaseUrl(read('DATABASE_URL'))),
+    home,
+    host: readHost(read('MILLRACE_HOST', overrides.host) ?? '127.0.0.1'),
+    port: readPort(read('MILLRACE_PORT', overrides.port)),
+    ...optional('url', readUrl(read('MILLRACE_URL', overrides.url))),
+    ...optional('apiKey', read('MILLRACE_API_KEY')),
+    ...optional('encryptionKey', readEncryptionKey(read('MILLRACE_ENCRYPTION_KEY'))),
+    filesRoot: readFolder(read('MILLRACE_FILES') ?? join(home, 'files')),
+    denyPrivate: readBoolean('MILLRACE_DENY_PRIVATE', read('MILLRACE_DENY_PRIVATE')),
+    apiVersion: readApiVersion(read('MILLRACE_API_VERSION')),
+    columnPrefix: readColumnPrefix(read('MILLRACE_COLUMN_PREFIX') ?? '__millrace_'),
+    failpoints: read('MILLRACE_FAILPOINTS') ?? '',
+  };
+}
+
+/** Base URL for clients on this machine: a server that listens everywhere is reached through loopback. */
+export function localUrl(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** The type forbids a field that is there and undefined. */
+function optional<Name extends string, Value>(name: Name, value: Value | undefined): { [key in Name]?: Value } {
+  // A computed name widens to string; it is exactly `name`.
+  return value === undefined ? {} : ({ [name]: value } as { [key in Name]: Value });
+}
+
+function invalid(name: string, problem: string): SyncError {
+  return new SyncError('CONFIG_INVALID', `${name} ${problem}`, { detail: { variable: name } });
+}
+
+/** No shell expands a tilde inside a variable that a service manager sets. */
+function readFolder(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
+}
+
+function readDatabaseUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (url !== null && ['postgres:', 'postgresql:'].includes(url.protocol)) return text;
+  throw invalid('DATABASE_URL', 'is not a PostgreSQL URL: write postgresql://user:password@host:5432/database.');
+}
+
+function readHost(text: string): string {
+  if (/^[\w.:-]+$/.test(text)) return text;
+  throw invalid('MILLRACE_HOST', `is "${text}", which is not an address or host name: write for example 127.0.0.1.`);
+}
+
+function readPort(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_PORT;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65_535) return port;
+  throw invalid('MILLRACE_PORT', `is "${text}", which is not a port: write a number from 0 to 65535.`);
+}
+
+function readUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '')
+    return text.replace(/\/+$/, '');
+  throw invalid('MILLRACE_URL', 'is not an HTTP address: write for example https://millrace.example.com.');
+}
+
+function readEncryptionKey(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  const isHex = /^[0-9a-f]{64}$/i.test(text);
+  const key = Buffer.from(text, isHex ? 'hex' : 'base64');
+  // Node skips what is not base64, so only a round trip proves that nothing was lost.
+  if (isHex || (key.length === 32 && key.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, ''))) return key;
+  throw invalid(
+    'MILLRACE_ENCRYPTION_KEY',
+    'is not a key of 32 bytes in base64 or hex: make one with `openssl rand -base64 32`.',
+  );
+}
+
+function readBoolean(name: string, text: string | undefined): boolean {
+  const value = text?.toLowerCase();
+  if (value === undefined || value === 'false' || value === '0') return false;
+  if (value === 'true' || value === '1') return true;
+  throw invalid(name, `is "${text}": write true or false.`);
+}
+
+function readApiVersion(text: string | undefined): ApiVersion {
+  if (text === undefined) return API_VERSIONS[0];
+  const version = API_VERSIONS.find((known) => known === text);
+  if (version !== undefined) return version;
+  throw invalid('MILLRACE_API_VERSION', `is "${text}": write one of ${API_VERSIONS.join(', ')}.`);
+}
+
+/** Every destination must take the names as they are, so: letters, digits and underscores, short. */
+function readColumnPrefix(text: string): string {
+  if (/^[a-z_][a-z0-9_]*$/i.test(text) && text.length <= MAX_PREFIX_LENGTH) return text;
+  throw invalid(
+    'MILLRACE_COLUMN_PREFIX',
+    `is "${text}": write at most ${MAX_PREFIX_LENGTH} letters, digits and underscores, not beginning with a digit.`,
+  );
+}
