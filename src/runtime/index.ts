@@ -1,4 +1,11 @@
-export { type Config, type ConfigOverrides, type Environment, localUrl, readConfig, readEnvironment } from './config.ts';
+export {
+  type Config,
+  type ConfigOverrides,
+  type Environment,
+  localUrl,
+  readConfig,
+  readEnvironment,
+} from './config.ts';
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.ts';
 export { type CliFile, lockHome, prepareHome, readCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogOutput } from './logger.ts';

