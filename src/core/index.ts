@@ -20,6 +20,7 @@ export {
 } from './fields.ts';
 export {
   assignOutputNames,
+  assignTableNames,
   NAME_RULES,
   type NamedThing,
   type NameRule,

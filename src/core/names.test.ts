@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assignOutputNames, type NamingOptions, namesClash, normalizeName } from './names.ts';
+import { assignOutputNames, assignTableNames, type NamingOptions, namesClash, normalizeName } from './names.ts';
 
 const PLAIN: NamingOptions = { rule: 'enabled', maxBytes: null, distinguishesCase: true };
 
@@ -108,6 +108,18 @@ describe('assignOutputNames', () => {
         expect(assign(names).slice(0, -1)).toEqual(assign(names.slice(0, -1)));
       }),
     );
+  });
+});
+
+describe('assignTableNames', () => {
+  it('leaves the schema of a database out and gives the plain name to the first id, whatever the order', () => {
+    const expected = new Map([
+      ['app.Users', 'users'],
+      ['public.users', 'users_'],
+      ['Contact', 'contact'],
+    ]);
+    expect(assignTableNames(['public.users', 'Contact', 'app.Users'], PLAIN)).toEqual(expected);
+    expect(assignTableNames(['app.Users', 'public.users', 'Contact'], PLAIN)).toEqual(expected);
   });
 });
 

@@ -42,6 +42,19 @@ export function assignOutputNames(things: readonly NamedThing[], options: Naming
   return names;
 }
 
+/**
+ * Output table names by schema id, for the enabled schemas of one sync: a database's `schema.table` gives `table`.
+ * The order of `schemaIds` does not matter.
+ */
+export function assignTableNames(schemaIds: readonly string[], options: NamingOptions): ReadonlyMap<string, string> {
+  // Compared by code units: a collation would name tables differently on another machine.
+  const sorted = [...schemaIds].sort((one, other) => (one < other ? -1 : 1));
+  return assignOutputNames(
+    sorted.map((id) => ({ id, name: id.slice(id.indexOf('.') + 1) })),
+    options,
+  );
+}
+
 /** True when two output names would be one object in the destination. */
 export function namesClash(one: string, other: string, distinguishesCase: boolean): boolean {
   return distinguishesCase ? one === other : one.toLowerCase() === other.toLowerCase();
@@ -53,7 +66,7 @@ export function namesClash(one: string, other: string, distinguishesCase: boolea
  */
 export function normalizeName(name: string): string {
   const words = name
-    .normalize('NFC')
+    .normalize('NFKC')
     // `loginID` and `LoginID` break before the capital, `HTTPServer` before the last capital of a run.
     .replace(/(\p{Ll})(?=[\p{Lu}\p{Lt}])/gu, '$1_')
     .replace(/([\p{Lu}\p{Lt}])(?=[\p{Lu}\p{Lt}]\p{Ll})/gu, '$1_')
@@ -61,7 +74,7 @@ export function normalizeName(name: string): string {
     .replace(/(\p{N})(?=\p{L})/gu, '$1_');
   const plain = words
     .toLowerCase()
-    .normalize('NFC')
+    .normalize('NFKC')
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, '_');
   return plain === '' ? '_' : plain;
 }
