@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifySchema, LogController } from 'fastify';
+import { serializerCompiler } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { type ApiVersion, apiErrorSchema, restErrorSchema } from '../contract/index.ts';
+import { SyncError } from '../core/index.ts';
+import type { Caller, Services } from '../operations/index.ts';
+import { registerAuth } from './auth.ts';
+import { registerErrors } from './errors.ts';
+import { registerOpenApi } from './openapi.ts';
+import { registerPages } from './pages.ts';
+import type { Route } from './route.ts';
+import { ROUTES } from './routes/index.ts';
+import { validatorCompiler } from './validation.ts';
+import { parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set for every request under `/api` before its handler runs. */
+    caller: Caller | null;
+    apiVersion: ApiVersion;
+  }
+}
+
+export interface ServerOptions {
+  readonly services: Services;
+  /** API version of requests that name none. */
+  readonly defaultVersion: string;
+  /** Of this Millrace, for people. */
+  readonly productVersion: string;
+  /** Absent = silent. */
+  readonly logger?: FastifyBaseLogger;
+}
+
+/** The most that a request's body may hold. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+/**
+ * The HTTP server with every route, not yet listening.
+ * @throws `CONFIG_INVALID` when the default version is not one that is served
+ */
+export function createServer(options: ServerOptions): FastifyInstance {
+  const defaultVersion = parseDefaultVersion(options.defaultVersion);
+  const app = Fastify({
+    ...(options.logger === undefined ? { logger: false } : { loggerInstance: options.logger }),
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    exposeHeadRoutes: false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    // Schema ids stand in paths and may be as long as two names of a database, percent-encoded.
+    routerOptions: { constraints: versionConstraint(defaultVersion), maxParamLength: 2000, ignoreTrailingSlash: true },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  registerBodies(app);
+  registerErrors(app);
+  registerHeaders(app);
+  registerVersions(app, defaultVersion);
+  registerAuth(app, options.services);
+  registerNotFound(app, ROUTES);
+  registerOpenApi(app, options.productVersion);
+  registerPages(app, options);
+  void app.after(() => {
+    for (const route of ROUTES) for (const version of route.versions) addRoute(app, route, version, options.services);
+  });
+  return app;
+}
+
+/** Clients send `content-type: application/json` with an empty body where there is nothing to say. */
+function registerBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else void parse(request, body.toString(), done);
+  });
+}
+
+function registerHeaders(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+    });
+  });
+}
+
+function addRoute(app: FastifyInstance, route: Route, version: ApiVersion, services: Services): void {
+  app.route({
+    method: route.method,
+    url: route.url,
+    constraints: { apiVersion: version },
+    schema: toFastifySchema(route, version),
+    handler: async (request, reply) => {
+      const { caller, params, query, body } = request;
+      if (caller === null) throw new SyncError('INTERNAL', 'A route was reached without a caller.');
+      void reply.code(route.status ?? 200);
+      const answer = { setHeader: (name: string, value: string) => void reply.header(name, value) };
+      const result = await route.handle({ ...services, caller }, { params, query, body, version }, answer);
+      return reply.send(result);
+    },
+  });
+}
+
+function toFastifySchema(route: Route, version: ApiVersion): FastifySchema {
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    tags: [route.operationId.split('.').slice(0, -1).join('.')],
+    ...(route.params === undefined ? {} : { params: route.params }),
+    ...(route.query === undefined ? {} : { querystring: route.query }),
+    ...(route.body === undefined ? {} : { body: route.body }),
+    response: {
+      [route.status ?? 200]: route.response ?? z.undefined().describe('Done; there is no body.'),
+      401: version === '2025-09-18' ? apiErrorSchema : restErrorSchema,
+      default: apiErrorSchema,
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
+import type { Store, StoreTransaction } from '../store/index.ts';
+
+/** Who asks. Every operation acts in `organizationId` and nowhere else. */
+export interface Caller {
+  /** `user`: a user's key. `organization`: a deployment key that named the organization. `deployment`: that key alone. */
+  readonly kind: 'user' | 'organization' | 'deployment';
+  readonly organizationId: string;
+  readonly organizationName: string;
+  /** Null for callers that are not users. */
+  readonly userId: string | null;
+  readonly name: string;
+  readonly email: string | null;
+  readonly role: 'admin' | 'member' | null;
+}
+
+/** Connection type → connector. Each connector checks its own configuration with its schema before it uses it. */
+export type ConnectorRegistry = ReadonlyMap<string, ConnectorDefinition<unknown>>;
+
+/** The durable queue of executions, passed in by `main.ts`. */
+export interface ExecutionQueue {
+  /** Called inside the transaction that inserts the execution's row: both happen or neither. */
+  enqueue(transaction: StoreTransaction, execution: { readonly id: string; readonly syncId: string }): Promise<void>;
+}
+
+/** The parts of the process that operations use; one per process. */
+export interface Services {
+  readonly store: Store;
+  readonly connectors: ConnectorRegistry;
+  readonly executions: ExecutionQueue;
+  /** What a connector is given when it acts for that organization. */
+  readonly connectorContext: (organizationId: string) => ConnectorContext;
+  readonly newId: () => string;
+  readonly clock: () => Date;
+}
+
+/** What every operation takes first: the process's services and who asks. */
+export interface Context extends Services {
+  readonly caller: Caller;
+}

@@ -1,0 +1,148 @@
+import type { StoreDatabase } from './database.ts';
+import type { PolicyAction } from './tables.ts';
+
+export interface Organization {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface User {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly email: string;
+  readonly name: string;
+  readonly role: 'admin' | 'member';
+}
+
+/** What a key opens: a user in one organization, or the whole deployment. */
+export type KeyHolder =
+  | { readonly kind: 'user'; readonly user: User; readonly organization: Organization }
+  | { readonly kind: 'deployment' };
+
+/** The holder of an unrevoked key, by the SHA-256 of its text. */
+export async function findKeyHolder(db: StoreDatabase, hash: Buffer): Promise<KeyHolder | undefined> {
+  const row = await db
+    .selectFrom('apiKeys')
+    .leftJoin('users', 'users.id', 'apiKeys.userId')
+    .leftJoin('organizations', 'organizations.id', 'users.organizationId')
+    .select(['apiKeys.kind', 'users.id as userId', 'users.email', 'users.name', 'users.role'])
+    .select(['organizations.id as organizationId', 'organizations.name as organizationName'])
+    .where('apiKeys.hash', '=', hash)
+    .where('apiKeys.revokedAt', 'is', null)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  if (row.kind === 'deployment') return { kind: 'deployment' };
+  const { userId, email, name, role, organizationId, organizationName } = row;
+  if (userId === null || email === null || name === null || role === null) return undefined;
+  if (organizationId === null || organizationName === null) return undefined;
+  return {
+    kind: 'user',
+    user: { id: userId, organizationId, email, name, role },
+    organization: { id: organizationId, name: organizationName },
+  };
+}
+
+/** One organization by its id, for callers that may act in all of them. */
+export function findOrganization(db: StoreDatabase, id: string): Promise<Organization | undefined> {
+  return db.selectFrom('organizations').select(['id', 'name']).where('id', '=', id).executeTakeFirst();
+}
+
+/** Up to `limit` organizations, oldest first. */
+export function listOrganizations(db: StoreDatabase, limit: number): Promise<Organization[]> {
+  return db
+    .selectFrom('organizations')
+    .select(['id', 'name'])
+    .orderBy('createdAt')
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+}
+
+/** Users of one organization by id, for the names in audit fields. */
+export function listUserNames(db: StoreDatabase, organizationId: string): Promise<{ id: string; name: string }[]> {
+  return db.selectFrom('users').select(['id', 'name']).where('organizationId', '=', organizationId).execute();
+}
+
+/** Everything that a first start makes. Key hashes are SHA-256. */
+export interface FirstObjects {
+  readonly organization: Organization;
+  readonly user: User;
+  readonly userKey: { readonly id: string; readonly hash: Buffer };
+  readonly deploymentKey: { readonly id: string; readonly hash: Buffer };
+  readonly policies: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly systemKind: 'connection' | 'bulk_sync';
+    readonly actions: readonly PolicyAction[];
+  }[];
+}
+
+/** Keeps two processes from both making the first organization; held until the transaction ends. */
+export async function lockOrganizations(db: StoreDatabase): Promise<void> {
+  await db.selectFrom('installation').select('id').forUpdate().execute();
+}
+
+/** Inserts the objects of a first start. */
+export async function insertFirstObjects(db: StoreDatabase, objects: FirstObjects): Promise<void> {
+  const { organization, user, userKey, deploymentKey, policies } = objects;
+  await db.insertInto('organizations').values(organization).execute();
+  await db.insertInto('users').values(user).execute();
+  await db
+    .insertInto('apiKeys')
+    .values([
+      { ...userKey, kind: 'user', organizationId: organization.id, userId: user.id },
+      { ...deploymentKey, kind: 'deployment', organizationId: null, userId: null },
+    ])
+    .execute();
+  await db
+    .insertInto('policies')
+    .values(
+      policies.map((policy) => ({
+        ...policy,
+        organizationId: organization.id,
+        actions: JSON.stringify(policy.actions),
+      })),
+    )
+    .execute();
+}
+
+/** The built-in policy that hangs on every new object of a kind. */
+export async function findSystemPolicyId(
+  db: StoreDatabase,
+  organizationId: string,
+  systemKind: 'connection' | 'bulk_sync',
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('policies')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('systemKind', '=', systemKind)
+    .executeTakeFirst();
+  return row?.id;
+}
+
+/** Those of the given policy ids that exist in the organization. */
+export async function listKnownPolicyIds(
+  db: StoreDatabase,
+  organizationId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom('policies')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', ids)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** False when the metadata database does not answer. */
+export async function isReachable(db: StoreDatabase): Promise<boolean> {
+  try {
+    await db.selectFrom('installation').select('id').execute();
+    return true;
+  } catch {
+    return false;
+  }
+}
