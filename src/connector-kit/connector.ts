@@ -44,8 +44,8 @@ export interface Capabilities {
     readonly segmentBytes: number;
     /** Longest table or column name, in bytes; null where there is no limit. */
     readonly maxNameBytes: number | null;
-    /** True when `Id` and `id` can stand side by side as columns or tables; absent = they are one name. */
-    readonly distinguishesNameCase?: boolean;
+    /** True when `Id` and `id` can stand side by side as columns or tables. */
+    readonly distinguishesCase: boolean;
   };
   /** Reverse ETL into tables; only what the API tells about it (objects, modes, creation). */
   readonly target?: { readonly modes: readonly ModelTargetMode[] };
@@ -68,6 +68,7 @@ export interface ConfigurationValue {
 
 /** What `main.ts` or a pipeline thread gives a connector. */
 export interface ConnectorContext {
+  readonly organizationId: string;
   /** Absolute folder under which this organization's file paths must lie. */
   readonly filesRoot: string;
   /** Resolves and checks a host once; connect to what it returns. @throws `CONN_ADDRESS_REFUSED`, `CONN_UNREACHABLE` */

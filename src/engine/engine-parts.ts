@@ -1,0 +1,106 @@
+import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
+import { SyncError } from '../core/index.ts';
+import type { Run, RunConnection, Store } from '../store/index.ts';
+import type { CancelWatch } from './cancellation.ts';
+import type { ConnectionSpec } from './pipeline/jobs.ts';
+import type { ThreadPool } from './pipeline/thread-pool.ts';
+import type { SnapshotHolder } from './snapshots.ts';
+
+/** Structured log: facts first, one sentence behind. */
+export interface EngineLog {
+  info(facts: Readonly<Record<string, unknown>>, message: string): void;
+  warn(facts: Readonly<Record<string, unknown>>, message: string): void;
+  error(facts: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** What the engine's functions share; made once per process. */
+export interface EngineParts {
+  readonly store: Store;
+  readonly workerId: string;
+  readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
+  readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
+  readonly threads: ThreadPool;
+  readonly snapshots: SnapshotHolder;
+  readonly cancels: CancelWatch;
+  readonly columnPrefix: string;
+  readonly log: EngineLog;
+  readonly random: () => number;
+  /** Fires when the process stops: nothing new is begun. */
+  readonly draining: AbortSignal;
+  /** Work in flight, waited for at the end. */
+  readonly inFlight: Set<Promise<unknown>>;
+}
+
+/** Both sides of an execution as the threads need them. */
+export interface RunSpecs {
+  readonly source: ConnectionSpec;
+  readonly destination: ConnectionSpec;
+  /** What a single thread must own, or null. */
+  readonly ownerKey: string | null;
+}
+
+export function definitionOf(parts: EngineParts, type: string): ConnectorDefinition<unknown> {
+  const definition = parts.connectors.get(type);
+  if (definition === undefined)
+    throw new SyncError('INTERNAL', `This build has no connector of type ${type}. Start a version that has it.`);
+  return definition;
+}
+
+/** Name of our sessions in the systems' session lists; the segment and its token are added where a session works for one. */
+export function applicationNameOf(run: Run): string {
+  return `millrace ${run.execution.id}`;
+}
+
+export function specsOf(parts: EngineParts, run: Run): RunSpecs {
+  const spec = (connection: RunConnection): ConnectionSpec => ({
+    type: connection.type,
+    config: connection.config,
+    organizationId: run.execution.organizationId,
+    holder: run.execution.id,
+    applicationName: applicationNameOf(run),
+  });
+  const definition = definitionOf(parts, run.destination.type);
+  const context = parts.contextFor(run.execution.organizationId, applicationNameOf(run));
+  const isOwned = definition.capabilities.destination?.placement === 'owner';
+  const ownerKey = isOwned
+    ? (definition.ownerKey?.(definition.config.parse(run.destination.config), context) ?? null)
+    : null;
+  return { source: spec(run.source), destination: spec(run.destination), ownerKey };
+}
+
+/** Waits out passing failures of the metadata database, so that its restart ends no execution. */
+export async function retryStore<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (signal.aborted || !isPassing(error) || attempt >= 60) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, 100 * attempt)));
+    }
+  }
+}
+
+const PASSING_CODES = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '40001',
+  '40P01',
+  '08000',
+  '08003',
+  '08006',
+];
+
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && PASSING_CODES.includes(String(error.code))) return true;
+  return (
+    error.message.startsWith('Connection terminated') ||
+    error.message.includes('timeout exceeded when trying to connect')
+  );
+}

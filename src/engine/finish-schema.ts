@@ -1,0 +1,117 @@
+import type { SnapshotRef } from '../connector-kit/index.ts';
+import { type SourcePosition, SyncError } from '../core/index.ts';
+import {
+  completeSchema,
+  findSnapshot,
+  listReads,
+  type Run,
+  saveRejects,
+  saveSchemaReceipt,
+  setSchemaStatus,
+  type WorkItem,
+} from '../store/index.ts';
+import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
+import type { RangeDifference } from './pipeline/jobs.ts';
+import { type SchemaPlan, shapeOf, toLoadPlan } from './planner/schema-plan.ts';
+import { issueReceipt, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
+
+/** Rejects of one schema in one execution. */
+const MAX_REJECTS = 10_000;
+
+export interface SchemaToFinish {
+  readonly run: Run;
+  readonly specs: RunSpecs;
+  readonly item: WorkItem;
+  readonly plan: SchemaPlan;
+  readonly snapshotEpoch: number;
+}
+
+/** Proves and publishes a schema whose segments are all committed, and writes its receipt. Repeatable. */
+export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, stop: AbortSignal): Promise<void> {
+  const { run, specs, item, plan } = todo;
+  const { db } = parts.store;
+  await retryStore(() => setSchemaStatus(db, item.executionId, item.schemaId, 'processing'), stop);
+  const reads = sumReads(await retryStore(() => listReads(db, item.executionId, item.schemaId, item.generation), stop));
+  if (reads.rejected > MAX_REJECTS) {
+    throw new SyncError(
+      'TOO_MANY_REJECTS',
+      `The destination refused ${reads.rejected} records of ${item.schemaId}, more than ${MAX_REJECTS}. Nothing was published. Mend the data or the destination's columns, then start again.`,
+    );
+  }
+  const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
+  const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
+  try {
+    const outcome = await parts.threads.run(
+      {
+        kind: 'finish',
+        destination: specs.destination,
+        load,
+        guard: { maxLossPercent: plan.maxLossPercent },
+        countsOnly: plan.depth === 'counts',
+        expected: reads.expected,
+      },
+      specs.ownerKey,
+      stop,
+    );
+    const receipt = issueReceipt(plan, position, reads, outcome);
+    await retryStore(() => saveRejects(db, run.execution.organizationId, item, outcome.counts.rejects), stop);
+    const isOurs = await retryStore(
+      () =>
+        completeSchema(parts.store, {
+          item,
+          workerId: parts.workerId,
+          outcome: outcome.counts,
+          syncId: run.sync.id,
+          receipt,
+          recordCount: receipt.counts.written,
+          errorCount: receipt.counts.rejected,
+          warningCount: plan.tracking?.guarantee === 'best_effort' ? 1 : 0,
+          nextCursor: plan.nextCursor,
+          shape: shapeOf(plan),
+        }),
+      stop,
+    );
+    if (isOurs) await discardQuietly(parts, todo, stop);
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'VERIFICATION_FAILED') {
+      // `finishLoad` puts them into the error's detail.
+      const differences = (error.detail['differences'] ?? []) as readonly RangeDifference[];
+      await retryStore(
+        () =>
+          saveSchemaReceipt(
+            db,
+            item.executionId,
+            item.schemaId,
+            refuseReceipt(plan, position, reads, error.message, differences),
+          ),
+        stop,
+      );
+    }
+    throw error;
+  }
+}
+
+async function positionOf(parts: EngineParts, executionId: string, epoch: number): Promise<SourcePosition> {
+  const row = await findSnapshot(parts.store.db, executionId, epoch);
+  if (row === null) throw new SyncError('INTERNAL', `The snapshot ${epoch} of execution ${executionId} has no row.`);
+  // Written by SnapshotHolder.
+  return (row.snapshot as SnapshotRef).position;
+}
+
+/** Drops a generation's leftovers. What cannot be dropped now is dropped by the next generation's `prepare`. */
+export async function discardQuietly(
+  parts: EngineParts,
+  { run, specs, item, plan }: Omit<SchemaToFinish, 'snapshotEpoch'>,
+  stop: AbortSignal,
+): Promise<void> {
+  const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
+  try {
+    await parts.threads.run({ kind: 'discard', destination: specs.destination, load }, specs.ownerKey, stop);
+  } catch (error) {
+    if (stop.aborted) return;
+    parts.log.warn(
+      { executionId: item.executionId, schemaId: item.schemaId },
+      `Leftovers of a load stay until the next execution: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}

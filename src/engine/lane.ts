@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SegmentRange } from '../connector-kit/index.ts';
+import { isAbort, SyncError, serializeError } from '../core/index.ts';
+import {
+  claimItem,
+  findRunSchema,
+  finishItem,
+  hasOpenItems,
+  loadRun,
+  type Run,
+  reclaimItem,
+  saveProgress,
+  saveRejects,
+  setSchemaStatus,
+  type WorkItem,
+} from '../store/index.ts';
+import { type EngineParts, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
+import { finishSchema } from './finish-schema.ts';
+import type { Progress } from './pipeline/jobs.ts';
+import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
+import { restartInNewSnapshot } from './restart-schema.ts';
+import { isRetryable, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
+
+const POLL_MS = 100;
+const PROGRESS_MS = 500;
+/** A segment that was begun this often kills its workers, or is fenced off again and again. */
+const MAX_CLAIMS = 30;
+/** Rejects of one segment; more of them mean that the column does not fit, not the record. */
+const MAX_REJECTS_PER_SEGMENT = 1_000;
+
+/**
+ * Works off an execution's items, one after another, until none is left. Ends early, leaving everything repeatable,
+ * when the execution is cancelled; never returns once the process is draining, so that the durable engine gives the
+ * lane to the next process instead of taking it for finished.
+ */
+export async function runLane(
+  parts: EngineParts,
+  executionId: string,
+  laneId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  using watch = parts.cancels.watch(executionId);
+  const stop = AbortSignal.any([watch.signal, signal, parts.draining]);
+  const run = await retryStore(() => loadRun(parts.store, executionId), stop);
+  const lane: Lane = { parts, run, specs: specsOf(parts, run), laneId, stop };
+  while (!stop.aborted && (await step(lane)));
+  if (parts.draining.aborted) await new Promise<never>(() => {});
+}
+
+interface Lane {
+  readonly parts: EngineParts;
+  readonly run: Run;
+  readonly specs: RunSpecs;
+  readonly laneId: string;
+  readonly stop: AbortSignal;
+}
+
+// False when nothing is left to do.
+async function step(lane: Lane): Promise<boolean> {
+  const { parts, run, stop } = lane;
+  const executionId = run.execution.id;
+  const item = await retryStore(
+    () => claimItem(parts.store.db, { executionId, laneId: lane.laneId, workerId: parts.workerId }),
+    stop,
+  );
+  if (item === null) {
+    if (!(await retryStore(() => hasOpenItems(parts.store.db, executionId), stop))) return false;
+    await sleep(POLL_MS, undefined, { signal: stop }).catch(() => {});
+    return true;
+  }
+  const work = runItem(lane, item);
+  parts.inFlight.add(work);
+  await work.finally(() => parts.inFlight.delete(work));
+  return true;
+}
+
+async function runItem(lane: Lane, claimed: WorkItem): Promise<void> {
+  const { parts, stop } = lane;
+  let item = claimed;
+  let isolate = false;
+  for (let failures = 0; ; ) {
+    try {
+      if (item.token > MAX_CLAIMS)
+        throw new SyncError(
+          'INTERNAL',
+          `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end.`,
+        );
+      return await runOnce(lane, item, isolate);
+    } catch (error) {
+      if (stop.aborted) return;
+      if (error instanceof SyncError && error.code === 'SNAPSHOT_LOST')
+        return restartInNewSnapshot(parts, lane.run, item, stop);
+      // Fenced off: whoever holds it now goes on; if that is this lane again, its next claim asks what became of it.
+      if (isAbort(error)) return;
+      if (error instanceof SyncError && error.kind === 'data' && item.kind === 'read' && !isolate) isolate = true;
+      else if (isRetryable(error) && failures + 1 < SEGMENT_RETRY.maxAttempts) {
+        failures += 1;
+        parts.log.warn(
+          { ...factsOf(item), attempt: failures },
+          `A step is tried again: ${serializeError(error).message}`,
+        );
+        await waitBeforeRetry(SEGMENT_RETRY, failures, error, parts.random, stop).catch(() => {});
+      } else return failSchema(lane, item, error);
+      const again = await retryStore(() => reclaimItem(parts.store.db, item, parts.workerId), stop);
+      if (again === null) return;
+      item = again;
+    }
+  }
+}
+
+async function failSchema({ parts, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {
+  const { code, message } = serializeError(error);
+  const shown =
+    code === 'INTERNAL' ? `An unexpected failure inside Millrace: ${message.split('\n')[0] ?? ''}` : message;
+  parts.log[code === 'INTERNAL' ? 'error' : 'warn']({ ...factsOf(item), code }, `Schema failed: ${message}`);
+  await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'failed', shown), stop);
+}
+
+async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<void> {
+  const { parts, run, stop } = lane;
+  const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
+  if (row === null || row.generation !== item.generation) return;
+  // Written by planExecution of this build's protocol.
+  const plan = row.plan as SchemaPlan;
+  if (item.kind === 'prepare') return prepareSchema(lane, item, plan);
+  if (item.kind === 'finish')
+    return finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch: row.snapshotEpoch ?? 0 }, stop);
+  return readSegment(lane, item, plan, row.snapshotEpoch ?? 0, isolate);
+}
+
+async function prepareSchema({ parts, run, specs, stop }: Lane, item: WorkItem, plan: SchemaPlan): Promise<void> {
+  await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'running'), stop);
+  const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
+  await parts.threads.run({ kind: 'prepare', destination: specs.destination, load }, specs.ownerKey, stop);
+  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null), stop);
+}
+
+async function readSegment(
+  lane: Lane,
+  item: WorkItem,
+  plan: SchemaPlan,
+  snapshotEpoch: number,
+  isolate: boolean,
+): Promise<void> {
+  const { parts, run, specs, stop } = lane;
+  const snapshot = await retryStore(() => parts.snapshots.find(item.executionId, snapshotEpoch), stop);
+  if (snapshot === null)
+    throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the process that held it.`);
+  // Written by planSegments of the source's connector and stored untouched.
+  const range = item.range as SegmentRange;
+  const outcome = await parts.threads.run(
+    {
+      kind: 'segment',
+      source: specs.source,
+      destination: specs.destination,
+      load: toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation }),
+      read: { schema: plan.schema, format: plan.format, fields: plan.fields, range, snapshot, from: plan.from },
+      segment: { no: item.no, token: item.token },
+      isolate,
+      countsOnly: plan.depth === 'counts',
+      maxRejects: MAX_REJECTS_PER_SEGMENT,
+      lookupFirst: item.token > 1,
+    },
+    specs.ownerKey,
+    stop,
+    progressWriter(lane, item),
+  );
+  await retryStore(() => saveRejects(parts.store.db, run.execution.organizationId, item, outcome.rejects), stop);
+  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome), stop);
+}
+
+// Progress is for people: at most one write is under way, a failed one is forgotten.
+function progressWriter({ parts }: Lane, item: WorkItem): (progress: Progress) => void {
+  let next = 0;
+  let writing = false;
+  return (progress) => {
+    const now = performance.now();
+    if (writing || now < next) return;
+    next = now + PROGRESS_MS;
+    writing = true;
+    saveProgress(parts.store.db, item, parts.workerId, progress)
+      .catch(() => {})
+      .finally(() => {
+        writing = false;
+      });
+  };
+}
+
+function factsOf(item: WorkItem) {
+  return {
+    executionId: item.executionId,
+    schemaId: item.schemaId,
+    generation: item.generation,
+    segment: item.no,
+    step: item.kind,
+  };
+}

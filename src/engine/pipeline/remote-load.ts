@@ -1,0 +1,165 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Load, SegmentId, SegmentOutcome, SegmentWriter } from '../../connector-kit/index.ts';
+import { deserializeError, type SerializedError, SyncError, serializeError } from '../../core/index.ts';
+import type { Chunk } from '../../formats/index.ts';
+
+/** Bytes that may be on their way to an owner thread before the reader waits. */
+const CREDIT_BYTES = 32 * 1024 * 1024;
+
+type Call =
+  | { readonly kind: 'lookup'; readonly segment: SegmentId }
+  | { readonly kind: 'begin'; readonly segment: SegmentId; readonly isolate: boolean }
+  | { readonly kind: 'write'; readonly chunk: Chunk }
+  | { readonly kind: 'commit'; readonly outcome: SegmentOutcome }
+  | { readonly kind: 'dispose' };
+
+interface Request {
+  readonly id: number;
+  readonly call: Call;
+}
+
+type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: SerializedError };
+
+/** The reading thread's side: the two calls of a `Load` that a segment makes, carried over a port. */
+export type SegmentLoad = Pick<Load, 'lookup' | 'beginSegment'>;
+
+/** Reaches a load that lives in an owner thread. Chunks are given away, not copied, unless the segment is isolated. */
+export function connectRemoteLoad(port: MessagePort): SegmentLoad {
+  const wire = new PortCaller(port);
+  return {
+    // The answers come from `serveLoad` below, whose types are those of `Load`.
+    lookup: (segment) => wire.call({ kind: 'lookup', segment }) as ReturnType<Load['lookup']>,
+    async beginSegment(segment, { isolate }) {
+      await wire.call({ kind: 'begin', segment, isolate });
+      return new RemoteWriter(wire, isolate);
+    },
+  };
+}
+
+class RemoteWriter implements SegmentWriter {
+  readonly #wire: PortCaller;
+  readonly #isolate: boolean;
+  readonly #pending = new Set<Promise<unknown>>();
+  #inFlight = 0;
+  #failure: unknown = null;
+
+  constructor(wire: PortCaller, isolate: boolean) {
+    this.#wire = wire;
+    this.#isolate = isolate;
+  }
+
+  async write(chunk: Chunk) {
+    if (this.#isolate) {
+      // The answer of `serveLoad`: what `SegmentWriter.write` returned there.
+      return (await this.#wire.call({ kind: 'write', chunk })) as Awaited<ReturnType<SegmentWriter['write']>>;
+    }
+    const bytes = chunk.payload.byteLength;
+    while (this.#inFlight > 0 && this.#inFlight + bytes > CREDIT_BYTES) await Promise.race(this.#pending);
+    if (this.#failure !== null) throw this.#failure;
+    this.#inFlight += bytes;
+    const sent: Promise<unknown> = this.#wire
+      .call({ kind: 'write', chunk }, [chunk.payload.buffer, chunk.ends.buffer])
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#inFlight -= bytes;
+        this.#pending.delete(sent);
+      });
+    this.#pending.add(sent);
+    return [];
+  }
+
+  async commit(outcome: SegmentOutcome): Promise<void> {
+    await Promise.all(this.#pending);
+    if (this.#failure !== null) throw this.#failure;
+    await this.#wire.call({ kind: 'commit', outcome });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pending);
+    await this.#wire.call({ kind: 'dispose' });
+  }
+}
+
+class PortCaller {
+  readonly #port: MessagePort;
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
+  #next = 0;
+  #closed = false;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on('message', (answer: Answer) => {
+      const waiter = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ('error' in answer) waiter?.reject(deserializeError(answer.error));
+      else waiter?.resolve(answer.result);
+    });
+    port.on('close', () => this.#fail());
+  }
+
+  call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
+    if (this.#closed) return Promise.reject(ownerGone());
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#port.postMessage({ id, call } satisfies Request, [...transfer]);
+    });
+  }
+
+  #fail(): void {
+    this.#closed = true;
+    for (const waiter of this.#waiting.values()) waiter.reject(ownerGone());
+    this.#waiting.clear();
+  }
+}
+
+function ownerGone(): SyncError {
+  return new SyncError(
+    'CONN_LOST',
+    'The thread that owns the destination file ended in the middle of a segment. The segment is tried again.',
+  );
+}
+
+/** The owner thread's side: serves one reader's segments until the port closes. */
+export async function serveLoad(port: MessagePort, load: Load, signal: AbortSignal): Promise<void> {
+  let writer: SegmentWriter | null = null;
+  const answer = async (call: Call): Promise<unknown> => {
+    if (call.kind === 'lookup') return load.lookup(call.segment, signal);
+    if (call.kind === 'begin') {
+      writer = await load.beginSegment(call.segment, { isolate: call.isolate }, signal);
+      return null;
+    }
+    if (call.kind === 'dispose') {
+      await writer?.[Symbol.asyncDispose]();
+      writer = null;
+      return null;
+    }
+    if (writer === null)
+      throw new SyncError('INTERNAL', `The owner thread was asked to ${call.kind} without an open segment.`);
+    return call.kind === 'write' ? writer.write(call.chunk, signal) : writer.commit(call.outcome, signal);
+  };
+  // One call at a time, in order: chunks of one segment must not overtake each other.
+  let last: Promise<void> = Promise.resolve();
+  await new Promise<void>((resolve) => {
+    port.on('message', ({ id, call }: Request) => {
+      last = last.then(async () => port.postMessage(await settle(id, () => answer(call))));
+    });
+    port.on('close', () => resolve());
+  });
+  await last;
+  // A reader that died in the middle leaves its segment open.
+  const left: SegmentWriter | null = writer;
+  if (left !== null) await (left as SegmentWriter)[Symbol.asyncDispose](); // narrowed to never by the closure above
+}
+
+async function settle(id: number, run: () => Promise<unknown>): Promise<Answer> {
+  try {
+    return { id, result: await run() };
+  } catch (error) {
+    return { id, error: serializeError(error) };
+  }
+}

@@ -1,0 +1,100 @@
+import type { BulkSource, Load, Reject, SegmentOutcome } from '../../connector-kit/index.ts';
+import { type RangeSum, SyncError } from '../../core/index.ts';
+import { addSums, type Chunk, createRecordHasher, emptySum, readKey, subtractSums } from '../../formats/index.ts';
+import type { Progress, SegmentJob } from './jobs.ts';
+
+/**
+ * Reads one segment and commits it as one destination transaction. Nothing of it remains when it throws, except when
+ * the commit's answer was lost: `lookupFirst` of the next attempt finds that out.
+ * @throws `TOO_MANY_REJECTS` when an isolated segment loses more records than the job allows
+ */
+export async function runSegment(
+  job: SegmentJob,
+  source: BulkSource,
+  load: Pick<Load, 'lookup' | 'beginSegment'>,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<SegmentOutcome> {
+  if (job.lookupFirst) {
+    const found = await load.lookup(job.segment, signal);
+    if (found.state === 'committed') return found.outcome;
+  }
+  await using writer = await load.beginSegment(job.segment, { isolate: job.isolate }, signal);
+  const tally = new SegmentTally(job);
+  for await (const { chunk } of source.read(job.read, signal)) {
+    signal.throwIfAborted();
+    tally.count(chunk);
+    // Awaiting is the backpressure. A chunk may be given away by `write`, so it is counted before.
+    const refused = await writer.write(chunk, signal);
+    for (const { index, reason } of refused) tally.reject(chunk, index, reason);
+    onProgress(tally.progress());
+  }
+  const outcome = tally.outcome();
+  await writer.commit(outcome, signal);
+  return outcome;
+}
+
+class SegmentTally {
+  readonly #job: SegmentJob;
+  readonly #hasher: ReturnType<typeof createRecordHasher> | null;
+  readonly #keyFields: {
+    readonly position: number;
+    readonly id: string;
+    readonly logicalType: SegmentJob['load']['columns'][number]['logicalType'];
+  }[];
+  readonly #rejects: Reject[] = [];
+  #rejected: RangeSum;
+  #records = 0;
+  #bytes = 0;
+
+  constructor(job: SegmentJob) {
+    this.#job = job;
+    this.#hasher = job.countsOnly
+      ? null
+      : createRecordHasher(
+          job.load.hashing,
+          job.load.columns.map((column) => column.logicalType),
+        );
+    this.#rejected = emptySum(job.countsOnly);
+    this.#keyFields = job.load.columns.flatMap((column, position) =>
+      column.isKey ? [{ position, id: column.field, logicalType: column.logicalType }] : [],
+    );
+  }
+
+  count(chunk: Chunk): void {
+    this.#hasher?.add(chunk);
+    this.#records += chunk.ends.length;
+    this.#bytes += chunk.payload.byteLength;
+  }
+
+  reject(chunk: Chunk, index: number, reason: string): void {
+    const one = this.#hasher?.sumOf(chunk, index) ?? { records: 1, sum: null };
+    this.#rejected = addSums(this.#rejected, one);
+    this.#rejects.push({ key: this.#keyFields.length === 0 ? null : readKey(chunk, index, this.#keyFields), reason });
+    if (this.#rejects.length > this.#job.maxRejects) throw this.#tooMany();
+  }
+
+  progress(): Progress {
+    return { records: this.#records, bytes: this.#bytes };
+  }
+
+  outcome(): SegmentOutcome {
+    const all: RangeSum = this.#hasher?.result() ?? { records: this.#records, sum: null };
+    return {
+      recordsRead: this.#records,
+      bytesRead: this.#bytes,
+      source: subtractSums(all, this.#rejected),
+      rejects: this.#rejects,
+    };
+  }
+
+  #tooMany(): SyncError {
+    const { load, maxRejects } = this.#job;
+    return new SyncError(
+      'TOO_MANY_REJECTS',
+      `Loading ${load.schemaId} into ${load.table.schema}.${load.table.name} stopped: the destination refused more than ${maxRejects} records of one segment. ` +
+        `The last reason: ${this.#rejects.at(-1)?.reason ?? 'unknown'}. Mend the data or the destination's column, then start again.`,
+      { detail: { schemaId: load.schemaId } },
+    );
+  }
+}

@@ -1,0 +1,161 @@
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import type {
+  BulkDestination,
+  Connector,
+  ConnectorContext,
+  ConnectorDefinition,
+  Load,
+} from '../../connector-kit/index.ts';
+import { SyncError, serializeError } from '../../core/index.ts';
+import { finishLoad } from './finish-load.ts';
+import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ToThread } from './jobs.ts';
+import { connectRemoteLoad, serveLoad } from './remote-load.ts';
+import { runSegment } from './run-segment.ts';
+
+const PROGRESS_INTERVAL_MS = 250;
+
+/** What `worker.ts` wires into a pipeline thread. */
+export interface ThreadOptions {
+  readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
+  readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
+  readonly failpoint: (name: string) => void;
+}
+
+/** Serves jobs from the main thread until it ends the thread. Several jobs may run at once. */
+export function servePipelines(options: ThreadOptions): void {
+  const port = parentPort;
+  if (port === null) throw new SyncError('INTERNAL', 'Pipelines can be served only from a worker thread.');
+  const connections = new ConnectionCache(options);
+  const running = new Map<number, AbortController>();
+  const reply = (message: FromThread) => port.postMessage(message);
+  port.on('message', async (message: ToThread) => {
+    if (message.kind === 'abort') return running.get(message.id)?.abort();
+    const controller = new AbortController();
+    running.set(message.id, controller);
+    try {
+      const result =
+        message.kind === 'release'
+          ? await connections.release(message.holder)
+          : await runJob(
+              message.job,
+              message.port,
+              connections,
+              options,
+              (progress) => reply({ kind: 'progress', id: message.id, progress }),
+              controller.signal,
+            );
+      reply({ kind: 'done', id: message.id, result: result ?? null });
+    } catch (error) {
+      reply({ kind: 'failed', id: message.id, error: serializeError(error) });
+    } finally {
+      running.delete(message.id);
+    }
+  });
+}
+
+async function runJob(
+  job: Job,
+  port: MessagePort | undefined,
+  connections: ConnectionCache,
+  options: ThreadOptions,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (job.kind === 'segment') return runSegmentJob(job, port, connections, onProgress, signal);
+  if (job.kind === 'check') return (await connections.open(job.destination)).check(signal);
+  if (job.kind === 'inspect')
+    return destinationOf(job.destination, await connections.open(job.destination)).inspect(job.table, signal);
+  await using load = await openLoad(job.destination, job.load, connections, signal);
+  switch (job.kind) {
+    case 'prepare':
+      return load.prepare(signal);
+    case 'finish':
+      return finishLoad(job, load, options.failpoint, signal);
+    case 'discard':
+      return load.discard(signal);
+    case 'serve':
+      if (port === undefined)
+        throw new SyncError('INTERNAL', 'An owner thread was asked to serve a load without a port.');
+      return serveLoad(port, load, signal);
+  }
+}
+
+async function runSegmentJob(
+  job: SegmentJob,
+  port: MessagePort | undefined,
+  connections: ConnectionCache,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { source } = await connections.open(job.source);
+  if (source === undefined) throw new SyncError('INTERNAL', `Connections of type ${job.source.type} cannot be read.`);
+  const report = throttle(onProgress);
+  if (port !== undefined) {
+    try {
+      return await runSegment(job, source, connectRemoteLoad(port), report, signal);
+    } finally {
+      port.close();
+    }
+  }
+  if (job.destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
+  await using load = await openLoad(job.destination, job.load, connections, signal);
+  return await runSegment(job, source, load, report, signal);
+}
+
+async function openLoad(
+  spec: ConnectionSpec,
+  plan: SegmentJob['load'],
+  connections: ConnectionCache,
+  signal: AbortSignal,
+): Promise<Load> {
+  return destinationOf(spec, await connections.open(spec)).open(plan, signal);
+}
+
+function destinationOf(spec: ConnectionSpec, { destination }: Connector): BulkDestination {
+  if (destination === undefined) throw new SyncError('INTERNAL', `Connections of type ${spec.type} cannot be written.`);
+  return destination;
+}
+
+/** Connectors stay open in this thread from one segment to the next, until their execution is released. */
+class ConnectionCache {
+  readonly #options: ThreadOptions;
+  readonly #open = new Map<string, { readonly holder: string; readonly connector: Promise<Connector> }>();
+
+  constructor(options: ThreadOptions) {
+    this.#options = options;
+  }
+
+  open(spec: ConnectionSpec): Promise<Connector> {
+    const key = JSON.stringify([spec.holder, spec.type, spec.config]);
+    const known = this.#open.get(key);
+    if (known !== undefined) return known.connector;
+    const definition = this.#options.connectors.get(spec.type);
+    if (definition === undefined) throw new SyncError('INTERNAL', `There is no connector of type ${spec.type}.`);
+    const connector = definition.connect(
+      definition.config.parse(spec.config),
+      this.#options.contextFor(spec.organizationId, spec.applicationName),
+    );
+    this.#open.set(key, { holder: spec.holder, connector });
+    connector.catch(() => this.#open.delete(key));
+    return connector;
+  }
+
+  async release(holder: string): Promise<void> {
+    for (const [key, entry] of this.#open) {
+      if (entry.holder !== holder) continue;
+      this.#open.delete(key);
+      const connector = await entry.connector.catch(() => null);
+      await connector?.[Symbol.asyncDispose]();
+    }
+  }
+}
+
+function throttle(onProgress: (progress: Progress) => void): (progress: Progress) => void {
+  let next = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + PROGRESS_INTERVAL_MS;
+    onProgress(progress);
+  };
+}

@@ -1,0 +1,175 @@
+import type {
+  BulkDestination,
+  Capabilities,
+  Connector,
+  SegmentRange,
+  SnapshotRef,
+  TableName,
+  TableState,
+} from '../../connector-kit/index.ts';
+import {
+  assignOutputNames,
+  type NameRule,
+  type SchemaDescription,
+  SyncError,
+  serializeError,
+} from '../../core/index.ts';
+import type { FailedSchema, PlannedSchema, Run } from '../../store/index.ts';
+import { planSchema } from './plan-schema.ts';
+import type { SchemaPlan } from './schema-plan.ts';
+
+export interface ExecutionPlanContext {
+  readonly run: Run;
+  readonly source: Connector;
+  readonly destination: Connector;
+  readonly destinationCapabilities: NonNullable<Capabilities['destination']>;
+  readonly snapshot: SnapshotRef;
+  readonly snapshotEpoch: number;
+  readonly columnPrefix: string;
+  /** Gives the next generation of a schema. */
+  readonly nextGeneration: (schemaId: string) => Promise<number>;
+  readonly signal: AbortSignal;
+}
+
+export interface ExecutionPlan {
+  readonly planned: readonly PlannedSchema[];
+  readonly failed: readonly FailedSchema[];
+}
+
+/** Plans the named schemas, or all of the sync. What cannot be planned fails alone; the others go on. */
+export async function planExecution(
+  context: ExecutionPlanContext,
+  onlySchemaId: string | null,
+): Promise<ExecutionPlan> {
+  const discovered = new Map(
+    (await sideOf(context.source).discover(context.signal)).map((schema) => [schema.id, schema]),
+  );
+  const tables = nameTables(context, discovered);
+  const planned: PlannedSchema[] = [];
+  const failed: FailedSchema[] = [];
+  const selections = context.run.schemas.filter(
+    (selection) => onlySchemaId === null || selection.schemaId === onlySchemaId,
+  );
+  for (const [position, selection] of bySize(selections, discovered).entries()) {
+    try {
+      planned.push(await planOne(context, selection, discovered, tables, position));
+    } catch (error) {
+      if (
+        context.signal.aborted ||
+        (error instanceof SyncError && (error.kind === 'transient' || error.kind === 'internal'))
+      )
+        throw error;
+      failed.push({ schemaId: selection.schemaId, position, message: serializeError(error).message });
+    }
+  }
+  return { planned, failed };
+}
+
+async function planOne(
+  context: ExecutionPlanContext,
+  selection: Run['schemas'][number],
+  discovered: ReadonlyMap<string, SchemaDescription>,
+  tables: ReadonlyMap<string, TableName>,
+  position: number,
+): Promise<PlannedSchema> {
+  const schema = discovered.get(selection.schemaId);
+  const table = tables.get(selection.schemaId);
+  if (schema === undefined || table === undefined) {
+    throw new SyncError(
+      'SOURCE_CHANGED',
+      `The schema ${selection.schemaId} is selected but not readable in the source any more. Restore it, grant access, or remove it from the sync.`,
+    );
+  }
+  const destination = targetOf(context.destination);
+  const state = await destination.inspect(table, context.signal);
+  refuseForeignTable(context.run, selection.schemaId, table, state);
+  const plan = await planSchema(
+    { ...context, source: sideOf(context.source), destination },
+    { selection, schema, table, state, names: nameFields(context, schema) },
+  );
+  const ranges = await planRanges(context, plan);
+  return {
+    schemaId: schema.id,
+    position,
+    outputName: table.name,
+    plan,
+    generation: await context.nextGeneration(schema.id),
+    snapshotEpoch: context.snapshotEpoch,
+    estimatedRecords: plan.kind === 'delta' ? null : schema.estimatedRecords,
+    estimatedBytes: plan.kind === 'delta' ? null : schema.estimatedBytes,
+    ranges,
+  };
+}
+
+function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<readonly SegmentRange[]> {
+  const { segmentBytes } = context.destinationCapabilities;
+  return sideOf(context.source).planSegments(
+    { schema: plan.schema, snapshot: context.snapshot, segmentBytes, from: plan.from },
+    context.signal,
+  );
+}
+
+function refuseForeignTable(run: Run, schemaId: string, table: TableName, state: TableState): void {
+  if (!state.exists) return;
+  const name = `${table.schema}.${table.name}`;
+  if (state.owner === null && !run.sync.adopt) {
+    throw new SyncError(
+      'TABLE_NOT_OURS',
+      `The destination table ${name} exists and was not created by Millrace. Set "adopt" in the sync's settings to write into it, or choose another destination schema.`,
+    );
+  }
+  if (state.owner !== null && (state.owner.syncId !== run.sync.id || state.owner.schemaId !== schemaId)) {
+    throw new SyncError(
+      'TABLE_OWNED',
+      `The destination table ${name} is written by the sync ${state.owner.syncId} (schema ${state.owner.schemaId}). Delete that sync, or choose another destination schema.`,
+    );
+  }
+}
+
+/** Large schemas first, so that the last lane to finish is not the one with the largest table. */
+function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, SchemaDescription>): Run['schemas'] {
+  const size = (id: string) => discovered.get(id)?.estimatedBytes ?? 0;
+  return [...selections].sort((a, b) => size(b.schemaId) - size(a.schemaId) || a.schemaId.localeCompare(b.schemaId));
+}
+
+function nameTables(
+  context: ExecutionPlanContext,
+  discovered: ReadonlyMap<string, SchemaDescription>,
+): ReadonlyMap<string, TableName> {
+  const configured = context.run.sync.destinationConfiguration['schema'];
+  const schema =
+    typeof configured === 'string' && configured !== '' ? configured : targetOf(context.destination).defaultSchema;
+  const things = context.run.schemas.flatMap((selection) => {
+    const found = discovered.get(selection.schemaId);
+    return found === undefined ? [] : [{ id: found.id, name: tableNameOf(found) }];
+  });
+  const names = assignOutputNames(things, namingOptions(context, []));
+  return new Map([...names].map(([id, name]) => [id, { schema, name }]));
+}
+
+function tableNameOf(schema: SchemaDescription): string {
+  return schema.id.includes('.') ? schema.id.slice(schema.id.indexOf('.') + 1) : schema.id;
+}
+
+function nameFields(context: ExecutionPlanContext, schema: SchemaDescription): ReadonlyMap<string, string> {
+  const { columnPrefix } = context;
+  const own = ['created_at', 'updated_at', 'deleted_at'].map((name) => `${columnPrefix}${name}`);
+  return assignOutputNames(schema.fields, namingOptions(context, own));
+}
+
+function namingOptions(context: ExecutionPlanContext, reserved: readonly string[]) {
+  const { maxNameBytes, distinguishesCase } = context.destinationCapabilities;
+  // The sync's rule was validated when it was saved.
+  return { rule: context.run.sync.normalizeNames as NameRule, maxBytes: maxNameBytes, distinguishesCase, reserved };
+}
+
+function sideOf(connector: Connector) {
+  if (connector.source === undefined) throw new SyncError('INTERNAL', 'The source connection cannot be read.');
+  return connector.source;
+}
+
+function targetOf(connector: Connector): BulkDestination {
+  if (connector.destination === undefined)
+    throw new SyncError('INTERNAL', 'The destination connection cannot be written.');
+  return connector.destination;
+}

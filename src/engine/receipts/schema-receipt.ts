@@ -1,0 +1,108 @@
+import type { SegmentOutcome, SegmentRange } from '../../connector-kit/index.ts';
+import { type RangeSum, type SchemaReceipt, type SourcePosition, SyncError } from '../../core/index.ts';
+import { addSums, emptySum } from '../../formats/index.ts';
+import type { ExpectedRange, FinishOutcome, RangeDifference } from '../pipeline/jobs.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
+
+/** The reads of one schema: what the source side of its proof consists of. */
+export interface ReadsOf {
+  readonly expected: readonly ExpectedRange[];
+  readonly recordsRead: number;
+  readonly rejected: number;
+}
+
+/** Adds up what the segments of a schema read. */
+export function sumReads(rows: readonly { readonly range: unknown; readonly outcome: unknown }[]): ReadsOf {
+  // Both were written by the engine: the range at planning, the outcome at the segment's end.
+  const reads = rows.map((row) => ({ range: row.range as SegmentRange, outcome: row.outcome as SegmentOutcome }));
+  return {
+    expected: reads.map(({ range, outcome }) => ({ range, source: outcome.source })),
+    recordsRead: reads.reduce((sum, { outcome }) => sum + outcome.recordsRead, 0),
+    rejected: reads.reduce((sum, { outcome }) => sum + outcome.rejects.length, 0),
+  };
+}
+
+/**
+ * The proof of a schema that was finished.
+ * @throws `VERIFICATION_FAILED` when read records are not accounted for as written, unchanged or rejected
+ */
+export function issueReceipt(
+  plan: SchemaPlan,
+  position: SourcePosition,
+  reads: ReadsOf,
+  outcome: FinishOutcome,
+): SchemaReceipt {
+  const written = outcome.counts.inserted + outcome.counts.updated;
+  const rejected = reads.rejected + outcome.counts.rejects.length;
+  const accounted = written + outcome.counts.unchanged + rejected;
+  if (accounted !== reads.recordsRead) {
+    throw new SyncError(
+      'VERIFICATION_FAILED',
+      `The counts of ${plan.schema.id} do not add up: ${reads.recordsRead} records were read, but ${written} written, ${outcome.counts.unchanged} unchanged and ${rejected} rejected. Report this with the receipt.`,
+    );
+  }
+  return {
+    ...frame(plan, position),
+    verdict: 'equal',
+    notes: notesOf(plan),
+    source: outcome.source,
+    destination: outcome.destination,
+    counts: {
+      read: reads.recordsRead,
+      written,
+      unchanged: outcome.counts.unchanged,
+      deleted: outcome.counts.deleted,
+      rejected,
+    },
+    differences: [],
+  };
+}
+
+/** The proof of a schema whose verification found differences. */
+export function refuseReceipt(
+  plan: SchemaPlan,
+  position: SourcePosition,
+  reads: ReadsOf,
+  message: string,
+  differences: readonly RangeDifference[],
+): SchemaReceipt {
+  const source = reads.expected.reduce<RangeSum>(
+    (sum, part) => addSums(sum, part.source),
+    emptySum(plan.depth === 'counts'),
+  );
+  return {
+    ...frame(plan, position),
+    verdict: 'different',
+    notes: [message],
+    source,
+    destination: null,
+    counts: { read: reads.recordsRead, written: 0, unchanged: 0, deleted: 0, rejected: reads.rejected },
+    differences,
+  };
+}
+
+function frame(plan: SchemaPlan, position: SourcePosition) {
+  return {
+    schemaId: plan.schema.id,
+    outputName: `${plan.table.schema}.${plan.table.name}`,
+    scope: plan.kind === 'delta' ? ('delta' as const) : ('snapshot' as const),
+    depth: plan.depth,
+    load: plan.kind,
+    positions: [position],
+    hashing: plan.depth === 'counts' ? null : plan.hashing,
+    format: `${plan.format}: ${plan.formatReason}`,
+    conversions: plan.conversions,
+  };
+}
+
+function notesOf(plan: SchemaPlan): readonly string[] {
+  const notes: string[] = [];
+  if (plan.depth === 'counts') notes.push('Depth counts: numbers of records were compared, not their values.');
+  if (plan.kind === 'delta')
+    notes.push(
+      'Scope delta: the records that this execution read are proved equal; records it did not read, and deletes, are not covered.',
+    );
+  if (plan.tracking !== null)
+    notes.push(`Tracking field ${plan.tracking.field} (${plan.tracking.guarantee}): ${plan.tracking.reason}`);
+  return notes;
+}

@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SyncError } from '../core/index.ts';
+
+export interface RetryPolicy {
+  readonly maxAttempts: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** A database that restarts is back well within these two minutes of attempts. */
+export const SEGMENT_RETRY: RetryPolicy = { maxAttempts: 8, firstDelayMs: 500, maxDelayMs: 30_000 };
+
+/** True for failures that go away by themselves. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof SyncError && (error.kind === 'transient' || error.kind === 'rate_limited');
+}
+
+/**
+ * Waits before the next attempt: what the other side asked for, else exponential back-off with jitter.
+ * @param attempt the number of failures so far, from 1
+ * @param random a number in [0, 1), injected so that a seed replays a run
+ */
+export async function waitBeforeRetry(
+  policy: RetryPolicy,
+  attempt: number,
+  error: unknown,
+  random: () => number,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = error instanceof SyncError ? error.retryAfterMs : undefined;
+  const backOff = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
+  await sleep(asked ?? backOff * (0.5 + random() / 2), undefined, { signal });
+}

@@ -1,0 +1,403 @@
+import { sql } from 'kysely';
+import type { SchemaReceipt, SchemaStatus } from '../core/index.ts';
+import type { Store, StoreDatabase } from './database.ts';
+
+/** One piece of an execution's work, claimed by a lane. */
+export interface WorkItem {
+  readonly executionId: string;
+  readonly schemaId: string;
+  readonly generation: number;
+  readonly no: number;
+  readonly kind: 'prepare' | 'read' | 'finish';
+  /** The engine's own JSON. */
+  readonly range: unknown;
+  /** Grows with each claim; results under an older token are not taken. */
+  readonly token: number;
+}
+
+export interface PlannedSchema {
+  readonly schemaId: string;
+  readonly position: number;
+  readonly outputName: string;
+  readonly plan: unknown;
+  readonly generation: number;
+  readonly snapshotEpoch: number;
+  readonly estimatedRecords: number | null;
+  readonly estimatedBytes: number | null;
+  readonly ranges: readonly unknown[];
+}
+
+export interface FailedSchema {
+  readonly schemaId: string;
+  readonly position: number;
+  readonly message: string;
+}
+
+/** Raises and answers the next generation of a schema: gaps are harmless, repeats are not. */
+export async function nextGeneration(db: StoreDatabase, syncId: string, schemaId: string): Promise<number> {
+  const row = await db
+    .updateTable('bulkSyncSchemas')
+    .set({ generation: sql`generation + 1` })
+    .where('syncId', '=', syncId)
+    .where('schemaId', '=', schemaId)
+    .returning('generation')
+    .executeTakeFirstOrThrow();
+  return Number(row.generation);
+}
+
+/** Replaces the whole plan of an execution, so that planning can be repeated until it is recorded. */
+export async function replacePlan(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  planned: readonly PlannedSchema[],
+  failed: readonly FailedSchema[],
+): Promise<void> {
+  await db.deleteFrom('segments').where('executionId', '=', execution.id).execute();
+  await db.deleteFrom('executionSchemas').where('executionId', '=', execution.id).execute();
+  for (const schema of planned) await insertPlanned(db, execution, schema);
+  for (const schema of failed) {
+    await db
+      .insertInto('executionSchemas')
+      .values({
+        executionId: execution.id,
+        organizationId: execution.organizationId,
+        schemaId: schema.schemaId,
+        position: schema.position,
+        status: 'failed',
+        statusMessage: schema.message,
+        startedAt: sql`now()`,
+        completedAt: sql`now()`,
+      })
+      .execute();
+  }
+}
+
+async function insertPlanned(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  schema: PlannedSchema,
+): Promise<void> {
+  await db
+    .insertInto('executionSchemas')
+    .values({
+      executionId: execution.id,
+      organizationId: execution.organizationId,
+      schemaId: schema.schemaId,
+      position: schema.position,
+      status: 'scheduled',
+      outputName: schema.outputName,
+      plan: JSON.stringify(schema.plan),
+      generation: schema.generation,
+      snapshotEpoch: schema.snapshotEpoch,
+      estimatedRecords: schema.estimatedRecords,
+      estimatedBytes: schema.estimatedBytes,
+    })
+    .execute();
+  await insertItems(db, execution.id, schema);
+}
+
+async function insertItems(
+  db: StoreDatabase,
+  executionId: string,
+  schema: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>,
+): Promise<void> {
+  const item = { executionId, schemaId: schema.schemaId, generation: schema.generation };
+  const reads = schema.ranges.map((range, index) => ({
+    ...item,
+    no: index + 1,
+    kind: 'read' as const,
+    range: JSON.stringify(range),
+  }));
+  const rows = [
+    { ...item, no: 0, kind: 'prepare' as const, range: null },
+    ...reads,
+    { ...item, no: reads.length + 1, kind: 'finish' as const, range: null },
+  ];
+  // 65,535 parameters is the protocol's limit of one statement.
+  for (let start = 0; start < rows.length; start += 5_000) {
+    await db
+      .insertInto('segments')
+      .values(rows.slice(start, start + 5_000))
+      .execute();
+  }
+}
+
+/** Starts a schema over in a new generation and snapshot; its older segments are forgotten. */
+export async function restartSchema(
+  db: StoreDatabase,
+  executionId: string,
+  schema: Pick<PlannedSchema, 'schemaId' | 'plan' | 'generation' | 'snapshotEpoch' | 'ranges'>,
+): Promise<void> {
+  await db
+    .deleteFrom('segments')
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await db
+    .deleteFrom('rejects')
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await db
+    .updateTable('executionSchemas')
+    .set({ plan: JSON.stringify(schema.plan), generation: schema.generation, snapshotEpoch: schema.snapshotEpoch })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await insertItems(db, executionId, schema);
+}
+
+interface Owner {
+  readonly executionId: string;
+  readonly laneId: string;
+  readonly workerId: string;
+}
+
+/**
+ * Claims the item this lane owned before a crash, else the first one that may start: a schema's `prepare`, then its
+ * reads, then its `finish`. Null when nothing may start now, or when this worker was declared dead.
+ */
+export async function claimItem(db: StoreDatabase, owner: Owner): Promise<WorkItem | null> {
+  // The array makes the planner run the subquery once; IN (SELECT … SKIP LOCKED) can claim many rows more.
+  const result = await sql<{
+    schemaId: string;
+    generation: string;
+    no: number;
+    kind: WorkItem['kind'];
+    range: unknown;
+    token: number;
+  }>`
+    UPDATE segments SET state = 'owned', worker_id = ${owner.workerId}, lane_id = ${owner.laneId}, token = token + 1,
+      started_at = coalesce(started_at, now()), progress_records = 0, progress_bytes = 0
+    WHERE ctid = ANY (ARRAY(
+      SELECT s.ctid FROM segments s JOIN execution_schemas e ON e.execution_id = s.execution_id AND e.schema_id = s.schema_id
+      WHERE s.execution_id = ${owner.executionId} AND s.generation = e.generation AND e.status IN ('scheduled', 'running', 'processing')
+        AND ((s.state = 'owned' AND s.lane_id = ${owner.laneId}) OR (s.state = 'waiting' AND CASE s.kind
+          WHEN 'prepare' THEN true
+          WHEN 'read' THEN EXISTS (SELECT 1 FROM segments p WHERE p.execution_id = s.execution_id AND p.schema_id = s.schema_id
+            AND p.generation = s.generation AND p.no = 0 AND p.state = 'done')
+          ELSE NOT EXISTS (SELECT 1 FROM segments o WHERE o.execution_id = s.execution_id AND o.schema_id = s.schema_id
+            AND o.generation = s.generation AND o.no < s.no AND o.state <> 'done') END))
+      ORDER BY s.state = 'owned' DESC, e.position, s.no LIMIT 1 FOR UPDATE OF s SKIP LOCKED))
+      AND EXISTS (SELECT 1 FROM workers WHERE id = ${owner.workerId} AND dead_at IS NULL)
+    RETURNING schema_id, generation, no, kind, range, token`.execute(db);
+  const row = result.rows[0];
+  return row === undefined ? null : { executionId: owner.executionId, ...row, generation: Number(row.generation) };
+}
+
+/** A new token for another attempt at an item; null when it is no longer this worker's. */
+export async function reclaimItem(db: StoreDatabase, item: WorkItem, workerId: string): Promise<WorkItem | null> {
+  const row = await ownedItem(db, item, workerId)
+    .set({ token: sql`token + 1`, progressRecords: 0, progressBytes: 0 })
+    .returning('token')
+    .executeTakeFirst();
+  return row === undefined ? null : { ...item, token: row.token };
+}
+
+function ownedItem(db: StoreDatabase, item: WorkItem, workerId: string) {
+  return db
+    .updateTable('segments')
+    .where('executionId', '=', item.executionId)
+    .where('schemaId', '=', item.schemaId)
+    .where('generation', '=', String(item.generation))
+    .where('no', '=', item.no)
+    .where('token', '=', item.token)
+    .where('workerId', '=', workerId)
+    .where('state', '=', 'owned')
+    .where((eb) =>
+      eb.exists(eb.selectFrom('workers').select('id').where('id', '=', workerId).where('deadAt', 'is', null)),
+    );
+}
+
+/** Records an item's outcome. False when the item was taken over or restarted meanwhile: the outcome is then void. */
+export async function finishItem(
+  db: StoreDatabase,
+  item: WorkItem,
+  workerId: string,
+  outcome: unknown,
+): Promise<boolean> {
+  const result = await ownedItem(db, item, workerId)
+    .set({ state: 'done', finishedAt: sql`now()`, outcome: JSON.stringify(outcome) })
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+export async function saveProgress(
+  db: StoreDatabase,
+  item: WorkItem,
+  workerId: string,
+  progress: { readonly records: number; readonly bytes: number },
+): Promise<void> {
+  await ownedItem(db, item, workerId)
+    .set({ progressRecords: progress.records, progressBytes: progress.bytes })
+    .execute();
+}
+
+/** True while any item of a schema that has not failed is unfinished. */
+export async function hasOpenItems(db: StoreDatabase, executionId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('segments')
+    .innerJoin('executionSchemas', (join) =>
+      join
+        .onRef('executionSchemas.executionId', '=', 'segments.executionId')
+        .onRef('executionSchemas.schemaId', '=', 'segments.schemaId'),
+    )
+    .select('segments.no')
+    .where('segments.executionId', '=', executionId)
+    .where('segments.state', 'in', ['waiting', 'owned'])
+    .where('executionSchemas.status', 'in', ['scheduled', 'running', 'processing'])
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The engine's view of one schema of an execution. */
+export async function findRunSchema(db: StoreDatabase, executionId: string, schemaId: string) {
+  const row = await db
+    .selectFrom('executionSchemas')
+    .selectAll()
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .executeTakeFirst();
+  return row === undefined ? null : { ...row, generation: Number(row.generation ?? 0) };
+}
+
+export async function listRunSchemas(db: StoreDatabase, executionId: string) {
+  const rows = await db
+    .selectFrom('executionSchemas')
+    .selectAll()
+    .where('executionId', '=', executionId)
+    .orderBy('position')
+    .execute();
+  return rows.map((row) => ({ ...row, generation: Number(row.generation ?? 0) }));
+}
+
+/** The reads of a schema's present generation in order, with their outcomes. */
+export async function listReads(db: StoreDatabase, executionId: string, schemaId: string, generation: number) {
+  return db
+    .selectFrom('segments')
+    .select(['no', 'range', 'outcome', 'state'])
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .where('generation', '=', String(generation))
+    .where('kind', '=', 'read')
+    .orderBy('no')
+    .execute();
+}
+
+/** Moves a schema on; a schema that has ended stays as it is. */
+export async function setSchemaStatus(
+  db: StoreDatabase,
+  executionId: string,
+  schemaId: string,
+  status: SchemaStatus,
+  message: string | null = null,
+): Promise<void> {
+  const ends = status === 'failed' || status === 'canceled' || status === 'interrupted' || status === 'completed';
+  await db
+    .updateTable('executionSchemas')
+    .set({
+      status,
+      statusMessage: message,
+      startedAt: sql`coalesce(started_at, now())`,
+      ...(ends ? { completedAt: sql`now()` } : {}),
+    })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .where('status', 'in', ['created', 'scheduled', 'running', 'exporting', 'processing'])
+    .execute();
+}
+
+export interface CompletedSchema {
+  readonly item: WorkItem;
+  readonly workerId: string;
+  readonly outcome: unknown;
+  readonly syncId: string;
+  readonly receipt: SchemaReceipt;
+  readonly recordCount: number;
+  readonly errorCount: number;
+  readonly warningCount: number;
+  readonly nextCursor: unknown;
+  readonly shape: unknown;
+}
+
+/**
+ * Ends a schema as completed, in one transaction with what the next execution starts from.
+ * @returns false when the `finish` item was taken over meanwhile; nothing is written then
+ */
+export async function completeSchema(store: Store, done: CompletedSchema): Promise<boolean> {
+  return store.transaction(async ({ db }) => {
+    if (!(await finishItem(db, done.item, done.workerId, done.outcome))) return false;
+    const { executionId, schemaId } = done.item;
+    await db
+      .updateTable('executionSchemas')
+      .set({
+        status: 'completed',
+        receipt: JSON.stringify(done.receipt),
+        recordCount: done.recordCount,
+        errorCount: done.errorCount,
+        warningCount: done.warningCount,
+        completedAt: sql`now()`,
+      })
+      .where('executionId', '=', executionId)
+      .where('schemaId', '=', schemaId)
+      .execute();
+    await db
+      .updateTable('bulkSyncSchemas')
+      .set({
+        cursor: done.nextCursor === null ? null : JSON.stringify(done.nextCursor),
+        loadedShape: JSON.stringify(done.shape),
+      })
+      .where('syncId', '=', done.syncId)
+      .where('schemaId', '=', schemaId)
+      .execute();
+    return true;
+  });
+}
+
+/** Keeps a failed schema's proof, so that the difference it found can be read. */
+export async function saveSchemaReceipt(
+  db: StoreDatabase,
+  executionId: string,
+  schemaId: string,
+  receipt: SchemaReceipt,
+): Promise<void> {
+  await db
+    .updateTable('executionSchemas')
+    .set({ receipt: JSON.stringify(receipt) })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .execute();
+}
+
+export interface RejectRow {
+  readonly key: Readonly<Record<string, string | null>> | null;
+  readonly reason: string;
+}
+
+/** Stores an item's rejected records; repeated after a crash it writes the same rows. */
+export async function saveRejects(
+  db: StoreDatabase,
+  organizationId: string,
+  item: WorkItem,
+  rejects: readonly RejectRow[],
+): Promise<void> {
+  if (rejects.length === 0) return;
+  const rows = rejects.map((reject, position) => ({
+    executionId: item.executionId,
+    schemaId: item.schemaId,
+    generation: item.generation,
+    segmentNo: item.no,
+    position,
+    organizationId,
+    key: reject.key === null ? null : JSON.stringify(reject.key),
+    reason: reject.reason,
+  }));
+  for (let start = 0; start < rows.length; start += 1_000) {
+    await db
+      .insertInto('rejects')
+      .values(rows.slice(start, start + 1_000))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
