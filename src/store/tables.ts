@@ -1,4 +1,14 @@
-import type { BulkMode, ReceiptDepth, SchemaDescription } from '../core/index.ts';
+import type {
+  AutoAddRule,
+  BulkMode,
+  FilterFunction,
+  NameRule,
+  ReceiptDepth,
+  ScheduleFrequency,
+  ScheduleResyncMode,
+  SchemaDescription,
+  SelectiveMode,
+} from '../core/index.ts';
 import type {
   ActorType,
   Defaulted,
@@ -146,9 +156,9 @@ interface BulkSyncsTable extends AuditColumns {
   sourceConfiguration: NullableJson<Readonly<Record<string, unknown>>>;
   destinationConnectionId: string;
   destinationConfiguration: Json<Readonly<Record<string, unknown>>>;
-  automaticallyAddNewFields: string;
-  automaticallyAddNewObjects: string;
-  normalizeNames: string;
+  automaticallyAddNewFields: AutoAddRule;
+  automaticallyAddNewObjects: AutoAddRule;
+  normalizeNames: NameRule;
   disableRecordTimestamps: Defaulted<boolean>;
   concurrencyLimit: Nullable<number>;
   resyncConcurrencyLimit: Nullable<number>;
@@ -161,16 +171,16 @@ interface BulkSyncsTable extends AuditColumns {
 
 /** A schedule as the user gave it; times are the API's strings, in UTC. */
 export interface ScheduleSettings {
-  readonly frequency: string;
-  readonly minute?: string | null;
-  readonly hour?: string | null;
-  readonly dayOfWeek?: string | null;
-  readonly dayOfMonth?: string | null;
-  readonly month?: string | null;
+  readonly frequency: ScheduleFrequency;
+  readonly minute?: string;
+  readonly hour?: string;
+  readonly dayOfWeek?: string;
+  readonly dayOfMonth?: string;
+  readonly month?: string;
   /** Schema ids; empty or absent = all. Additional schedules only. */
   readonly schemas?: readonly string[];
-  readonly selectiveMode?: string;
-  readonly resyncMode?: string;
+  readonly selectiveMode?: SelectiveMode;
+  readonly resyncMode?: ScheduleResyncMode;
 }
 
 interface BulkSyncSchedulesTable extends AuditColumns {
@@ -193,7 +203,7 @@ export interface SelectedField {
 /** A row filter as the user gave it. */
 export interface SelectedFilter {
   readonly fieldId: string;
-  readonly function: string;
+  readonly function: FilterFunction;
   readonly value?: unknown;
 }
 

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { SCHEDULE_FREQUENCIES, SCHEDULE_RESYNC_MODES, SELECTIVE_MODES } from '../core/index.ts';
+import { actorSchema, idSchema, timestampSchema } from './common.ts';
+
+const frequencySchema = z.enum(SCHEDULE_FREQUENCIES).meta({ id: 'ScheduleFrequency' });
+const selectiveModeSchema = z.enum(SELECTIVE_MODES).meta({ id: 'BulkSelectiveMode' });
+const scheduleResyncModeSchema = z.enum(SCHEDULE_RESYNC_MODES).meta({ id: 'BulkScheduleSyncMode' });
+
+/** Parts of a time, in UTC, as strings (`"0"`, `"monday"`); clients send what they do not use as null. */
+const timePartSchemas = {
+  minute: z.string().nullish(),
+  hour: z.string().nullish(),
+  day_of_week: z.string().nullish(),
+  day_of_month: z.string().nullish(),
+  month: z.string().nullish(),
+};
+
+const timePartAnswers = {
+  minute: z.string().optional(),
+  hour: z.string().optional(),
+  day_of_week: z.string().optional(),
+  day_of_month: z.string().optional(),
+  month: z.string().optional(),
+};
+
+const auditAnswers = {
+  created_at: timestampSchema,
+  created_by: actorSchema,
+  updated_at: timestampSchema,
+  updated_by: actorSchema,
+};
+
+/** A sync's default schedule in a request; its `id`, when sent, says which stored schedule is kept. */
+export const defaultScheduleRequestSchema = z
+  .strictObject({ frequency: frequencySchema, id: idSchema.nullish(), ...timePartSchemas })
+  .meta({ id: 'BulkSyncDefaultScheduleRequest' });
+export type DefaultScheduleRequest = z.infer<typeof defaultScheduleRequestSchema>;
+
+/** A further schedule in a request: only some schemas (none named = all), only some fields, or a repair mode. */
+export const additionalScheduleRequestSchema = z
+  .strictObject({
+    frequency: frequencySchema,
+    id: idSchema.nullish(),
+    ...timePartSchemas,
+    schemas: z.array(z.string()).nullish(),
+    selective_mode: selectiveModeSchema.nullish(),
+    resync_mode: scheduleResyncModeSchema.nullish(),
+  })
+  .meta({ id: 'BulkSyncAdditionalScheduleRequest' });
+export type AdditionalScheduleRequest = z.infer<typeof additionalScheduleRequestSchema>;
+
+export const defaultScheduleSchema = z
+  .object({ id: idSchema, frequency: frequencySchema, ...timePartAnswers, ...auditAnswers })
+  .meta({ id: 'BulkSyncDefaultScheduleResponse' });
+export type DefaultScheduleBody = z.infer<typeof defaultScheduleSchema>;
+
+export const additionalScheduleSchema = z
+  .object({
+    id: idSchema,
+    frequency: frequencySchema,
+    ...timePartAnswers,
+    schemas: z.array(z.string()).optional(),
+    selective_mode: selectiveModeSchema.optional(),
+    resync_mode: scheduleResyncModeSchema.optional(),
+    ...auditAnswers,
+  })
+  .meta({ id: 'BulkSyncAdditionalScheduleResponse' });
+export type AdditionalScheduleBody = z.infer<typeof additionalScheduleSchema>;

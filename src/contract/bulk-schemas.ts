@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { FILTER_FUNCTIONS } from '../core/index.ts';
+import { idSchema, timestampSchema } from './common.ts';
+
+const filterFunctionSchema = z.enum(FILTER_FUNCTIONS).meta({ id: 'FilterFunction' });
+
+/** `value` is any JSON: a text, a list for `StringOneOf`, `"48 hours ago"` for `RelativeOnOrAfter`. */
+const filterFields = { field_id: z.string().optional(), function: filterFunctionSchema, value: z.unknown().optional() };
+
+const fieldConfigurationSchema = z
+  .strictObject({ id: z.string(), enabled: z.boolean().nullish(), obfuscate: z.boolean().nullish() })
+  .meta({ id: 'FieldConfiguration' });
+
+/** One schema of the selection in a create: no `fields` = all of them, later ones included. */
+const schemaConfigurationSchema = z
+  .strictObject({
+    id: z.string(),
+    enabled: z.boolean().nullish(),
+    fields: z.array(z.union([z.string(), fieldConfigurationSchema])).nullish(),
+    filters: z.array(z.strictObject(filterFields)).nullish(),
+    tracking_field: z.string().nullish(),
+    partition_key: z.string().nullish(),
+    data_cutoff_timestamp: timestampSchema.nullish(),
+    disable_data_cutoff: z.boolean().nullish(),
+  })
+  .meta({ id: 'SchemaConfiguration' });
+
+/** The selection of a create: null or absent = every schema, `[]` = none; ids and configurations may be mixed. */
+export const schemaSelectionSchema = z.array(z.union([z.string(), schemaConfigurationSchema])).nullish();
+export type SchemaSelectionRequest = z.infer<typeof schemaSelectionSchema>;
+
+const bulkFieldSchema = z
+  .object({
+    id: z.string(),
+    enabled: z.boolean(),
+    obfuscated: z.boolean(),
+    output_name: z.string(),
+    user_output_name: z.string().optional(),
+  })
+  .meta({ id: 'BulkField' });
+
+const bulkFilterSchema = z.object(filterFields).meta({ id: 'BulkFilter' });
+
+const schemaAnswers = {
+  id: z.string(),
+  enabled: z.boolean(),
+  output_name: z.string(),
+  user_output_name: z.string().optional(),
+  tracking_field: z.string().optional(),
+  partition_key: z.string().optional(),
+  data_cutoff_timestamp: timestampSchema.nullable(),
+  disable_data_cutoff: z.boolean(),
+};
+
+/** One schema of a sync in a list: without its fields and filters. */
+export const bulkSchemaListItemSchema = z.object(schemaAnswers).meta({ id: 'BulkSchemaListItem' });
+export type BulkSchemaListItemBody = z.infer<typeof bulkSchemaListItemSchema>;
+
+/** One schema of a sync, whole. */
+export const bulkSchemaSchema = z
+  .object({ ...schemaAnswers, fields: z.array(bulkFieldSchema), filters: z.array(bulkFilterSchema) })
+  .meta({ id: 'BulkSchema' });
+export type BulkSchemaBody = z.infer<typeof bulkSchemaSchema>;
+
+/** Path of one schema of a sync. */
+export const bulkSchemaParamsSchema = z.object({ id: idSchema, schema_id: z.string() });

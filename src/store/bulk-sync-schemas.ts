@@ -1,0 +1,70 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { StoreDatabase } from './database.ts';
+import type { Database } from './tables.ts';
+
+/** One schema of a sync's selection, with what the engine remembers of it. */
+export type BulkSyncSchemaRecord = Selectable<Database['bulkSyncSchemas']>;
+
+export type NewBulkSyncSchema = Omit<
+  Insertable<Database['bulkSyncSchemas']>,
+  'organizationId' | 'syncId' | 'generation' | 'cursor' | 'loadedShape'
+>;
+
+/** PostgreSQL takes at most 65,535 parameters in one statement. */
+const ROWS_PER_INSERT = 1000;
+
+/** Call inside a transaction: the rows go in several statements. */
+export async function insertBulkSyncSchemas(
+  db: StoreDatabase,
+  organizationId: string,
+  syncId: string,
+  schemas: readonly NewBulkSyncSchema[],
+): Promise<void> {
+  for (let first = 0; first < schemas.length; first += ROWS_PER_INSERT) {
+    await db
+      .insertInto('bulkSyncSchemas')
+      .values(schemas.slice(first, first + ROWS_PER_INSERT).map((schema) => ({ ...schema, organizationId, syncId })))
+      .execute();
+  }
+}
+
+/** Ordered by schema id, in bytes: the order in which output names are given. */
+export async function listBulkSyncSchemas(
+  db: StoreDatabase,
+  organizationId: string,
+  syncId: string,
+): Promise<BulkSyncSchemaRecord[]> {
+  const rows = await db
+    .selectFrom('bulkSyncSchemas')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('syncId', '=', syncId)
+    .execute();
+  return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
+}
+
+/** Which schemas each of several syncs has, selected or not, ordered by schema id. */
+export async function listSchemaIdsOfSyncs(
+  db: StoreDatabase,
+  organizationId: string,
+  syncIds: readonly string[],
+): Promise<{ readonly syncId: string; readonly schemaId: string; readonly enabled: boolean }[]> {
+  if (syncIds.length === 0) return [];
+  const rows = await db
+    .selectFrom('bulkSyncSchemas')
+    .select(['syncId', 'schemaId', 'enabled'])
+    .where('organizationId', '=', organizationId)
+    .where('syncId', 'in', syncIds)
+    .execute();
+  return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
+}
+
+/** Makes the next read of every schema of the sync complete: what was remembered belongs to another source or table. */
+export async function forgetCursors(db: StoreDatabase, organizationId: string, syncId: string): Promise<void> {
+  await db
+    .updateTable('bulkSyncSchemas')
+    .set({ cursor: null, loadedShape: null })
+    .where('organizationId', '=', organizationId)
+    .where('syncId', '=', syncId)
+    .execute();
+}
