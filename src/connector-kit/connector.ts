@@ -60,8 +60,11 @@ export interface ModelTargetMode {
 
 /** One value of a sync's source or destination configuration, as the API describes it. */
 export interface ConfigurationValue {
+  /** As the API shows it; the public examples show `""` for switches, too. */
   readonly default?: unknown;
   readonly required?: boolean;
+  /** What a value must be; absent = any text, number or switch. */
+  readonly type?: 'string' | 'boolean' | 'number';
   /** Values of a nested object. */
   readonly items?: Readonly<Record<string, ConfigurationValue>>;
 }
