@@ -1,5 +1,14 @@
 import type { z } from 'zod';
-import type { BulkMode, FieldDescription, LoadKind, LogicalType, RangeSum, ResyncMode, SchemaDescription, SourcePosition } from '../core/index.ts';
+import type {
+  BulkMode,
+  FieldDescription,
+  LoadKind,
+  LogicalType,
+  RangeSum,
+  ResyncMode,
+  SchemaDescription,
+  SourcePosition,
+} from '../core/index.ts';
 import type { Chunk, Hashing, WireFormat } from '../formats/index.ts';
 
 /** Plain JSON that only the connector which made it reads. Carries its own `version`. */
@@ -105,7 +114,15 @@ export interface Connector extends AsyncDisposable {
 export interface ModelTargetCatalogue {
   listObjects(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** Properties asked for when a target is created; `values` where the system can list them. */
-  creationProperties(signal: AbortSignal): Promise<readonly { readonly id: string; readonly title: string; readonly values?: readonly { readonly label: string; readonly value: string }[] }[]>;
+  creationProperties(
+    signal: AbortSignal,
+  ): Promise<
+    readonly {
+      readonly id: string;
+      readonly title: string;
+      readonly values?: readonly { readonly label: string; readonly value: string }[];
+    }[]
+  >;
 }
 
 // ---------------------------------------------------------------- source
@@ -292,7 +309,14 @@ export interface Load extends AsyncDisposable {
    */
   beginSegment(segment: SegmentId, options: { readonly isolate: boolean }, signal: AbortSignal): Promise<SegmentWriter>;
   /** What became of a segment whose commit was never answered. */
-  lookup(segment: SegmentId, signal: AbortSignal): Promise<{ readonly state: 'committed'; readonly outcome: SegmentOutcome } | { readonly state: 'absent' } | { readonly state: 'unknown' }>;
+  lookup(
+    segment: SegmentId,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly state: 'committed'; readonly outcome: SegmentOutcome }
+    | { readonly state: 'absent' }
+    | { readonly state: 'unknown' }
+  >;
   /** After the last segment: builds keys on the shadow, so that ranges can be read by key. */
   seal(signal: AbortSignal): Promise<void>;
   /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */

@@ -33,3 +33,4 @@ export type {
   TrackingPlan,
   TrackingRequest,
 } from './connector.ts';
+export { type ConnectorSettings, type ConnectorTools, createContext } from './context.ts';

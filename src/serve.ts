@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createServer } from './api/index.ts';
+import {
+  type ConnectorContext,
+  type ConnectorDefinition,
+  type ConnectorSettings,
+  createContext,
+  type DatabaseAddress,
+} from './connector-kit/index.ts';
+import { createAddressCheck } from './connector-kit/net/index.ts';
+import { CONNECTORS } from './connectors/index.ts';
+import { createFailpoints, type Engine, routeToOwner, startEngine, ThreadPool } from './engine/index.ts';
+import { bootstrap, type FirstKeys, type Services } from './operations/index.ts';
+import {
+  type Config,
+  type ConfigOverrides,
+  createLogger,
+  createShutdown,
+  describeFailure,
+  type Logger,
+  localUrl,
+  lockHome,
+  prepareHome,
+  readCliFile,
+  readConfig,
+  type Shutdown,
+  startEmbeddedPostgres,
+  toDatabaseError,
+  toListenError,
+  workerUrl,
+  writeCliFile,
+} from './runtime/index.ts';
+import { startSchemaRefresher } from './scheduler/index.ts';
+import { openStore, type Store } from './store/index.ts';
+
+/** What `worker.ts` is started with. */
+export interface WorkerData {
+  readonly connectorSettings: ConnectorSettings;
+  readonly failpoints: string;
+}
+
+/** Runs all roles in this process until it is asked to stop. Never resolves: the shutdown ends the process. */
+export async function serve(overrides: ConfigOverrides, version: string): Promise<number> {
+  const config = readConfig(undefined, overrides);
+  const log = createLogger();
+  prepareHome(config.home);
+  const lock = lockHome(config.home);
+  const shutdown = createShutdown({ log });
+  shutdown.onStop('the lock of the home folder', () => lock.release());
+  try {
+    await start(config, log, shutdown, version);
+  } catch (error) {
+    // Stopped by Ctrl-C while starting: the steps that fail then are no news.
+    if (!shutdown.signal.aborted) process.stderr.write(`${describeFailure(error)}\n`);
+    await shutdown.stop(1);
+  }
+  return new Promise(() => {});
+}
+
+async function start(config: Config, log: Logger, shutdown: Shutdown, version: string): Promise<void> {
+  const databaseUrl = await openDatabase(config, log, shutdown);
+  const store = await openMetadata(config, databaseUrl, log);
+  shutdown.onStop('the metadata store', () => store.close());
+  const keys = await bootstrap({ store, newId: randomUUID }, async (made) => keepKeys(config, made));
+  const settings: ConnectorSettings = {
+    filesRoot: config.filesRoot,
+    denyPrivate: config.denyPrivate,
+    forbiddenDatabase: toAddress(databaseUrl),
+    columnPrefix: config.columnPrefix,
+  };
+  const threads = new ThreadPool({
+    entry: workerUrl(),
+    workerData: { connectorSettings: settings, failpoints: config.failpoints } satisfies WorkerData,
+    size: availableParallelism(),
+  });
+  const wiring = wireConnectors(settings, threads, config.failpoints);
+  const engine = await startEngine({
+    store,
+    databaseUrl,
+    workerId: randomUUID(),
+    build: version,
+    ...wiring,
+    threads,
+    columnPrefix: config.columnPrefix,
+    log,
+    random: Math.random,
+    isSoleProcess: config.databaseUrl === undefined,
+    onFenced: () => {
+      log.error(
+        'This process was silent for too long and was declared dead; it ends so that its work can go on elsewhere.',
+      );
+      process.exit(1);
+    },
+  });
+  shutdown.onStop('the workers', () => engine.stop());
+  const services = toServices(store, engine, wiring);
+  const refresher = startSchemaRefresher(services, { log });
+  shutdown.onStop('the scheduler', () => refresher.stop());
+  const url = await listen(config, log, shutdown, version, services);
+  announce(config, url, keys);
+}
+
+async function openDatabase(config: Config, log: Logger, shutdown: Shutdown): Promise<string> {
+  if (config.databaseUrl !== undefined) return config.databaseUrl;
+  const embedded = await startEmbeddedPostgres({ home: config.home, log });
+  shutdown.onStop('the embedded database', () => embedded.stop());
+  return embedded.url;
+}
+
+async function openMetadata(config: Config, databaseUrl: string, log: Logger): Promise<Store> {
+  const environment = config.encryptionKey === undefined ? null : Buffer.from(config.encryptionKey).toString('hex');
+  try {
+    return await openStore({
+      url: databaseUrl,
+      masterKey: { environment, file: join(config.home, 'master.key') },
+      onIdleError: (error) => log.warn({ err: error }, 'A connection to the metadata database broke; it is replaced.'),
+    });
+  } catch (error) {
+    throw toDatabaseError(error, databaseUrl);
+  }
+}
+
+interface Wiring {
+  readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
+  readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
+}
+
+function wireConnectors(settings: ConnectorSettings, threads: ThreadPool, failpoints: string): Wiring {
+  const tools = {
+    resolveHost: createAddressCheck({ denyPrivate: settings.denyPrivate }),
+    failpoint: createFailpoints(failpoints),
+  };
+  return {
+    connectors: new Map([...CONNECTORS].map(([type, definition]) => [type, routeToOwner(definition, threads)])),
+    contextFor: (organizationId, applicationName) => createContext(settings, tools, organizationId, applicationName),
+  };
+}
+
+function toServices(store: Store, engine: Engine, wiring: Wiring): Services {
+  return {
+    store,
+    connectors: wiring.connectors,
+    executions: engine,
+    connectorContext: (organizationId) => wiring.contextFor(organizationId, 'millrace'),
+    newId: randomUUID,
+    clock: () => new Date(),
+  };
+}
+
+async function listen(
+  config: Config,
+  log: Logger,
+  shutdown: Shutdown,
+  version: string,
+  services: Services,
+): Promise<string> {
+  const app = createServer({ services, defaultVersion: config.apiVersion, productVersion: version, logger: log });
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    throw toListenError(error, config.host, config.port);
+  }
+  shutdown.onStop('the HTTP server', () => app.close());
+  const address = app.server.address();
+  return localUrl(config.host, address !== null && typeof address === 'object' ? address.port : config.port);
+}
+
+// Written before the keys are committed: a crash between the two leaves a file that the next start overwrites.
+function keepKeys(config: Config, keys: FirstKeys): void {
+  writeCliFile(config.home, { ...keys, url: localUrl(config.host, config.port) });
+}
+
+function announce(config: Config, url: string, keys: FirstKeys | null): void {
+  const known = readCliFile(config.home);
+  if (known !== undefined && known.url !== url) writeCliFile(config.home, { ...known, url });
+  process.stdout.write(`Millrace answers at ${url} (API reference: ${url}/reference).\n`);
+  if (keys === null) return;
+  process.stdout.write(
+    `First start. These keys are shown once and kept in ${join(config.home, 'cli.json')}:\n` +
+      `  user API key    ${keys.userKey}\n  deployment key  ${keys.deploymentKey}\n  organization    ${keys.organizationId}\n`,
+  );
+}
+
+function toAddress(databaseUrl: string): DatabaseAddress {
+  const url = new URL(databaseUrl);
+  return { host: url.hostname, port: Number(url.port || 5432), database: decodeURIComponent(url.pathname.slice(1)) };
+}
