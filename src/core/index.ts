@@ -25,7 +25,7 @@ export {
   type NamedThing,
   type NameRule,
   type NamingOptions,
-  namesClash,
+  nameKey,
   normalizeName,
 } from './names.ts';
 export type { RangeSum, Receipt, ReceiptScope, SchemaReceipt, SourcePosition } from './receipts.ts';

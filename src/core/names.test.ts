@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assignOutputNames, assignTableNames, type NamingOptions, namesClash, normalizeName } from './names.ts';
+import { assignOutputNames, assignTableNames, type NamingOptions, nameKey, normalizeName } from './names.ts';
 
 const PLAIN: NamingOptions = { rule: 'enabled', maxBytes: null, distinguishesCase: true };
 
@@ -123,10 +123,9 @@ describe('assignTableNames', () => {
   });
 });
 
-describe('namesClash', () => {
+describe('nameKey', () => {
   it('minds case only where the destination does', () => {
-    expect(namesClash('Users', 'users', true)).toBe(false);
-    expect(namesClash('Users', 'users', false)).toBe(true);
-    expect(namesClash('users', 'users', true)).toBe(true);
+    expect(nameKey('Users', true)).not.toBe(nameKey('users', true));
+    expect(nameKey('Users', false)).toBe(nameKey('users', false));
   });
 });

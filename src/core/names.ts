@@ -31,12 +31,12 @@ const SUFFIX_BYTES = 11;
  * changed selection renames nothing), by id for tables.
  */
 export function assignOutputNames(things: readonly NamedThing[], options: NamingOptions): ReadonlyMap<string, string> {
-  const taken = new Set((options.reserved ?? []).map((name) => clashKey(name, options)));
+  const taken = new Set((options.reserved ?? []).map((name) => nameKey(name, options.distinguishesCase)));
   const names = new Map<string, string>();
   for (const thing of things) {
     const base = options.rule === 'enabled' ? normalizeName(thing.name) : thing.name;
     const name = firstFreeName(base, taken, options);
-    taken.add(clashKey(name, options));
+    taken.add(nameKey(name, options.distinguishesCase));
     names.set(thing.id, name);
   }
   return names;
@@ -55,9 +55,9 @@ export function assignTableNames(schemaIds: readonly string[], options: NamingOp
   );
 }
 
-/** True when two output names would be one object in the destination. */
-export function namesClash(one: string, other: string, distinguishesCase: boolean): boolean {
-  return distinguishesCase ? one === other : one.toLowerCase() === other.toLowerCase();
+/** Two output names with one key are one object in the destination. */
+export function nameKey(name: string, distinguishesCase: boolean): string {
+  return distinguishesCase ? name : name.toLowerCase();
 }
 
 /**
@@ -82,12 +82,8 @@ export function normalizeName(name: string): string {
 function firstFreeName(base: string, taken: ReadonlySet<string>, options: NamingOptions): string {
   for (let underscores = 0; ; underscores += 1) {
     const name = fitName(base + '_'.repeat(underscores), options.maxBytes);
-    if (!taken.has(clashKey(name, options))) return name;
+    if (!taken.has(nameKey(name, options.distinguishesCase))) return name;
   }
-}
-
-function clashKey(name: string, options: NamingOptions): string {
-  return options.distinguishesCase ? name : name.toLowerCase();
 }
 
 /** A name over the limit keeps its beginning and gets a hash of the whole, so equal beginnings stay apart. */
