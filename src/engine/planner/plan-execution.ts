@@ -44,7 +44,7 @@ export async function planExecution(
   const discovered = new Map(
     (await sideOf(context.source).discover(context.signal)).map((schema) => [schema.id, schema]),
   );
-  const tables = nameTables(context, discovered);
+  const tables = nameTables(context);
   const planned: PlannedSchema[] = [];
   const failed: FailedSchema[] = [];
   const selections = context.run.schemas.filter(
@@ -132,23 +132,13 @@ function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, Sche
   return [...selections].sort((a, b) => size(b.schemaId) - size(a.schemaId) || a.schemaId.localeCompare(b.schemaId));
 }
 
-function nameTables(
-  context: ExecutionPlanContext,
-  discovered: ReadonlyMap<string, SchemaDescription>,
-): ReadonlyMap<string, TableName> {
+function nameTables(context: ExecutionPlanContext): ReadonlyMap<string, TableName> {
   const configured = context.run.sync.destinationConfiguration['schema'];
-  const schema =
-    typeof configured === 'string' && configured !== '' ? configured : targetOf(context.destination).defaultSchema;
-  const things = context.run.schemas.flatMap((selection) => {
-    const found = discovered.get(selection.schemaId);
-    return found === undefined ? [] : [{ id: found.id, name: tableNameOf(found) }];
-  });
-  const names = assignOutputNames(things, namingOptions(context, []));
+  const isNamed = typeof configured === 'string' && configured !== '';
+  const schema = isNamed ? configured : targetOf(context.destination).defaultSchema;
+  const ids = context.run.schemas.map((selection) => selection.schemaId);
+  const names = assignTableNames(ids, namingOptions(context, []));
   return new Map([...names].map(([id, name]) => [id, { schema, name }]));
-}
-
-function tableNameOf(schema: SchemaDescription): string {
-  return schema.id.includes('.') ? schema.id.slice(schema.id.indexOf('.') + 1) : schema.id;
 }
 
 function nameFields(context: ExecutionPlanContext, schema: SchemaDescription): ReadonlyMap<string, string> {
