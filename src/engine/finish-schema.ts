@@ -75,7 +75,7 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
   } catch (error) {
     if (error instanceof SyncError && error.code === 'VERIFICATION_FAILED') {
       // `finishLoad` puts them into the error's detail.
-      const differences = (error.detail['differences'] ?? []) as readonly RangeDifference[];
+      const differences = (error.detail.differences ?? []) as readonly RangeDifference[];
       await retryStore(
         () =>
           saveSchemaReceipt(

@@ -9,6 +9,7 @@ import type {
 } from '../../connector-kit/index.ts';
 import {
   assignOutputNames,
+  assignTableNames,
   type NameRule,
   type SchemaDescription,
   SyncError,
@@ -133,7 +134,7 @@ function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, Sche
 }
 
 function nameTables(context: ExecutionPlanContext): ReadonlyMap<string, TableName> {
-  const configured = context.run.sync.destinationConfiguration['schema'];
+  const configured = context.run.sync.destinationConfiguration.schema;
   const isNamed = typeof configured === 'string' && configured !== '';
   const schema = isNamed ? configured : targetOf(context.destination).defaultSchema;
   const ids = context.run.schemas.map((selection) => selection.schemaId);
