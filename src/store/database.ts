@@ -39,12 +39,12 @@ export interface StoreOptions {
 
 /**
  * Connects, migrates and checks the master key. Safe when several processes start at once.
- * @throws `METADATA_UNREACHABLE`, `METADATA_NEWER`, `METADATA_DIFFERS`, `MASTER_KEY_MISMATCH`
+ * @throws `METADATA_UNREACHABLE`, `METADATA_NEWER`, `METADATA_DIFFERS`, `MASTER_KEY_MISMATCH`; the driver's own error when
+ * the database cannot be opened at all
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const pool = createPool(options);
   try {
-    await probe(pool, options.url);
     await migrate(pool);
     const { secrets, obfuscationSalt } = await openInstallation(pool, options.masterKey);
     return {
@@ -98,40 +98,4 @@ function runTransaction<T>(pool: pg.Pool, work: (transaction: StoreTransaction) 
     if (client === undefined) throw new SyncError('INTERNAL', 'A transaction began without a session.');
     return work({ db, client });
   });
-}
-
-async function probe(pool: pg.Pool, url: string): Promise<void> {
-  try {
-    await pool.query('SELECT 1');
-  } catch (error) {
-    throw new SyncError(
-      'METADATA_UNREACHABLE',
-      `Could not open the metadata database at ${addressOf(url)}: ${reasonOf(error)}. Correct DATABASE_URL or start that database.`,
-      { cause: error },
-    );
-  }
-}
-
-/** Host, port and database without user and password. */
-function addressOf(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  return parsed === undefined ? 'an address that is no URL' : `${parsed.host || 'localhost'}${parsed.pathname}`;
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'the host name is unknown',
-  EAI_AGAIN: 'the host name could not be resolved',
-  ETIMEDOUT: 'it did not answer in time',
-  '28P01': 'the password was refused',
-  '28000': 'the user was refused',
-  '3D000': 'the database does not exist',
-  '57P03': 'the server is starting or stopping',
-  '53300': 'the server has no free connection',
-};
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : '';
-  return REASONS[code] ?? (error.message || code || error.name);
 }

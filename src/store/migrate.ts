@@ -31,8 +31,18 @@ export async function migrate(pool: pg.Pool, folder = join(import.meta.dirname, 
     client.release();
   } catch (error) {
     client.release(true); // closing the session rolls back, whatever state it is in
-    throw error;
+    throw isPrivilegeMissing(error)
+      ? new SyncError(
+          'METADATA_UNREACHABLE',
+          `The user of DATABASE_URL may not make tables in the metadata database: ${error.message}. Make it the owner of that database.`,
+          { cause: error },
+        )
+      : error;
   }
+}
+
+function isPrivilegeMissing(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === '42501';
 }
 
 /** The files are named `0001_foundation.sql`: the number orders them, without gaps. */

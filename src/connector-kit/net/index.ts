@@ -1,0 +1,1 @@
+export { type AddressCheckOptions, createAddressCheck } from './address-check.ts';
