@@ -41,6 +41,10 @@ export const ERROR_CODES = {
   SCHEMA_CACHE_NOT_READY: 'invalid_request',
   /** The connection's schemas have not been read, so none can be selected. Refresh them, then try again. */
   SCHEMAS_NOT_LOADED: 'malformed',
+  /** The system behind the connection refuses us, so its schemas cannot be read. Mend the connection, then try again. */
+  CONNECTION_UNHEALTHY: 'malformed',
+  /** This type of connection cannot do that. */
+  FEATURE_NOT_SUPPORTED: 'not_found',
   /** The host name does not resolve, or nothing answers there. Correct the address or open the network. */
   CONN_UNREACHABLE: 'configuration',
   /** The password or key was refused. Fix the connection, then start the sync again. */
@@ -51,6 +55,8 @@ export const ERROR_CODES = {
   CONN_PRIVILEGE_MISSING: 'configuration',
   /** TLS could not be agreed or the certificate was refused. */
   CONN_TLS_FAILED: 'configuration',
+  /** The system is of a version that Millrace does not speak to. The message names the oldest that will do. */
+  CONN_VERSION_UNSUPPORTED: 'configuration',
   /** The address of the connection is one that Millrace never opens (its own database, link-local, metadata). */
   CONN_ADDRESS_REFUSED: 'configuration',
   /** The file path lies outside the folder that connections may use. */
@@ -85,6 +91,8 @@ export const ERROR_CODES = {
   LOSS_GUARD: 'configuration',
   /** A schema or field of the sync is gone from the source. */
   SOURCE_CHANGED: 'configuration',
+  /** The source's own expression (of a view, a generated field) fails for some record. Mend it in the source. */
+  SOURCE_QUERY_FAILED: 'configuration',
   /** Source and destination differ after the load. The message names the key range; the run fails. */
   VERIFICATION_FAILED: 'configuration',
   /** The bytes of the wire format are not what the format says. */
@@ -150,7 +158,8 @@ export interface SerializedError {
 }
 
 /** Any thrown value as plain data; what is not a `SyncError` becomes `INTERNAL` with its own message. */
-export function serializeError(error: unknown): SerializedError {
+export function serializeError(thrown: unknown): SerializedError {
+  const error = firstError(thrown);
   if (error instanceof SyncError) return { code: error.code, message: error.message, detail: error.detail };
   if (isAbort(error)) return { code: 'CANCELED', message: 'The work was cancelled.', detail: {} };
   return {
@@ -158,6 +167,11 @@ export function serializeError(error: unknown): SerializedError {
     message: error instanceof Error ? (error.stack ?? error.message) : String(error),
     detail: {},
   };
+}
+
+/** What went wrong first, where closing things afterwards failed as well. */
+export function firstError(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstError(error.suppressed) : error;
 }
 
 /** The inverse of `serializeError`. */

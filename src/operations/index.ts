@@ -1,3 +1,27 @@
 export { type Actor, loadActorNames, toActorColumns } from './actors.ts';
+export { SECRET_MASK } from './connections/configuration.ts';
+export {
+  type Connection,
+  type ConnectionInput,
+  type ConnectionTrial,
+  createConnection,
+  deleteConnection,
+  getConnection,
+  listConnections,
+  testConnection,
+  updateConnection,
+} from './connections/connections.ts';
+export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
 export type { Caller, ConnectorRegistry, Context, ExecutionQueue, Services } from './context.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
+export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
+export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
+export {
+  type CreationProperty,
+  getCreationProperty,
+  listTargetObjects,
+  type TargetObject,
+  type TargetObjects,
+} from './schemas/model-targets.ts';
+export { refreshNow, refreshSchemas, requestRefresh } from './schemas/refresh.ts';
+export { type BulkSource, getBulkSource, getSchema, getSchemaStatus, sampleRecords } from './schemas/source.ts';

@@ -22,11 +22,24 @@ export {
   insertBulkSync,
   listBulkSyncs,
   listBulkSyncsInto,
-  lockDestination,
+  lockConnections,
   type NewBulkSync,
   updateBulkSync,
 } from './bulk-syncs.ts';
 export type { ActorType } from './columns.ts';
+export {
+  type ConnectionChange,
+  type ConnectionRecord,
+  type ConnectionUser,
+  deleteConnection,
+  findConnection,
+  insertConnection,
+  listConnections,
+  listConnectionUsers,
+  type NewConnection,
+  setConnectionStatus,
+  updateConnection,
+} from './connections.ts';
 export { openStore, type Store, type StoreDatabase, type StoreOptions, type StoreTransaction } from './database.ts';
 export type { ExecutionOverrides } from './execution-tables.ts';
 export {
@@ -59,6 +72,7 @@ export {
   type Organization,
   type User,
 } from './identity.ts';
+export { listRejects, type RejectPosition, type RejectRecord } from './rejects.ts';
 export {
   closeSnapshots,
   type ExecutionChanges,
@@ -72,6 +86,17 @@ export {
   type RunConnection,
   recordExecutionEvent,
 } from './runs.ts';
+export {
+  findCachedSchema,
+  listCachedSchemas,
+  listPendingRefreshes,
+  type PendingRefresh,
+  type RefreshOutcome,
+  readSchemaCacheState,
+  requestSchemaRefresh,
+  runPendingRefresh,
+  type SchemaCacheState,
+} from './schema-caches.ts';
 export type { MasterKeySource, SecretBox, SecretOwner } from './secrets.ts';
 export type {
   ConnectionStatus,
@@ -88,6 +113,7 @@ export {
   type FailedSchema,
   findRunSchema,
   finishItem,
+  hasItemsOfOthers,
   hasOpenItems,
   listReads,
   listRunSchemas,

@@ -1,0 +1,111 @@
+import type { Connector, ConnectorDefinition } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { ConnectionRecord } from '../../store/index.ts';
+import type { Services } from '../context.ts';
+import { describeMisfits, toMisfits } from '../misfits.ts';
+import { refuseField } from '../refusals.ts';
+
+/** What stands for a stored secret in every answer; sent back, it keeps the stored one. */
+export const SECRET_MASK = '********';
+
+export type Configuration = Readonly<Record<string, unknown>>;
+
+/** The connector of a type that somebody sent. @throws `REQUEST_REFUSED` naming the field */
+export function requireType(services: Services, type: string): ConnectorDefinition<unknown> {
+  const definition = services.connectors.get(type);
+  if (definition !== undefined) return definition;
+  throw refuseField('type', `"${type}" is no connection type; known are ${[...services.connectors.keys()].join(', ')}`);
+}
+
+/** The connector of a stored connection. */
+export function definitionOf(services: Services, connection: ConnectionRecord): ConnectorDefinition<unknown> {
+  const definition = services.connectors.get(connection.type);
+  if (definition !== undefined) return definition;
+  throw new SyncError(
+    'CONFIG_INVALID',
+    `Connection "${connection.name}" is of type ${connection.type}, which this Millrace does not have.`,
+  );
+}
+
+/** The whole configuration of a stored connection, secrets opened. Never to be answered or logged. */
+export function openConfiguration(services: Services, connection: ConnectionRecord): Configuration {
+  if (connection.secrets === null) return connection.configuration;
+  const owner = { organizationId: connection.organizationId, connectionId: connection.id };
+  return { ...connection.configuration, ...services.store.secrets.unseal(connection.secrets, owner) };
+}
+
+/** Configuration as it is stored: settings in clear, secrets sealed to their owner. */
+export function sealConfiguration(
+  services: Services,
+  definition: ConnectorDefinition<unknown>,
+  configuration: Configuration,
+  owner: { readonly organizationId: string; readonly connectionId: string },
+): { readonly configuration: string; readonly secrets: Buffer | null } {
+  const entries = Object.entries(configuration);
+  const secrets = entries.filter(([key]) => definition.secrets.includes(key));
+  const settings = entries.filter(([key]) => !definition.secrets.includes(key));
+  return {
+    configuration: JSON.stringify(Object.fromEntries(settings)),
+    secrets: secrets.length === 0 ? null : services.store.secrets.seal(Object.fromEntries(secrets), owner),
+  };
+}
+
+/** Configuration as it is answered: every secret that is set is masked. */
+export function maskConfiguration(
+  definition: ConnectorDefinition<unknown>,
+  configuration: Configuration,
+): Configuration {
+  return Object.fromEntries(
+    Object.entries(configuration).map(([key, value]) => [
+      key,
+      definition.secrets.includes(key) && value !== '' ? SECRET_MASK : value,
+    ]),
+  );
+}
+
+/**
+ * Puts stored secrets where the mask was sent back.
+ * @throws `REQUEST_REFUSED` when there is nothing stored that the mask could stand for
+ */
+export function unmaskConfiguration(
+  definition: ConnectorDefinition<unknown>,
+  configuration: Configuration,
+  stored: Configuration,
+): Configuration {
+  return Object.fromEntries(
+    Object.entries(configuration).map(([key, value]) => {
+      if (value !== SECRET_MASK || !definition.secrets.includes(key)) return [key, value];
+      if (stored[key] === undefined)
+        throw refuseField(
+          `configuration.${key}`,
+          'no secret is stored that the mask stands for; send the secret itself',
+        );
+      return [key, stored[key]];
+    }),
+  );
+}
+
+/** Parses a configuration with its connector's schema. @throws `REQUEST_MALFORMED` naming the fields */
+export function parseConfiguration(
+  definition: ConnectorDefinition<unknown>,
+  configuration: Configuration,
+): Configuration {
+  const result = definition.config.safeParse(configuration);
+  // Every connector's configuration is an object: its schema is one of `z.object`.
+  if (result.success) return result.data as Configuration;
+  const misfits = toMisfits(result.error, ['configuration']);
+  throw new SyncError(
+    'REQUEST_MALFORMED',
+    `The configuration does not fit type ${definition.type}: ${describeMisfits(misfits)}.`,
+    {
+      detail: { fields: misfits },
+    },
+  );
+}
+
+/** Opens the connector of a stored connection. Dispose it. */
+export async function openConnector(services: Services, connection: ConnectionRecord): Promise<Connector> {
+  const definition = definitionOf(services, connection);
+  const configuration = parseConfiguration(definition, openConfiguration(services, connection));
+  return definition.connect(configuration, services.connectorContext(connection.organizationId));
+}

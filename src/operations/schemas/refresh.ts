@@ -1,0 +1,127 @@
+import { SyncError, serializeError } from '../../core/index.ts';
+import {
+  type ConnectionRecord,
+  findConnection,
+  type RefreshOutcome,
+  readSchemaCacheState,
+  requestSchemaRefresh,
+  runPendingRefresh,
+  setConnectionStatus,
+} from '../../store/index.ts';
+import { proveConfiguration } from '../connections/check.ts';
+import { definitionOf, openConfiguration, openConnector, parseConfiguration } from '../connections/configuration.ts';
+import type { Context, Services } from '../context.ts';
+import { notReady } from './not-ready.ts';
+import { requireSource } from './source.ts';
+
+/** Reading the catalogue of a large system may take long, and nobody waits for it. */
+const DISCOVERY_LIMIT_MS = 10 * 60_000;
+
+/**
+ * Does the refresh that somebody asked for, if it is still to be done and nobody else is at it. May be repeated.
+ * @param signal stops it (shutdown); the refresh then stays to be done
+ * @returns false when there was nothing to do here
+ */
+export function refreshSchemas(
+  services: Services,
+  pending: { readonly organizationId: string; readonly connectionId: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { organizationId, connectionId } = pending;
+  return runPendingRefresh(services.store, connectionId, async () => {
+    const connection = await findConnection(services.store.db, organizationId, connectionId);
+    if (connection === undefined) return { error: 'The connection was deleted.' };
+    const outcome = await discover(services, connection, signal);
+    signal.throwIfAborted();
+    const problem = 'error' in outcome ? outcome.error : null;
+    await setConnectionStatus(services.store.db, organizationId, connectionId, {
+      status: problem === null ? 'healthy' : 'unhealthy',
+      statusError: problem,
+    });
+    return outcome;
+  });
+}
+
+async function discover(
+  services: Services,
+  connection: ConnectionRecord,
+  signal: AbortSignal,
+): Promise<RefreshOutcome> {
+  try {
+    await using connector = await openConnector(services, connection);
+    if (connector.source === undefined) return { schemas: [] };
+    return {
+      schemas: await connector.source.discover(AbortSignal.any([signal, AbortSignal.timeout(DISCOVERY_LIMIT_MS)])),
+    };
+  } catch (error) {
+    if (error instanceof SyncError) return { error: error.message };
+    if (signal.aborted) throw error;
+    return { error: `The schemas could not be read: ${serializeError(error).message.split('\n')[0]}` };
+  }
+}
+
+/**
+ * Asks for a refresh, which the scheduler does soon. An unhealthy connection is proved again first.
+ * @throws `NOT_FOUND`; `CONNECTION_UNHEALTHY` when the system still refuses
+ */
+export async function requestRefresh(context: Context, connectionId: string): Promise<void> {
+  const { connection } = await requireSource(context, connectionId);
+  if (connection.status === 'unhealthy') await proveAgain(context, connection);
+  await requestSchemaRefresh(context.store.db, context.caller.organizationId, connectionId);
+}
+
+async function proveAgain(context: Context, connection: ConnectionRecord): Promise<void> {
+  const { organizationId } = context.caller;
+  const definition = definitionOf(context, connection);
+  try {
+    const configuration = parseConfiguration(definition, openConfiguration(context, connection));
+    await proveConfiguration(context, organizationId, definition, configuration);
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    throw unhealthy(connection, error.message);
+  }
+  const healthy = { status: 'healthy', statusError: null } as const;
+  await setConnectionStatus(context.store.db, organizationId, connection.id, healthy);
+}
+
+function unhealthy(connection: ConnectionRecord, reason: string): SyncError {
+  return new SyncError(
+    'CONNECTION_UNHEALTHY',
+    `The schemas of connection "${connection.name}" cannot be refreshed while it is unhealthy: ${reason}`,
+  );
+}
+
+/** How long a caller waits for a refresh that must end before the answer. */
+const WAIT_LIMIT_MS = 60_000;
+/** Pause between two looks at a refresh that another process does. */
+const LOOK_AGAIN_MS = 250;
+
+/**
+ * Refreshes and waits for the end, at most a minute.
+ * @throws `CONNECTION_UNHEALTHY` when the system refuses, `SCHEMA_CACHE_NOT_READY` when it takes longer
+ */
+export async function refreshNow(context: Context, connectionId: string): Promise<void> {
+  const { organizationId } = context.caller;
+  await requestRefresh(context, connectionId);
+  const signal = AbortSignal.timeout(WAIT_LIMIT_MS);
+  while (!signal.aborted) {
+    const isOurs = await refreshSchemas(context, { organizationId, connectionId }, signal).catch((error: unknown) => {
+      if (signal.aborted) return false;
+      throw error;
+    });
+    const state = await readSchemaCacheState(context.store.db, organizationId, connectionId);
+    if (state.status !== 'refreshing')
+      return state.error === null ? undefined : refuseAfter(context, connectionId, state.error);
+    if (!isOurs) await pause(LOOK_AGAIN_MS);
+  }
+  throw notReady('the refresh has not ended within a minute');
+}
+
+async function refuseAfter(context: Context, connectionId: string, reason: string): Promise<never> {
+  const { connection } = await requireSource(context, connectionId);
+  throw unhealthy(connection, reason);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,190 @@
+import { sql } from 'kysely';
+import type { SchemaDescription } from '../core/index.ts';
+import type { Store, StoreDatabase } from './database.ts';
+
+/** How fresh the schemas of a source are. `refreshing`: a refresh is asked for and not finished, whoever does it. */
+export interface SchemaCacheState {
+  readonly status: 'none' | 'refreshing' | 'fresh';
+  /** False until a first refresh succeeded; with `refreshing`, what is there is of the last one. */
+  readonly isFilled: boolean;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  /** Why the last refresh failed; null after a success. */
+  readonly error: string | null;
+}
+
+/** Asks for a refresh, which is durable from the commit on. One that runs already is followed by another. */
+export async function requestSchemaRefresh(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+): Promise<void> {
+  await db
+    .insertInto('schemaCaches')
+    .values({ connectionId, organizationId, requestedAt: sql<Date>`clock_timestamp()` })
+    .onConflict((conflict) =>
+      conflict.column('connectionId').doUpdateSet({ requestedAt: sql<Date>`clock_timestamp()` }),
+    )
+    .execute();
+}
+
+const IS_PENDING = sql<boolean>`requested_at > coalesce(finished_at, '-infinity')`;
+
+/** State of one connection's cache. */
+export async function readSchemaCacheState(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+): Promise<SchemaCacheState> {
+  const row = await db
+    .selectFrom('schemaCaches')
+    .select(['startedAt', 'finishedAt', 'succeededAt', 'error', IS_PENDING.as('isPending')])
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', connectionId)
+    .executeTakeFirst();
+  if (row === undefined) return { status: 'none', isFilled: false, startedAt: null, finishedAt: null, error: null };
+  const isFilled = row.succeededAt !== null;
+  const settled = isFilled ? 'fresh' : 'none';
+  const { startedAt, finishedAt, error } = row;
+  return { status: row.isPending ? 'refreshing' : settled, isFilled, startedAt, finishedAt, error };
+}
+
+/** The cached schemas of a connection, by id. */
+export async function listCachedSchemas(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+): Promise<SchemaDescription[]> {
+  const rows = await db
+    .selectFrom('cachedSchemas')
+    .select('description')
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', connectionId)
+    .orderBy('schemaId')
+    .execute();
+  return rows.map((row) => row.description);
+}
+
+/** One cached schema. */
+export async function findCachedSchema(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+  schemaId: string,
+): Promise<SchemaDescription | undefined> {
+  const row = await db
+    .selectFrom('cachedSchemas')
+    .select('description')
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', connectionId)
+    .where('schemaId', '=', schemaId)
+    .executeTakeFirst();
+  return row?.description;
+}
+
+/** A refresh that somebody should do. */
+export interface PendingRefresh {
+  readonly connectionId: string;
+  readonly organizationId: string;
+}
+
+/** Refreshes asked for and not finished, oldest first; some may be in the hands of other processes. */
+export function listPendingRefreshes(db: StoreDatabase): Promise<PendingRefresh[]> {
+  return db
+    .selectFrom('schemaCaches')
+    .select(['connectionId', 'organizationId'])
+    .where(IS_PENDING)
+    .orderBy('requestedAt')
+    .execute();
+}
+
+/** What a refresh found. */
+export type RefreshOutcome = { readonly schemas: readonly SchemaDescription[] } | { readonly error: string };
+
+/** Class of our advisory locks on one connection's refresh. */
+const REFRESH_LOCK_CLASS = 7_106_443;
+
+/**
+ * Does a pending refresh, if nobody else does it: `work` runs under a lock that dies with this process, so a crash leaves
+ * the refresh pending and never stuck. No transaction is open meanwhile.
+ * @returns false when another holder of the lock is at it, or nothing is pending any more
+ */
+export async function runPendingRefresh(
+  store: Store,
+  connectionId: string,
+  work: () => Promise<RefreshOutcome>,
+): Promise<boolean> {
+  const client = await store.pool.connect();
+  let isLocked = false;
+  try {
+    const { rows } = await client.query<{ locked: boolean }>(
+      'SELECT pg_try_advisory_lock($1, hashtext($2)) AS locked',
+      [REFRESH_LOCK_CLASS, connectionId],
+    );
+    isLocked = rows[0]?.locked === true;
+    if (!isLocked) return false;
+    const requestedAt = await beginRefresh(store.db, connectionId);
+    if (requestedAt === undefined) return false;
+    const outcome = await work();
+    await store.transaction(({ db }) => finishRefresh(db, connectionId, requestedAt, outcome));
+    return true;
+  } finally {
+    // Ending the session gives the lock back whatever state the session is in.
+    client.release(isLocked);
+  }
+}
+
+/** Exact text of the request that is now served; undefined when none is pending. */
+async function beginRefresh(db: StoreDatabase, connectionId: string): Promise<string | undefined> {
+  const row = await db
+    .updateTable('schemaCaches')
+    .set({ startedAt: sql<Date>`clock_timestamp()` })
+    .where('connectionId', '=', connectionId)
+    .where(IS_PENDING)
+    .returning(sql<string>`requested_at::text`.as('requestedAt'))
+    .executeTakeFirst();
+  return row?.requestedAt;
+}
+
+/** A request that came after the one served stays pending. */
+async function finishRefresh(
+  db: StoreDatabase,
+  connectionId: string,
+  requestedAt: string,
+  outcome: RefreshOutcome,
+): Promise<void> {
+  const isSuccess = 'schemas' in outcome;
+  const cache = await db
+    .updateTable('schemaCaches')
+    .set({
+      finishedAt: sql<Date>`now()`,
+      requestedAt: sql<Date>`CASE WHEN requested_at > ${requestedAt}::timestamptz THEN now() + interval '1 microsecond' ELSE least(requested_at, now()) END`,
+      ...(isSuccess ? { succeededAt: sql<Date>`now()`, error: null } : { error: outcome.error }),
+    })
+    .where('connectionId', '=', connectionId)
+    .returning('organizationId')
+    .executeTakeFirst();
+  if (cache === undefined || !isSuccess) return; // the connection was deleted meanwhile, or there is nothing new
+  await replaceCachedSchemas(db, cache.organizationId, connectionId, outcome.schemas);
+}
+
+/** Rows of one INSERT; four parameters each, far below the protocol's 65,535. */
+const ROWS_AT_ONCE = 500;
+
+async function replaceCachedSchemas(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+  schemas: readonly SchemaDescription[],
+): Promise<void> {
+  await db.deleteFrom('cachedSchemas').where('connectionId', '=', connectionId).execute();
+  for (let from = 0; from < schemas.length; from += ROWS_AT_ONCE) {
+    const rows = schemas.slice(from, from + ROWS_AT_ONCE).map((schema) => ({
+      connectionId,
+      organizationId,
+      schemaId: schema.id,
+      description: JSON.stringify(schema),
+    }));
+    await db.insertInto('cachedSchemas').values(rows).execute();
+  }
+}
