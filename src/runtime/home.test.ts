@@ -33,9 +33,13 @@ describe('prepareHome', () => {
     expect(() => prepareHome(home)).toThrow(
       expect.objectContaining({
         code: 'HOME_UNUSABLE',
-        message: `Could not use ${home} as the home folder: a part of the path is a file. Make it writable, or name another one in MILLRACE_HOME.`,
+        message: `Could not use ${home} as the home folder: there is a file of that name. Make it writable, or name another one in MILLRACE_HOME.`,
       }),
     );
+  });
+
+  it('does not wait for ever where nothing can be made', () => {
+    expect(() => prepareHome('/proc/millrace')).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }));
   });
 
   it('does not take a file for a home', () => {

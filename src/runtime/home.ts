@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { SyncError } from '../core/index.ts';
 import { isSystemError, readFileIfAny, writePrivateFile } from './private-file.ts';
 import { type ProcessLock, takeProcessLock } from './process-lock.ts';
@@ -22,8 +22,7 @@ export interface CliFile {
  */
 export function prepareHome(home: string): void {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
-    if (!statSync(home).isDirectory()) throw new Error('it is not a folder');
+    makeFolders(home);
     accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new SyncError(
@@ -32,6 +31,17 @@ export function prepareHome(home: string): void {
       { cause: error },
     );
   }
+}
+
+/** Node's own recursive mkdir never returns where a file system answers ENOENT below a folder that exists (/proc). */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) {
+    if (!statSync(folder).isDirectory()) throw new Error('there is a file of that name');
+    return;
+  }
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolders(parent);
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 /**
@@ -87,7 +97,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is a file',
-  EEXIST: 'there is a file of that name',
+  ENOENT: 'the file system does not take it',
 };
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SyncError } from '../../core/index.ts';
 import { readFileIfAny, writePrivateFile } from '../private-file.ts';
 import { canReach, type ServerAccount } from './account.ts';
@@ -25,7 +25,7 @@ export interface Place {
  * home (root's home is closed to others): then under /var/lib/millrace, and a pointer in the home says where.
  */
 export function findPlace(home: string, name: string, account: ServerAccount): Place {
-  const embedded = join(home, 'embedded');
+  const embedded = join(resolve(home), 'embedded');
   const stateFolder = join(embedded, name);
   // Open to the account; what is secret in them is a private file, and the home itself is closed.
   for (const folder of [embedded, stateFolder]) makeFolder(folder, 0o755);
