@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { SyncError, serializeError } from '../../core/index.ts';
 import {
   type ConnectionRecord,
@@ -112,7 +113,7 @@ export async function refreshNow(context: Context, connectionId: string): Promis
     const state = await readSchemaCacheState(context.store.db, organizationId, connectionId);
     if (state.status !== 'refreshing')
       return state.error === null ? undefined : refuseAfter(context, connectionId, state.error);
-    if (!isOurs) await pause(LOOK_AGAIN_MS);
+    if (!isOurs) await setTimeout(LOOK_AGAIN_MS);
   }
   throw notReady('the refresh has not ended within a minute');
 }
@@ -120,8 +121,4 @@ export async function refreshNow(context: Context, connectionId: string): Promis
 async function refuseAfter(context: Context, connectionId: string, reason: string): Promise<never> {
   const { connection } = await requireSource(context, connectionId);
   throw unhealthy(connection, reason);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

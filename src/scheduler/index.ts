@@ -1,0 +1,6 @@
+export {
+  type RefresherLog,
+  type RefresherOptions,
+  type SchemaRefresher,
+  startSchemaRefresher,
+} from './schema-refresher.ts';
