@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { addressOf, type BenchDatabase, DESTINATION, SOURCE } from './database.ts';
+import { readOwnCpu } from './process-stats.ts';
+import { columnDefinitions, tableName } from './table.ts';
+
+/** What a limit took. */
+export interface LimitRun {
+  readonly wallSeconds: number;
+  /** CPU seconds of its client processes. */
+  readonly clientCpuSeconds: number;
+}
+
+const TARGET = 'psql_target';
+
+/** The fastest copy that PostgreSQL's own tools make: binary COPY from one psql into another. */
+export async function runPsql(database: BenchDatabase, rows: number, buildsKey: boolean): Promise<LimitRun> {
+  await database.destination.query(`DROP TABLE IF EXISTS ${TARGET}`);
+  await database.destination.query(`CREATE TABLE ${TARGET} (${columnDefinitions()})`);
+  await database.settle();
+  const out = psql(SOURCE, `COPY ${tableName(rows)} TO STDOUT (FORMAT binary)`);
+  const into = psql(DESTINATION, `COPY ${TARGET} FROM STDIN (FORMAT binary)`);
+  const key = buildsKey ? ` && ${psql(DESTINATION, `ALTER TABLE ${TARGET} ADD PRIMARY KEY (id)`)}` : '';
+  const run = await timeShell(`${out} | ${into}${key}`, database);
+  await database.destination.query(`DROP TABLE ${TARGET}`);
+  return run;
+}
+
+/** The floor of PostgreSQL into DuckDB: CPU seconds that cannot be avoided, spread over all cores. */
+export interface DuckdbFloor {
+  readonly copyCpuSeconds: number;
+  readonly readCpuSeconds: number;
+  /** Their sum divided by the number of cores. */
+  readonly floorSeconds: number;
+}
+
+/** A finished CSV file of the table, as the floor's second half reads it. Disposing removes it. */
+export async function makeCsvFile(
+  database: BenchDatabase,
+  rows: number,
+): Promise<Disposable & { readonly path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  const path = join(folder, 'lines.csv');
+  await timeShell(`${psql(SOURCE, `COPY ${tableName(rows)} TO STDOUT (FORMAT csv)`)} > '${path}'`, database);
+  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Measures both halves of the floor, one after the other. */
+export async function measureDuckdbFloor(database: BenchDatabase, rows: number, csvFile: string): Promise<DuckdbFloor> {
+  await database.settle();
+  const copyCpuSeconds = await copyToNothing(database, rows);
+  const readCpuSeconds = await readFinishedFile(csvFile);
+  return { copyCpuSeconds, readCpuSeconds, floorSeconds: (copyCpuSeconds + readCpuSeconds) / availableParallelism() };
+}
+
+/** The server itself throws the bytes away, so its backend's CPU is all there is. */
+async function copyToNothing({ source }: BenchDatabase, rows: number): Promise<number> {
+  const { rows: found } = await source.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const pid = found[0]?.pid ?? 0;
+  const before = readOwnCpu(pid);
+  await source.query(`COPY ${tableName(rows)} TO '/dev/null' (FORMAT csv)`);
+  return readOwnCpu(pid) - before;
+}
+
+/** In a process of its own: what DuckDB keeps from an earlier round must not help. */
+async function readFinishedFile(csvFile: string): Promise<number> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'read-csv.ts'), csvFile], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`DuckDB could not read ${csvFile} (exit code ${code}).`);
+  return Number(text);
+}
+
+function psql(database: string, sql: string): string {
+  return `psql -X -q -v ON_ERROR_STOP=1 -d ${database} -c "${sql}"`;
+}
+
+/** Bash times a whole pipeline, its processes' CPU included. */
+async function timeShell(command: string, { server }: BenchDatabase): Promise<LimitRun> {
+  const { host, port, user, password } = addressOf(server);
+  const startedAt = performance.now();
+  const child = spawn('bash', ['-c', `set -o pipefail; TIMEFORMAT='%U %S'; time { ${command}; }`], {
+    env: { ...process.env, PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    said += part;
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`The limit could not be measured: ${said.trim()}`);
+  const [userSeconds = '0', system = '0'] = said.trim().split('\n').at(-1)?.split(' ') ?? [];
+  return {
+    wallSeconds: (performance.now() - startedAt) / 1000,
+    clientCpuSeconds: Number(userSeconds) + Number(system),
+  };
+}

@@ -1,0 +1,76 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describeFailure, prepareHome } from '../src/runtime/index.ts';
+import { provideCommands } from '../tests/setup/system-packages.ts';
+import { compareDuckdb, comparePostgresql, measureMemory, withProduct } from './compare.ts';
+import { openBenchDatabase } from './database.ts';
+import { measureList } from './list.ts';
+import { type BenchOptions, readOptions, USAGE } from './options.ts';
+import { reportLines } from './report.ts';
+import type { Results } from './results.ts';
+import { say } from './say.ts';
+import { provideTable } from './table.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const HOME = join(ROOT, '.millrace', 'bench');
+const DOCS = join(ROOT, 'docs', 'benchmarks.md');
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const options = readOptions(process.argv.slice(2));
+    const missing = provideCommands([
+      { command: 'psql', debianPackage: 'postgresql-client' },
+      { command: 'bash', debianPackage: 'bash' },
+    ]);
+    if (missing.length > 0) throw new RangeError(missing.join(' '));
+    const results = await measure(options);
+    console.log(options.isJson ? JSON.stringify(results, undefined, 2) : ['', ...reportLines(results)].join('\n'));
+    if (options.writesDocs) writeDocs(results);
+    return 0;
+  } catch (error) {
+    const isMisuse = error instanceof RangeError || (error instanceof TypeError && 'code' in error);
+    console.error(isMisuse ? `${error.message}\n${USAGE}` : describeFailure(error));
+    return isMisuse ? 2 : 1;
+  }
+}
+
+async function measure(options: BenchOptions): Promise<Results> {
+  prepareHome(HOME);
+  await using database = await openBenchDatabase(HOME);
+  const smallRows = Math.max(1_000, Math.floor(options.rows / 3));
+  for (const rows of options.parts.includes('memory') ? [options.rows, smallRows] : [options.rows]) {
+    say(`table of ${rows} records`);
+    if (await provideTable(database.source, rows)) say('  made; it is kept for the next time');
+  }
+  const results: Results = {
+    takenAt: new Date().toISOString(),
+    machine: {
+      cores: cpus().length,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      memoryBytes: totalmem(),
+      node: process.versions.node,
+    },
+    rows: options.rows,
+    pairs: options.pairs,
+  };
+  if (options.parts.includes('pg'))
+    results.postgresql = await withProduct(HOME, database, (product) => comparePostgresql(product, database, options));
+  if (options.parts.includes('duckdb'))
+    results.duckdb = await withProduct(HOME, database, (product) => compareDuckdb(product, database, options));
+  if (options.parts.includes('memory')) results.memory = await measureMemory(HOME, database, [smallRows, options.rows]);
+  if (options.parts.includes('list')) results.list = await withProduct(HOME, database, measureList);
+  return results;
+}
+
+/** Replaces what stands between the two markers. */
+function writeDocs(results: Results): void {
+  const [begin, end] = ['<!-- figures -->', '<!-- end of figures -->'];
+  const text = readFileSync(DOCS, 'utf8');
+  const [before = '', rest = ''] = text.split(begin);
+  const after = rest.split(end)[1] ?? '';
+  const figures = ['```text', ...reportLines(results), '```'].join('\n');
+  writeFileSync(DOCS, `${before}${begin}\n\n${figures}\n\n${end}${after}`);
+}

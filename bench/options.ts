@@ -1,0 +1,52 @@
+import { parseArgs } from 'node:util';
+
+/** The parts of the benchmark, in the order in which they run. */
+export const PARTS = ['pg', 'duckdb', 'memory', 'list'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface BenchOptions {
+  /** Records of the table; the goals are set for 6,000,000. */
+  readonly rows: number;
+  /** Interleaved rounds of limit and product. */
+  readonly pairs: number;
+  readonly parts: readonly Part[];
+  /** Print one JSON document instead of tables. */
+  readonly isJson: boolean;
+  /** Rewrite the figures in docs/benchmarks.md. */
+  readonly writesDocs: boolean;
+}
+
+export const USAGE = `npm run bench -- [--rows 6000000] [--pairs 5] [--only pg,duckdb,memory,list] [--json] [--docs]`;
+
+/** @throws `RangeError` or the parser's `TypeError`, one sentence naming the option */
+export function readOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rows: { type: 'string', default: '6000000' },
+      pairs: { type: 'string', default: '5' },
+      only: { type: 'string', default: PARTS.join(',') },
+      json: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    rows: readNumber('--rows', values.rows, 1_000),
+    pairs: readNumber('--pairs', values.pairs, 1),
+    parts: values.only.split(',').map(readPart),
+    isJson: values.json,
+    writesDocs: values.docs,
+  };
+}
+
+function readNumber(name: string, text: string, least: number): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new RangeError(`${name} is "${text}": write a whole number from ${least}.`);
+}
+
+function readPart(text: string): Part {
+  const part = PARTS.find((known) => known === text);
+  if (part !== undefined) return part;
+  throw new RangeError(`--only names "${text}": write one or more of ${PARTS.join(', ')}, with commas.`);
+}

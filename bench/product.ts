@@ -1,0 +1,130 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DemoServer, startServer } from '../demo/server.ts';
+import { waitForSchemas } from '../src/cli/index.ts';
+import { type BulkSyncBody, type Client, createClient, type ExecutionBody } from '../src/contract/index.ts';
+import { readConfig } from '../src/runtime/index.ts';
+import { addressOf, type BenchDatabase, DESTINATION, SOURCE } from './database.ts';
+import { readCpu, readMemory, resetHighestMemory } from './process-stats.ts';
+import { tableName } from './table.ts';
+
+/** The product as a user runs it: one server process, spoken to by HTTP. */
+export interface Product extends AsyncDisposable {
+  readonly client: Client;
+  /** Removes every sync and connection of the organization and makes the benchmark's connections. */
+  readonly connections: { readonly source: string; readonly postgresql: string; readonly duckdb: string };
+  /** Runs a sync to its end and measures the server's process meanwhile. */
+  run(sync: BulkSyncBody): Promise<ProductRun>;
+}
+
+/** What one execution took. */
+export interface ProductRun {
+  readonly wallSeconds: number;
+  /** CPU seconds of the server's process with its threads, without PostgreSQL. */
+  readonly cpuSeconds: number;
+  /** CPU seconds of the metadata database meanwhile. */
+  readonly metadataCpuSeconds: number;
+  /** Highest resident memory during the execution less the memory before it, in bytes. */
+  readonly memoryAboveIdleBytes: number;
+}
+
+const NO_SIGNAL = new AbortController().signal;
+const DUCKDB_FILE = 'bench.duckdb';
+const ASK_EVERY_MS = 50;
+const SETTLE_MS = 3_000;
+const FINISHED = new Set(['canceled', 'completed', 'failed', 'errors', 'interrupted']);
+
+/** Starts a server on the benchmark's home and brings it to the same beginning each time. */
+export async function openProduct(home: string, database: BenchDatabase): Promise<Product> {
+  const server = await startServer(home, NO_SIGNAL);
+  try {
+    const client = createClient(server);
+    await removeEverything(client);
+    removeDuckdbFile(home, server);
+    const connections = await makeConnections(client, database);
+    // What starting up leaves behind is collected before the first figure is taken.
+    await delay(SETTLE_MS);
+    return {
+      client,
+      connections,
+      run: (sync) => run(client, sync, server.pid ?? 0),
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A sync that reads the whole table at every start. */
+export async function makeSync(
+  { client, connections }: Product,
+  options: { destination: 'postgresql' | 'duckdb'; depth: 'counts' | 'checksums'; rows: number },
+): Promise<BulkSyncBody> {
+  const sync = await client.createBulkSync({
+    name: `bench ${options.destination} ${options.depth} ${options.rows}`,
+    mode: 'snapshot',
+    source_connection_id: connections.source,
+    destination_connection_id: connections[options.destination],
+    destination_configuration: { schema: `bench_${options.depth}` },
+    default_schedule: { frequency: 'manual' },
+    // The limit adds no columns either.
+    disable_record_timestamps: true,
+    schemas: [`public.${tableName(options.rows)}`],
+  });
+  await client.setSyncSettings(sync.id, { receipt_depth: options.depth, max_loss_percent: 100 });
+  return sync;
+}
+
+async function run(client: Client, sync: BulkSyncBody, pid: number): Promise<ProductRun> {
+  const idleBytes = readMemory(pid).now;
+  resetHighestMemory(pid);
+  const before = readCpu(pid);
+  const startedAt = performance.now();
+  const { id } = await client.startBulkSync(sync.id, {});
+  const execution = await waitForEnd(client, sync.id, id);
+  const wallSeconds = (performance.now() - startedAt) / 1000;
+  const after = readCpu(pid);
+  if (execution.status !== 'completed')
+    throw new Error(`"${sync.name}" ended ${execution.status}: ${execution.status_message ?? ''}`);
+  return {
+    wallSeconds,
+    cpuSeconds: after.own - before.own,
+    metadataCpuSeconds: after.databases - before.databases,
+    memoryAboveIdleBytes: readMemory(pid).highest - idleBytes,
+  };
+}
+
+async function waitForEnd(client: Client, syncId: string, executionId: string): Promise<ExecutionBody> {
+  for (;;) {
+    const execution = await client.getExecution(syncId, executionId);
+    if (FINISHED.has(execution.status)) return execution;
+    await delay(ASK_EVERY_MS);
+  }
+}
+
+async function removeEverything(client: Client): Promise<void> {
+  for (const { id } of await client.listBulkSyncs()) await client.deleteBulkSync(id);
+  for (const { id } of await client.listConnections()) await client.deleteConnection(id);
+}
+
+function removeDuckdbFile(home: string, { organizationId }: DemoServer): void {
+  const { filesRoot } = readConfig(process.env, { home });
+  for (const suffix of ['', '.wal']) rmSync(join(filesRoot, organizationId, DUCKDB_FILE + suffix), { force: true });
+}
+
+async function makeConnections(client: Client, { server }: BenchDatabase): Promise<Product['connections']> {
+  const { host, port, user, password } = addressOf(server);
+  const make = async (name: string, type: string, configuration: Record<string, unknown>) =>
+    (await client.createConnection({ name, type, configuration })).id;
+  const postgresql = (name: string, database: string) =>
+    make(name, 'postgresql', { hostname: host, port: Number(port), username: user, password, database, ssl: false });
+  const connections = {
+    source: await postgresql('source', SOURCE),
+    postgresql: await postgresql('destination', DESTINATION),
+    duckdb: await make('duckdb', 'duckdb', { path: DUCKDB_FILE }),
+  };
+  await waitForSchemas(client, connections.source, NO_SIGNAL);
+  return connections;
+}

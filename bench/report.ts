@@ -1,0 +1,106 @@
+import { type Column, formatCount, formatTable } from '../src/cli/index.ts';
+import type { DuckdbFloor, LimitRun } from './limits.ts';
+import { median, type Pair, type Results } from './results.ts';
+
+/** The figures as aligned text, ready for a terminal or a code block. */
+export function reportLines(results: Results): string[] {
+  const { machine, rows, pairs, takenAt } = results;
+  return [
+    `${formatCount(rows)} records of 18 columns, ${pairs} pairs, ${takenAt.slice(0, 10)}`,
+    `${machine.cores} cores (${machine.cpu}), ${Math.round(machine.memoryBytes / 1024 ** 3)} GiB, Node ${machine.node}`,
+    ...postgresqlLines(results),
+    ...duckdbLines(results),
+    ...memoryLines(results),
+    ...listLines(results),
+  ];
+}
+
+function right(title: string): Column {
+  return { title, align: 'right' };
+}
+
+const PAIR_COLUMNS = [
+  right('pair'),
+  right('limit s'),
+  right('Millrace s'),
+  right('ratio'),
+  right('limit CPU s'),
+  right('our CPU s'),
+];
+
+function postgresqlLines({ postgresql }: Results): string[] {
+  if (postgresql === undefined) return [];
+  const key = postgresql.buildsKey
+    ? 'Both sides build the primary key within the measured time.'
+    : 'Neither side builds a key within the measured time.';
+  return [
+    ...section(`PostgreSQL to PostgreSQL against psql | psql, binary COPY. ${key}`),
+    ...pairTable('receipt depth counts', postgresql.counts, limitFigures),
+    '',
+    ...pairTable('receipt depth checksums', postgresql.checksums, limitFigures),
+  ];
+}
+
+function limitFigures({ limit }: Pair<LimitRun>): [number, number] {
+  return [limit.wallSeconds, limit.clientCpuSeconds];
+}
+
+function duckdbLines({ duckdb }: Results): string[] {
+  if (duckdb === undefined) return [];
+  return [
+    ...section(
+      'PostgreSQL to a DuckDB file against its floor: CPU seconds of COPY csv to nothing and of read_csv, by cores.',
+    ),
+    ...pairTable('receipt depth counts', duckdb, floorFigures),
+  ];
+}
+
+function floorFigures({ limit }: Pair<DuckdbFloor>): [number, number] {
+  return [limit.floorSeconds, limit.copyCpuSeconds + limit.readCpuSeconds];
+}
+
+function pairTable<Limit>(
+  title: string,
+  pairs: readonly Pair<Limit>[],
+  figures: (pair: Pair<Limit>) => [seconds: number, cpuSeconds: number],
+): string[] {
+  const rows = pairs.map((pair, index) => [index + 1, ...toFigures(pair, figures(pair))]);
+  const middle = [0, 1, 2, 3, 4].map((column) =>
+    median(pairs.map((pair) => toFigures(pair, figures(pair))[column] ?? 0)),
+  );
+  const text = [
+    ...rows.map(([number, ...values]) => [String(number), ...values.map(fixed)]),
+    ['median', ...middle.map(fixed)],
+  ];
+  return [title, ...formatTable(PAIR_COLUMNS, text)];
+}
+
+function toFigures({ product, ratio }: Pair<unknown>, [seconds, cpuSeconds]: [number, number]): number[] {
+  return [seconds, product.wallSeconds, ratio, cpuSeconds, product.cpuSeconds];
+}
+
+function memoryLines({ memory }: Results): string[] {
+  if (memory === undefined) return [];
+  const rows = memory.map(({ rows, destination, aboveIdleBytes }) => [
+    destination,
+    formatCount(rows),
+    (aboveIdleBytes / 1_000_000).toFixed(0),
+  ]);
+  return [
+    ...section("Peak resident memory of the server's process above its idle memory"),
+    ...formatTable([{ title: 'destination' }, right('records'), right('MB')], rows),
+  ];
+}
+
+function listLines({ list }: Results): string[] {
+  if (list === undefined) return [];
+  return section(`List of ${list.syncs} syncs: ${list.medianMs.toFixed(1)} ms at the median.`).slice(0, 2);
+}
+
+function section(title: string): string[] {
+  return ['', title, ''];
+}
+
+function fixed(value: number): string {
+  return value.toFixed(2);
+}

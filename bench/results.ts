@@ -1,0 +1,48 @@
+import type { DuckdbFloor, LimitRun } from './limits.ts';
+import type { ProductRun } from './product.ts';
+
+/** One round of limit and product, run one after the other. */
+export interface Pair<Limit> {
+  readonly limit: Limit;
+  readonly product: ProductRun;
+  /** Limit's seconds divided by the product's: 1 = as fast as the limit. */
+  readonly ratio: number;
+}
+
+/** Peak memory of one execution in a freshly started server. */
+export interface MemoryFigure {
+  readonly rows: number;
+  readonly destination: 'postgresql' | 'duckdb';
+  readonly aboveIdleBytes: number;
+}
+
+/** Everything that one benchmark measured; absent parts were not asked for. */
+export interface Results {
+  readonly takenAt: string;
+  readonly machine: {
+    readonly cores: number;
+    readonly cpu: string;
+    readonly memoryBytes: number;
+    readonly node: string;
+  };
+  readonly rows: number;
+  readonly pairs: number;
+  postgresql?: {
+    /** True when the product builds the primary key in the measured time; then the limit does too. */
+    readonly buildsKey: boolean;
+    readonly counts: readonly Pair<LimitRun>[];
+    readonly checksums: readonly Pair<LimitRun>[];
+  };
+  duckdb?: readonly Pair<DuckdbFloor>[];
+  memory?: readonly MemoryFigure[];
+  list?: { readonly syncs: number; readonly medianMs: number };
+}
+
+/** The middle value; of an even number the mean of the two in the middle. @throws `RangeError` for none */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1];
+  if (upper === undefined || lower === undefined) throw new RangeError('There is no median of nothing.');
+  return (upper + lower) / 2;
+}

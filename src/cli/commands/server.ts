@@ -1,0 +1,27 @@
+import type { Command } from 'commander';
+import type { CliActions, GlobalOptions, RunHere } from '../main.ts';
+
+interface ServeOptions extends GlobalOptions {
+  readonly host?: string;
+  readonly port?: string;
+}
+
+/** `serve` and `doctor`: the commands that run in this process instead of asking a server. */
+export function addServerCommands(program: Command, actions: CliActions, runHere: RunHere): void {
+  program
+    .command('serve')
+    .description('run the server: API, scheduler and workers in one process')
+    .option('--host <address>', 'address to listen on (MILLRACE_HOST)')
+    .option('--port <port>', 'port to listen on (MILLRACE_PORT)')
+    .action((_: unknown, command: Command) => {
+      const { json: _json, ...overrides } = command.optsWithGlobals<ServeOptions>();
+      return runHere(() => actions.serve(overrides));
+    });
+  program
+    .command('doctor')
+    .description('check this machine, the home folder, the metadata database and the server')
+    .action((_: unknown, command: Command) => {
+      const { json = false, ...overrides } = command.optsWithGlobals<GlobalOptions>();
+      return runHere(() => actions.doctor({ ...overrides, isJson: json }));
+    });
+}

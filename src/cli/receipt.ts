@@ -1,0 +1,91 @@
+import type { ReceiptBody, RejectBody, SchemaReceiptBody } from '../contract/index.ts';
+import { type Column, formatCount, formatTable, formatTime, toOneLine } from './format.ts';
+import type { Style, Terminal } from './terminal.ts';
+
+const COUNTS: readonly Column[] = [
+  { title: 'schema' },
+  { title: 'verdict' },
+  { title: 'read', align: 'right' },
+  { title: 'written', align: 'right' },
+  { title: 'unchanged', align: 'right' },
+  { title: 'deleted', align: 'right' },
+  { title: 'rejected', align: 'right' },
+];
+
+const PROOFS: readonly Column[] = [
+  { title: 'proof' },
+  { title: 'scope' },
+  { title: 'source', align: 'right' },
+  { title: 'destination', align: 'right' },
+  { title: 'sum at the source' },
+  { title: 'sum at the destination' },
+];
+
+const VERDICT_STYLES: Readonly<Record<string, Style>> = { equal: 'green', different: 'red', unproved: 'yellow' };
+
+/** A receipt for people: what moved, what was compared with what, and everything that is not proved. */
+export function receiptLines(receipt: ReceiptBody, terminal: Pick<Terminal, 'style'>): string[] {
+  return [
+    `${terminal.style('bold', 'Receipt')}  ${verdict(receipt.verdict, terminal)}, depth ${receipt.depth}, issued ${formatTime(receipt.issued_at)}`,
+    '',
+    ...formatTable(COUNTS, receipt.schemas.map(countRow)),
+    '',
+    ...formatTable(PROOFS, receipt.schemas.map(proofRow)),
+    ...receipt.schemas.flatMap((schema) => remarks(schema, terminal)),
+  ];
+}
+
+function verdict(word: string, terminal: Pick<Terminal, 'style'>): string {
+  return terminal.style(VERDICT_STYLES[word] ?? 'yellow', word);
+}
+
+function countRow({ schema, verdict, counts }: SchemaReceiptBody): string[] {
+  const numbers = [counts.read, counts.written, counts.unchanged, counts.deleted, counts.rejected];
+  return [schema, verdict, ...numbers.map(formatCount)];
+}
+
+function proofRow({ schema, scope, source, destination }: SchemaReceiptBody): string[] {
+  return [
+    schema,
+    scope,
+    formatCount(source.records),
+    destination === null ? '-' : formatCount(destination.records),
+    shortSum(source.sum),
+    shortSum(destination?.sum ?? null),
+  ];
+}
+
+/** The first 16 of 32 digits tell two sums apart for a reader; the JSON form holds all. */
+function shortSum(sum: string | null): string {
+  return sum === null ? '-' : `${sum.slice(0, 16)}…`;
+}
+
+function remarks(schema: SchemaReceiptBody, terminal: Pick<Terminal, 'style'>): string[] {
+  const lines = [
+    ...schema.positions.map(
+      ({ position, taken_at }) => `read at ${position ?? 'no position'}, ${formatTime(taken_at)}`,
+    ),
+    ...(schema.hashing === null ? [] : [`records hashed as ${schema.hashing}, moved as ${schema.format}`]),
+    ...schema.conversions.map((conversion) => `converted: ${conversion}`),
+    ...schema.notes,
+    ...schema.differences.map(
+      ({ range, source, destination }) =>
+        `differs: ${range} (${formatCount(source.records)} records at the source, ${formatCount(destination.records)} at the destination)`,
+    ),
+  ];
+  if (lines.length === 0) return [];
+  return ['', terminal.style('dim', schema.schema), ...lines.map((line) => `  ${toOneLine(line)}`)];
+}
+
+/** Rejected records by their key and the destination's reason. */
+export function rejectLines(rejects: readonly RejectBody[]): string[] {
+  const rows = rejects.map(({ schema, key, reason }) => [schema, keyText(key), reason]);
+  return formatTable([{ title: 'rejected from' }, { title: 'key' }, { title: 'reason' }], rows);
+}
+
+function keyText(key: RejectBody['key']): string {
+  if (key === null) return 'no key';
+  return Object.entries(key)
+    .map(([field, value]) => `${field} = ${value ?? 'NULL'}`)
+    .join(', ');
+}

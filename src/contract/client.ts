@@ -1,0 +1,132 @@
+import type { z } from 'zod';
+import {
+  type BulkSyncBody,
+  type BulkSyncRequest,
+  bulkSyncSchema,
+  type SyncSettingsBody,
+  syncSettingsSchema,
+} from './bulk-syncs.ts';
+import { envelope, jsonObjectSchema, pageEnvelope } from './common.ts';
+import {
+  cancelSchema,
+  type ExecutionBody,
+  executionSchema,
+  type ProgressBody,
+  progressSchema,
+  type StartBulkSyncRequest,
+  type SyncStatusBody,
+  syncStatusSchema,
+} from './executions.ts';
+import { type ReceiptBody, type RejectBody, receiptSchema, rejectSchema } from './receipts.ts';
+import { ApiFailure, type ClientOptions, createTransport, pathOf, type Send } from './transport.ts';
+
+/** Bulk syncs and what they did. Every call may throw `ApiFailure`. */
+export interface BulkSyncCalls {
+  /** Every sync of the organization, through all pages. */
+  listBulkSyncs(signal?: AbortSignal): Promise<BulkSyncBody[]>;
+  getBulkSync(id: string, signal?: AbortSignal): Promise<BulkSyncBody>;
+  createBulkSync(sync: BulkSyncRequest, signal?: AbortSignal): Promise<BulkSyncBody>;
+  /** Cancels what runs and forgets the sync; destination tables stay. */
+  deleteBulkSync(id: string, signal?: AbortSignal): Promise<void>;
+  startBulkSync(id: string, start: StartBulkSyncRequest, signal?: AbortSignal): Promise<ExecutionBody>;
+  getBulkSyncStatus(id: string, signal?: AbortSignal): Promise<SyncStatusBody>;
+  /** Asks for cancellation and does not wait for it. */
+  cancelBulkSync(id: string, signal?: AbortSignal): Promise<string>;
+  getExecution(id: string, executionId: string, signal?: AbortSignal): Promise<ExecutionBody>;
+  getProgress(id: string, executionId: string, signal?: AbortSignal): Promise<ProgressBody>;
+  /** Status 404 until the execution's receipt is issued. */
+  getReceipt(id: string, executionId: string, signal?: AbortSignal): Promise<ReceiptBody>;
+  /** The same, or null while there is none: it is not issued yet, or the execution did not get that far. */
+  findReceipt(id: string, executionId: string, signal?: AbortSignal): Promise<ReceiptBody | null>;
+  /** The first rejected records, at most `limit` (1,000). */
+  listRejects(id: string, executionId: string, limit: number, signal?: AbortSignal): Promise<RejectBody[]>;
+  setSyncSettings(id: string, settings: Partial<SyncSettingsBody>, signal?: AbortSignal): Promise<SyncSettingsBody>;
+}
+
+/** The typed client of the public API and of Millrace's own part of it. */
+export type Client = BulkSyncCalls;
+
+/** A client for one server and one key; it holds nothing open. */
+export function createClient(options: ClientOptions): Client {
+  return bulkSyncCalls(createTransport(options));
+}
+
+function bulkSyncCalls(send: Send): BulkSyncCalls {
+  return { ...syncCalls(send), ...executionCalls(send) };
+}
+
+type SyncCall = 'listBulkSyncs' | 'getBulkSync' | 'createBulkSync' | 'deleteBulkSync' | 'setSyncSettings';
+
+function syncCalls(send: Send): Pick<BulkSyncCalls, SyncCall> {
+  const answer = envelope(bulkSyncSchema);
+  const settings = envelope(syncSettingsSchema);
+  const at = (id: string) => pathOf`/api/bulk/syncs/${id}`;
+  return {
+    listBulkSyncs: (signal) => listAll(send, '/api/bulk/syncs', bulkSyncSchema, signal),
+    getBulkSync: async (id, signal) => (await send({ method: 'GET', path: at(id) }, answer, signal)).data,
+    createBulkSync: async (body, signal) =>
+      (await send({ method: 'POST', path: '/api/bulk/syncs', body }, answer, signal)).data,
+    deleteBulkSync: (id, signal) => send({ method: 'DELETE', path: at(id) }, null, signal),
+    setSyncSettings: async (id, body, signal) =>
+      (await send({ method: 'PUT', path: pathOf`/api/x/bulk/syncs/${id}/settings`, body }, settings, signal)).data,
+  };
+}
+
+function executionCalls(send: Send): Omit<BulkSyncCalls, SyncCall> {
+  const one = envelope(executionSchema);
+  const at = (id: string, executionId: string) => pathOf`/api/x/bulk/syncs/${id}/executions/${executionId}`;
+  const get = <T extends z.ZodType>(path: string, answer: T, signal?: AbortSignal) =>
+    getData(send, path, answer, signal);
+  return {
+    startBulkSync: async (id, body, signal) =>
+      (await send({ method: 'POST', path: pathOf`/api/bulk/syncs/${id}/executions`, body: body ?? {} }, one, signal))
+        .data,
+    getBulkSyncStatus: (id, signal) => get(pathOf`/api/bulk/syncs/${id}/status`, syncStatusSchema, signal),
+    cancelBulkSync: async (id, signal) =>
+      (await send({ method: 'POST', path: pathOf`/api/bulk/syncs/${id}/cancel` }, envelope(cancelSchema), signal)).data
+        .message,
+    getExecution: (id, executionId, signal) =>
+      get(pathOf`/api/bulk/syncs/${id}/executions/${executionId}`, executionSchema, signal),
+    getProgress: (id, executionId, signal) => get(`${at(id, executionId)}/progress`, progressSchema, signal),
+    getReceipt: (id, executionId, signal) => get(`${at(id, executionId)}/receipt`, receiptSchema, signal),
+    findReceipt: (id, executionId, signal) =>
+      get(`${at(id, executionId)}/receipt`, receiptSchema, signal).catch((error: unknown) => {
+        if (error instanceof ApiFailure && error.status === 404) return null;
+        throw error;
+      }),
+    listRejects: async (id, executionId, limit, signal) =>
+      (
+        await send(
+          { method: 'GET', path: `${at(id, executionId)}/rejects`, query: { limit } },
+          pageEnvelope(rejectSchema),
+          signal,
+        )
+      ).data,
+  };
+}
+
+async function getData<T extends z.ZodType>(
+  send: Send,
+  path: string,
+  data: T,
+  signal?: AbortSignal,
+): Promise<z.infer<T>> {
+  const answer: unknown = await send({ method: 'GET', path }, envelope(data), signal);
+  // Parsed by that very schema; the compiler cannot see through an envelope of a type it does not know.
+  return (answer as { data: z.infer<T> }).data;
+}
+
+async function listAll<T extends z.ZodType>(
+  send: Send,
+  path: string,
+  item: T,
+  signal?: AbortSignal,
+): Promise<z.infer<T>[]> {
+  const items: z.infer<T>[] = [];
+  for (let page_token: string | undefined; ; ) {
+    const page = await send({ method: 'GET', path, query: { page_token } }, pageEnvelope(item), signal);
+    items.push(...page.data);
+    page_token = page.pagination.next_page_token;
+    if (page_token === undefined || page_token === '') return items;
+  }
+}
