@@ -41,10 +41,11 @@ const bulkFieldSchema = z
 
 const bulkFilterSchema = z.object(filterFields).meta({ id: 'BulkFilter' });
 
+/** `output_name` is absent while a schema is not enabled. */
 const schemaAnswers = {
   id: z.string(),
   enabled: z.boolean(),
-  output_name: z.string(),
+  output_name: z.string().optional(),
   user_output_name: z.string().optional(),
   tracking_field: z.string().optional(),
   partition_key: z.string().optional(),

@@ -1,4 +1,5 @@
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
+import { fromMicroseconds, toMicroseconds } from './columns.ts';
 import type { StoreDatabase } from './database.ts';
 import type { Database } from './tables.ts';
 
@@ -7,7 +8,7 @@ export type BulkSyncRecord = Selectable<Database['bulkSyncs']>;
 
 /** Where a page of syncs ended. */
 export interface BulkSyncPosition {
-  /** PostgreSQL's own text of the time: it keeps the microseconds that a `Date` would lose. */
+  /** Microseconds since 1970, in digits: a `Date` would lose what orders two changes of one millisecond. */
   readonly updatedAt: string;
   readonly id: string;
 }
@@ -48,11 +49,13 @@ export async function listBulkSyncs(
   page: { readonly limit: number; readonly after: BulkSyncPosition | null; readonly active: boolean | null },
 ): Promise<BulkSyncPage> {
   const updatedAt = sql.ref('bulkSyncs.updatedAt');
-  let query = selectBulkSyncs(db, organizationId).select(sql<string>`${updatedAt}::text`.as('updatedAtText'));
+  let query = selectBulkSyncs(db, organizationId).select(toMicroseconds(updatedAt).as('updatedAtMicroseconds'));
   if (page.active !== null) query = query.where('bulkSyncs.active', '=', page.active);
   if (page.after !== null) {
     const { updatedAt: time, id } = page.after;
-    query = query.where(sql<boolean>`(${updatedAt}, ${sql.ref('bulkSyncs.id')}) < (${time}::timestamptz, ${id}::uuid)`);
+    query = query.where(
+      sql<boolean>`(${updatedAt}, ${sql.ref('bulkSyncs.id')}) < (${fromMicroseconds(time)}, ${id}::uuid)`,
+    );
   }
   const rows = await query
     .orderBy('bulkSyncs.updatedAt', 'desc')
@@ -62,7 +65,10 @@ export async function listBulkSyncs(
   return {
     records: rows
       .slice(0, page.limit)
-      .map(({ updatedAtText, ...row }) => ({ ...row, position: { updatedAt: updatedAtText, id: row.id } })),
+      .map(({ updatedAtMicroseconds, ...row }) => ({
+        ...row,
+        position: { updatedAt: updatedAtMicroseconds, id: row.id },
+      })),
     hasMore: rows.length > page.limit,
   };
 }
@@ -107,15 +113,25 @@ export async function deleteBulkSync(db: StoreDatabase, organizationId: string, 
   return result.numDeletedRows > 0n;
 }
 
-/** Held until the transaction ends, so two syncs that would write one table are checked one after the other. */
-export async function lockDestination(db: StoreDatabase, organizationId: string, connectionId: string): Promise<void> {
-  await db
+/**
+ * Locks connections until the transaction ends: two syncs that would write one table are checked one after the other,
+ * and no connection is deleted meanwhile.
+ * @returns ids of those that exist
+ */
+export async function lockConnections(
+  db: StoreDatabase,
+  organizationId: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db
     .selectFrom('connections')
     .select('id')
     .where('organizationId', '=', organizationId)
-    .where('id', '=', connectionId)
+    .where('id', 'in', ids)
+    .orderBy('id') // everybody locks in one order, so nobody deadlocks
     .forNoKeyUpdate()
     .execute();
+  return new Set(rows.map((row) => row.id));
 }
 
 function selectBulkSyncs(db: StoreDatabase, organizationId: string) {

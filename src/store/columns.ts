@@ -1,4 +1,4 @@
-import type { ColumnType } from 'kysely';
+import { type ColumnType, type RawBuilder, sql } from 'kysely';
 
 /** A jsonb column: read parsed, written as `JSON.stringify(value)` (the driver would send an array as a PostgreSQL array). */
 export type Json<T> = ColumnType<T, string, string>;
@@ -29,3 +29,13 @@ export type Defaulted<T> = ColumnType<T, T | undefined, T>;
 
 /** Who made or changed an object. `system` is Millrace itself, or a deployment key that named no organization. */
 export type ActorType = 'user' | 'system' | 'organization' | 'partner';
+
+/** A timestamptz as microseconds since 1970, in digits: exact, where a `Date` holds milliseconds only. */
+export function toMicroseconds(time: RawBuilder<unknown>): RawBuilder<string> {
+  return sql<string>`(extract(epoch FROM ${time}) * 1000000)::bigint::text`;
+}
+
+/** The inverse of `toMicroseconds`, for at most 17 digits. */
+export function fromMicroseconds(digits: string): RawBuilder<Date> {
+  return sql<Date>`('epoch'::timestamptz + ${digits}::bigint * interval '1 microsecond')`;
+}

@@ -1,5 +1,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import { EXECUTION_STATUSES, EXECUTION_TRANSITIONS, isTerminal, TERMINAL_STATUSES } from '../core/index.ts';
+import { fromMicroseconds, toMicroseconds } from './columns.ts';
 import type { StoreDatabase } from './database.ts';
 import type { Database } from './tables.ts';
 
@@ -48,7 +49,7 @@ const SCHEMA_COLUMNS = [
   'completedAt',
 ] as const;
 
-/** Where a page of executions ended: the ordering time as PostgreSQL's text, microseconds included. */
+/** Where a page of executions ended: the ordering time in microseconds since 1970, in digits. */
 export interface ExecutionPosition {
   readonly time: string;
   readonly id: string;
@@ -79,12 +80,15 @@ export function insertExecution(
   organizationId: string,
   values: NewExecution,
 ): Promise<ExecutionRecord | undefined> {
-  return db
-    .insertInto('executions')
-    .values({ ...values, organizationId, status: 'created' })
-    .onConflict((conflict) => conflict.column('syncId').where('status', 'in', RUNNING_STATUSES).doNothing())
-    .returningAll()
-    .executeTakeFirst();
+  return (
+    db
+      .insertInto('executions')
+      .values({ ...values, organizationId, status: 'created' })
+      // Only the index `executions_one_at_a_time` can be in the way: ids are random.
+      .onConflict((conflict) => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst()
+  );
 }
 
 /** Undefined also when the id is another sync's or organization's. */
@@ -136,13 +140,13 @@ export async function listExecutions(
   let select = db
     .selectFrom('executions')
     .selectAll()
-    .select(sql<string>`${time}::text`.as('positionTime'))
+    .select(toMicroseconds(time).as('positionTime'))
     .where('organizationId', '=', organizationId)
     .where('syncId', '=', syncId);
   if (query.onlyTerminal) select = select.where('status', 'in', TERMINAL_STATUSES);
   if (query.after !== null) {
     const here = sql`(${time}, ${sql.ref('executions.id')})`;
-    const there = sql`(${query.after.time}::timestamptz, ${query.after.id}::uuid)`;
+    const there = sql`(${fromMicroseconds(query.after.time)}, ${query.after.id}::uuid)`;
     select = select.where(query.ascending ? sql<boolean>`${here} > ${there}` : sql<boolean>`${here} < ${there}`);
   }
   const rows = await select
@@ -158,11 +162,15 @@ export async function listExecutions(
   };
 }
 
-/** The schemas of several executions, in the order of their plan. */
+/**
+ * The schemas of several executions, in the order of their plan.
+ * @param progressOf for which schemas the segments are summed; the sum costs a look at every segment
+ */
 export async function listExecutionSchemas(
   db: StoreDatabase,
   organizationId: string,
   executionIds: readonly string[],
+  progressOf: 'open' | 'all' = 'open',
 ): Promise<ExecutionSchemaRecord[]> {
   if (executionIds.length === 0) return [];
   const rows = await db
@@ -173,7 +181,7 @@ export async function listExecutionSchemas(
     .orderBy('executionId')
     .orderBy('position')
     .execute();
-  const open = rows.filter((row) => row.completedAt === null).map((row) => row.executionId);
+  const open = rows.filter((row) => progressOf === 'all' || row.completedAt === null).map((row) => row.executionId);
   const progress = await readProgress(db, [...new Set(open)]);
   return rows.map((row) => ({ ...row, progress: progress.get(`${row.executionId} ${row.schemaId}`) ?? NO_PROGRESS }));
 }
@@ -238,8 +246,5 @@ export async function requestCancellation(
   const rows = await update.returning('id').execute();
   return rows.map((row) => row.id);
 }
-
-/** The same set as the index `executions_one_at_a_time`. */
-const RUNNING_STATUSES = EXECUTION_STATUSES.filter((status) => !isTerminal(status));
 
 const CANCELABLE_STATUSES = EXECUTION_STATUSES.filter((status) => EXECUTION_TRANSITIONS[status].cancel === 'canceling');

@@ -1,0 +1,105 @@
+import type { Capabilities } from '../../connector-kit/index.ts';
+import { type SchemaDescription, SyncError } from '../../core/index.ts';
+import { findConnection, findSystemPolicyId, listKnownPolicyIds } from '../../store/index.ts';
+import type { Context } from '../context.ts';
+import { refuseField } from '../refusals.ts';
+import { getBulkSource } from '../schemas/source.ts';
+import { checkConfiguration } from './configuration.ts';
+import type { BulkSyncInput } from './input.ts';
+import { checkSchedule } from './schedule-rules.ts';
+
+export type SourceCapabilities = NonNullable<Capabilities['source']>;
+export type DestinationCapabilities = NonNullable<Capabilities['destination']>;
+
+/** What both ends of a checked sync can do, and the policies that will hang on it. */
+export interface CheckedSync {
+  readonly source: SourceCapabilities;
+  readonly destination: DestinationCapabilities;
+  readonly policies: string[];
+}
+
+const MAX_NAME_LENGTH = 255;
+/** More lanes than any machine has use for. */
+const MAX_CONCURRENCY = 1000;
+
+/**
+ * Checks everything about a sync but its selection.
+ * @throws `REQUEST_REFUSED` naming the first field that a rule refuses
+ */
+export async function checkBulkSync(context: Context, input: BulkSyncInput): Promise<CheckedSync> {
+  checkOwnValues(context, input);
+  const source = await loadSource(context, input.sourceConnectionId);
+  const destination = await loadDestination(context, input.destinationConnectionId);
+  if (!destination.modes.includes(input.mode)) {
+    throw refuseField('mode', `this destination offers ${destination.modes.join(', ')} and not "${input.mode}"`);
+  }
+  checkConfiguration(input.sourceConfiguration ?? {}, source.configuration, 'source_configuration');
+  checkConfiguration(input.destinationConfiguration, destination.configuration, 'destination_configuration');
+  return { source, destination, policies: await resolvePolicies(context, input.policies) };
+}
+
+function checkOwnValues(context: Context, input: BulkSyncInput): void {
+  if (input.name.trim() === '' || input.name.length > MAX_NAME_LENGTH) {
+    throw refuseField('name', `must have 1 to ${MAX_NAME_LENGTH} characters`);
+  }
+  if (input.organizationId !== null && input.organizationId !== context.caller.organizationId) {
+    throw refuseField('organization_id', 'the key belongs to another organization; leave it out');
+  }
+  checkLimit(input.concurrencyLimit, 'concurrency_limit');
+  checkLimit(input.resyncConcurrencyLimit, 'resync_concurrency_limit');
+  checkSchedule(input.defaultSchedule.settings, 'default_schedule');
+  for (const [index, schedule] of input.additionalSchedules.entries()) {
+    checkSchedule(schedule.settings, `additional_schedules[${index}]`);
+  }
+}
+
+function checkLimit(limit: number | null, field: string): void {
+  if (limit === null || (limit >= 1 && limit <= MAX_CONCURRENCY)) return;
+  throw refuseField(field, `must be from 1 to ${MAX_CONCURRENCY}, or left out for the default`);
+}
+
+/** What the source side of a connection can do. @throws `REQUEST_REFUSED` when the connection cannot be one */
+export async function loadSource(context: Context, connectionId: string): Promise<SourceCapabilities> {
+  const { name, type, capabilities } = await loadSide(context, connectionId, 'source_connection_id');
+  if (capabilities.source !== undefined) return capabilities.source;
+  throw refuseField('source_connection_id', `the connection "${name}" (${type}) cannot be the source of a bulk sync`);
+}
+
+/** What the destination side of a connection can do. @throws `REQUEST_REFUSED` when the connection cannot be one */
+export async function loadDestination(context: Context, connectionId: string): Promise<DestinationCapabilities> {
+  const { name, type, capabilities } = await loadSide(context, connectionId, 'destination_connection_id');
+  if (capabilities.destination !== undefined) return capabilities.destination;
+  throw refuseField('destination_connection_id', `the connection "${name}" (${type}) cannot be a destination`);
+}
+
+async function loadSide(context: Context, id: string, field: string) {
+  const connection = await findConnection(context.store.db, context.caller.organizationId, id);
+  if (connection === undefined) throw refuseField(field, `there is no connection ${id}`);
+  const definition = context.connectors.get(connection.type);
+  if (definition === undefined) throw refuseField(field, `this Millrace has no connector for ${connection.type}`);
+  return { name: connection.name, type: connection.type, capabilities: definition.capabilities };
+}
+
+async function resolvePolicies(context: Context, ids: readonly string[]): Promise<string[]> {
+  const { store, caller } = context;
+  const known = new Set(await listKnownPolicyIds(store.db, caller.organizationId, ids));
+  for (const [index, id] of ids.entries()) {
+    if (!known.has(id)) throw refuseField(`policies[${index}]`, `there is no policy ${id}`);
+  }
+  const builtIn = await findSystemPolicyId(store.db, caller.organizationId, 'bulk_sync');
+  return [...new Set([...(builtIn === undefined ? [] : [builtIn]), ...ids])];
+}
+
+/**
+ * The source's schemas as last read, ordered by id; at least one.
+ * @throws `SCHEMA_CACHE_NOT_READY` while the first read runs, `SCHEMAS_NOT_LOADED` when there is nothing to select from
+ */
+export async function loadSourceSchemas(context: Context, connectionId: string): Promise<readonly SchemaDescription[]> {
+  const { schemas } = await getBulkSource(context, connectionId);
+  if (schemas.length > 0) return schemas;
+  throw new SyncError(
+    'SCHEMAS_NOT_LOADED',
+    'The source connection did not provide any schemas: its user sees no table. Grant access, refresh the schemas, then try again.',
+    { detail: { field: 'source_connection_id' } },
+  );
+}

@@ -1,0 +1,26 @@
+export {
+  cancelExecution,
+  countRecords,
+  type ExecutionView,
+  getExecution,
+  getSyncStatus,
+  listExecutions,
+} from './executions.ts';
+export type { BulkSyncInput } from './input.ts';
+export { type ExecutionProgress, getProgress } from './progress.ts';
+export { getReceipt, listRejects, type RejectView } from './receipts.ts';
+export type { ScheduleInput } from './schedule-rules.ts';
+export type { ScheduleView } from './schedules.ts';
+export { type BulkFieldView, type BulkSchemaView, getBulkSchema, listBulkSchemas } from './schemas.ts';
+export type { SchemaSelection } from './selection.ts';
+export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettings } from './settings.ts';
+export { type StartInput, startBulkSync } from './start.ts';
+export {
+  activateBulkSync,
+  type BulkSyncView,
+  createBulkSync,
+  deleteBulkSync,
+  getBulkSync,
+  listBulkSyncs,
+  updateBulkSync,
+} from './syncs.ts';

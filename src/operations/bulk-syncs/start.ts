@@ -1,0 +1,143 @@
+import { type FetchMode, type ResyncMode, SyncError } from '../../core/index.ts';
+import {
+  type BulkSyncRecord,
+  type BulkSyncSchemaRecord,
+  findCurrentAndLast,
+  insertExecution,
+  listBulkSyncSchemas,
+} from '../../store/index.ts';
+import { toActorColumns } from '../actors.ts';
+import type { Context } from '../context.ts';
+import { refuseField } from '../refusals.ts';
+import { type DestinationCapabilities, loadDestination, loadSource, type SourceCapabilities } from './checks.ts';
+import { listChangedKeys } from './configuration.ts';
+import { type ExecutionView, getExecution } from './executions.ts';
+import { checkMaxLoss } from './settings.ts';
+import { requireBulkSync } from './syncs.ts';
+
+/** What one start asks for. */
+export interface StartInput {
+  /** Empty = all enabled schemas. */
+  readonly schemas: readonly string[];
+  readonly resyncMode: ResyncMode | null;
+  readonly fetchMode: FetchMode;
+  readonly isTest: boolean;
+  /** Takes the place of the sync's own guard for this execution; null = the sync's. */
+  readonly maxLossPercent: number | null;
+}
+
+/**
+ * Starts a sync by hand: its execution and the durable work for it are stored together. Schedules, policies, limits
+ * and `active` do not matter here.
+ * @throws `NOT_FOUND`, `EXECUTION_RUNNING`, `OPTION_NOT_AVAILABLE` naming the options, `REQUEST_MALFORMED` for a test with a resync
+ */
+export async function startBulkSync(context: Context, syncId: string, input: StartInput): Promise<ExecutionView> {
+  const { organizationId } = context.caller;
+  const sync = await requireBulkSync(context, syncId);
+  checkStart(input);
+  const destination = await loadDestination(context, sync.destinationConnectionId);
+  const source = await loadSource(context, sync.sourceConnectionId);
+  const rows = await listBulkSyncSchemas(context.store.db, organizationId, syncId);
+  const schemas = rows.filter((row) => row.enabled);
+  refuseUnavailable([
+    ...unavailableInStart(input),
+    ...unavailableInSync(sync, source, destination),
+    ...schemas.flatMap(unavailableInSchema),
+  ]);
+  if (schemas.length === 0) throw refuseField('schemas', 'the sync has no enabled schema, so there is nothing to do');
+  if (input.resyncMode !== null && !destination.resyncModes.includes(input.resyncMode)) {
+    throw refuseField('resync_mode', `this destination offers ${destination.resyncModes.join(', ')}`);
+  }
+  const id = await insertAndEnqueue(context, syncId, input);
+  return getExecution(context, syncId, id);
+}
+
+function checkStart(input: StartInput): void {
+  if (input.isTest && input.resyncMode !== null) {
+    throw new SyncError('REQUEST_MALFORMED', 'The body does not fit: `test` and `resync_mode` exclude each other.', {
+      detail: { fields: ['test', 'resync_mode'] },
+    });
+  }
+  if (input.maxLossPercent !== null) checkMaxLoss(input.maxLossPercent);
+}
+
+async function insertAndEnqueue(context: Context, syncId: string, input: StartInput): Promise<string> {
+  const { store, caller } = context;
+  const id = context.newId();
+  const by = toActorColumns(caller);
+  const isStarted = await store.transaction(async (transaction) => {
+    const execution = await insertExecution(transaction.db, caller.organizationId, {
+      id,
+      syncId,
+      type: 'manual',
+      resyncMode: input.resyncMode,
+      fetchMode: input.fetchMode,
+      overrides: JSON.stringify(input.maxLossPercent === null ? {} : { maxLossPercent: input.maxLossPercent }),
+      createdBy: by.id,
+      createdByType: by.type,
+    });
+    if (execution === undefined) return false;
+    await context.executions.enqueue(transaction, { id, syncId });
+    return true;
+  });
+  if (!isStarted) throw await runningAlready(context, syncId);
+  return id;
+}
+
+async function runningAlready(context: Context, syncId: string): Promise<SyncError> {
+  const { current } = await findCurrentAndLast(context.store.db, context.caller.organizationId, syncId);
+  return new SyncError(
+    'EXECUTION_RUNNING',
+    `The bulk sync ${syncId} is running already${current === undefined ? '' : ` (execution ${current.id}, ${current.status})`}. Wait for it or cancel it.`,
+    current === undefined ? {} : { detail: { executionId: current.id, executionStatus: current.status } },
+  );
+}
+
+/** Options that are stored and returned, and that nothing acts on yet: running without them would not be what was asked. */
+function refuseUnavailable(fields: readonly string[]): void {
+  if (fields.length === 0) return;
+  throw new SyncError(
+    'OPTION_NOT_AVAILABLE',
+    `The sync cannot be started: ${fields.map((field) => `\`${field}\``).join(', ')} ${fields.length === 1 ? 'has' : 'have'} no effect yet. Set ${fields.length === 1 ? 'it' : 'them'} back to the default.`,
+    { detail: { fields } },
+  );
+}
+
+function unavailableInStart(input: StartInput): string[] {
+  return [
+    ...(input.resyncMode === null || input.resyncMode === 'refetch' ? [] : ['resync_mode']),
+    ...(input.fetchMode === 'none' ? [] : ['fetch_mode']),
+    ...(input.isTest ? ['test'] : []),
+    ...(input.schemas.length === 0 ? [] : ['schemas']),
+  ];
+}
+
+function unavailableInSync(
+  sync: BulkSyncRecord,
+  source: SourceCapabilities,
+  destination: DestinationCapabilities,
+): string[] {
+  const sourceKeys = listChangedKeys(sync.sourceConfiguration, source.configuration);
+  const destinationKeys = listChangedKeys(sync.destinationConfiguration, destination.configuration);
+  return [
+    ...(sync.automaticallyAddNewObjects === 'none' ? [] : ['automatically_add_new_objects']),
+    ...(sync.automaticallyAddNewFields === 'all' ? [] : ['automatically_add_new_fields']),
+    ...(sync.normalizeNames === 'legacy' ? ['normalize_names'] : []),
+    ...(sync.dataCutoffTimestamp === null ? [] : ['data_cutoff_timestamp']),
+    ...(sync.receiptDepth === 'repair' ? ['receipt_depth'] : []),
+    ...sourceKeys.map((key) => `source_configuration.${key}`),
+    ...destinationKeys.filter((key) => key !== 'schema').map((key) => `destination_configuration.${key}`),
+  ];
+}
+
+function unavailableInSchema(schema: BulkSyncSchemaRecord): string[] {
+  const options = [
+    ...(schema.filters.length === 0 ? [] : ['filters']),
+    ...(schema.fields?.some((field) => field.enabled && field.obfuscated) ? ['fields.obfuscate'] : []),
+    ...(schema.fields?.some((field) => field.userOutputName !== null) ? ['fields.user_output_name'] : []),
+    ...(schema.partitionKey === null ? [] : ['partition_key']),
+    ...(schema.dataCutoffTimestamp === null ? [] : ['data_cutoff_timestamp']),
+    ...(schema.userOutputName === null ? [] : ['user_output_name']),
+  ];
+  return options.map((option) => `schemas[${schema.schemaId}].${option}`);
+}

@@ -1,0 +1,242 @@
+import { SyncError } from '../../core/index.ts';
+import {
+  type BulkSyncPosition,
+  type BulkSyncRecord,
+  deleteBulkSync as deleteRecord,
+  findBulkSync,
+  forgetCursors,
+  insertBulkSync,
+  insertBulkSyncSchemas,
+  listBulkSyncSchedules,
+  listBulkSyncSchemas,
+  listBulkSyncs as listRecords,
+  lockConnections,
+  requestCancellation,
+  type StoreDatabase,
+  updateBulkSync as updateRecord,
+} from '../../store/index.ts';
+import { type Actor, loadActorNames, toActorColumns } from '../actors.ts';
+import type { Context } from '../context.ts';
+import { refuseField } from '../refusals.ts';
+import { refreshNow } from '../schemas/refresh.ts';
+import { type CheckedSync, checkBulkSync, loadSourceSchemas } from './checks.ts';
+import type { BulkSyncInput } from './input.ts';
+import { refuseSharedTables } from './output-tables.ts';
+import { type ScheduleView, saveSchedules, toScheduleView } from './schedules.ts';
+import { resolveSelection, type SchemaSelection } from './selection.ts';
+
+/** One bulk sync as people see it. */
+export interface BulkSyncView {
+  readonly record: BulkSyncRecord;
+  readonly createdBy: Actor;
+  readonly updatedBy: Actor;
+  readonly defaultSchedule: ScheduleView;
+  readonly additionalSchedules: readonly ScheduleView[];
+}
+
+const MAX_PAGE = 50;
+
+/**
+ * One page of the organization's bulk syncs, latest change first.
+ * @param page `limit` outside 1 to 50 means 50; `active` null = both
+ */
+export async function listBulkSyncs(
+  context: Context,
+  page: { readonly limit: number | null; readonly after: BulkSyncPosition | null; readonly active: boolean | null },
+): Promise<{ readonly syncs: readonly BulkSyncView[]; readonly next: BulkSyncPosition | null }> {
+  const limit = page.limit === null || page.limit <= 0 ? MAX_PAGE : Math.min(page.limit, MAX_PAGE);
+  const { db } = context.store;
+  const { records, hasMore } = await listRecords(db, context.caller.organizationId, { ...page, limit });
+  return { syncs: await toViews(context, db, records), next: hasMore ? (records.at(-1)?.position ?? null) : null };
+}
+
+/**
+ * One bulk sync.
+ * @param refreshSchemas reads the source's schemas again first and waits for it, at most a minute
+ * @throws `NOT_FOUND`; of the refresh `CONNECTION_UNHEALTHY`, `SCHEMA_CACHE_NOT_READY`
+ */
+export async function getBulkSync(
+  context: Context,
+  id: string,
+  { refreshSchemas }: { readonly refreshSchemas: boolean } = { refreshSchemas: false },
+): Promise<BulkSyncView> {
+  const record = await requireBulkSync(context, id);
+  if (refreshSchemas) await refreshNow(context, record.sourceConnectionId);
+  return viewOf(context, context.store.db, record);
+}
+
+/** The stored sync, when it is one of the caller's organization. @throws `NOT_FOUND` */
+export async function requireBulkSync(
+  context: Context,
+  id: string,
+  db: StoreDatabase = context.store.db,
+): Promise<BulkSyncRecord> {
+  const record = await findBulkSync(db, context.caller.organizationId, id);
+  if (record === undefined) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
+  return record;
+}
+
+/**
+ * Makes a sync; nothing is stored unless every rule holds. It is not started.
+ * @param selection null = every schema that the source has now
+ * @throws `REQUEST_REFUSED`, `SCHEMA_CACHE_NOT_READY`, `SCHEMAS_NOT_LOADED`
+ */
+export async function createBulkSync(
+  context: Context,
+  input: BulkSyncInput,
+  selection: readonly SchemaSelection[] | null,
+): Promise<BulkSyncView> {
+  const checked = await checkBulkSync(context, input);
+  const isEmpty = selection !== null && selection.length === 0;
+  const source = isEmpty ? [] : await loadSourceSchemas(context, input.sourceConnectionId);
+  const schemas = resolveSelection(selection, source, checked.source);
+  const schemaIds = schemas.filter((schema) => schema.enabled).map((schema) => schema.schemaId);
+  const { organizationId } = context.caller;
+  const id = context.newId();
+  return context.store.transaction(async ({ db }) => {
+    await lockBothSides(context, db, input);
+    await refuseSharedTables(context, db, { ...input, id, schemaIds }, checked.destination);
+    const by = toActorColumns(context.caller);
+    await insertBulkSync(db, organizationId, {
+      ...toColumns(input, checked),
+      id,
+      createdBy: by.id,
+      createdByType: by.type,
+      updatedBy: by.id,
+      updatedByType: by.type,
+    });
+    await insertBulkSyncSchemas(db, organizationId, id, schemas);
+    await saveSchedules(context, db, id, input, new Set(schemas.map((schema) => schema.schemaId)));
+    return viewOf(context, db, await requireBulkSync(context, id, db));
+  });
+}
+
+/**
+ * Replaces every option of a sync but its selection. `active`, schedules and policies act at once, the rest at the
+ * next execution. Where reading or writing changes, the next read of every schema is complete.
+ * @throws `NOT_FOUND`, `REQUEST_REFUSED`, `SCHEMA_CACHE_NOT_READY`, `SCHEMAS_NOT_LOADED`
+ */
+export async function updateBulkSync(context: Context, id: string, input: BulkSyncInput): Promise<BulkSyncView> {
+  const before = await requireBulkSync(context, id);
+  const checked = await checkBulkSync(context, input);
+  const { organizationId } = context.caller;
+  const newSource = await loadNewSource(context, before, input);
+  return context.store.transaction(async ({ db }) => {
+    await lockBothSides(context, db, input);
+    const rows = await listBulkSyncSchemas(db, organizationId, id);
+    const schemaIds = rows.filter((row) => row.enabled).map((row) => row.schemaId);
+    refuseMissingSchemas(schemaIds, newSource);
+    await refuseSharedTables(context, db, { ...input, id, schemaIds }, checked.destination);
+    const by = toActorColumns(context.caller);
+    const change = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
+    if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
+    await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
+    if (isMoved(before, input)) await forgetCursors(db, organizationId, id);
+    if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
+    return viewOf(context, db, await requireBulkSync(context, id, db));
+  });
+}
+
+/** A connection may be deleted after it was checked. */
+async function lockBothSides(context: Context, db: StoreDatabase, input: BulkSyncInput): Promise<void> {
+  const { sourceConnectionId, destinationConnectionId } = input;
+  const ids = [sourceConnectionId, destinationConnectionId];
+  const found = await lockConnections(db, context.caller.organizationId, ids);
+  for (const [index, id] of ids.entries()) {
+    if (found.has(id)) continue;
+    throw refuseField(
+      index === 0 ? 'source_connection_id' : 'destination_connection_id',
+      `there is no connection ${id}`,
+    );
+  }
+}
+
+/** Schema ids of the source that a sync moves to; null when it stays with its own. */
+async function loadNewSource(
+  context: Context,
+  before: BulkSyncRecord,
+  input: BulkSyncInput,
+): Promise<ReadonlySet<string> | null> {
+  if (before.sourceConnectionId === input.sourceConnectionId) return null;
+  const schemas = await loadSourceSchemas(context, input.sourceConnectionId);
+  return new Set(schemas.map((schema) => schema.id));
+}
+
+function refuseMissingSchemas(schemaIds: readonly string[], source: ReadonlySet<string> | null): void {
+  const missing = source === null ? undefined : schemaIds.find((id) => !source.has(id));
+  if (missing === undefined) return;
+  throw refuseField('source_connection_id', `that source has no schema "${missing}", which this sync selects`, {
+    schema: missing,
+  });
+}
+
+/** True when cursors would belong to another source, or to records in another table. */
+function isMoved(before: BulkSyncRecord, input: BulkSyncInput): boolean {
+  const place = (sync: BulkSyncRecord | BulkSyncInput): string =>
+    JSON.stringify([
+      sync.mode,
+      sync.sourceConnectionId,
+      Object.entries(sync.sourceConfiguration ?? {}).sort(),
+      sync.destinationConnectionId,
+      Object.entries(sync.destinationConfiguration).sort(),
+      sync.normalizeNames,
+    ]);
+  return place(before) !== place(input);
+}
+
+/** Forgets a sync with its history and asks what runs to stop. What it wrote to the destination stays. @throws `NOT_FOUND` */
+export async function deleteBulkSync(context: Context, id: string): Promise<void> {
+  // The engine takes an execution whose row is gone for a cancelled one.
+  const isDeleted = await deleteRecord(context.store.db, context.caller.organizationId, id);
+  if (!isDeleted) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
+}
+
+/** Switches the schedules of a sync on or off; off also asks what runs to stop. @throws `NOT_FOUND` */
+export async function activateBulkSync(context: Context, id: string, active: boolean): Promise<void> {
+  const { organizationId } = context.caller;
+  const by = toActorColumns(context.caller);
+  await context.store.transaction(async ({ db }) => {
+    const change = { active, updatedBy: by.id, updatedByType: by.type };
+    if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
+    if (!active) await requestCancellation(db, organizationId, { syncId: id });
+  });
+}
+
+function toColumns(input: BulkSyncInput, checked: CheckedSync) {
+  const { organizationId, defaultSchedule, additionalSchedules, ...columns } = input;
+  return {
+    ...columns,
+    sourceConfiguration: input.sourceConfiguration === null ? null : JSON.stringify(input.sourceConfiguration),
+    destinationConfiguration: JSON.stringify(input.destinationConfiguration),
+    policies: checked.policies,
+  };
+}
+
+async function viewOf(context: Context, db: StoreDatabase, record: BulkSyncRecord): Promise<BulkSyncView> {
+  const [view] = await toViews(context, db, [record]);
+  if (view === undefined) throw new SyncError('INTERNAL', `The bulk sync ${record.id} has no view.`);
+  return view;
+}
+
+async function toViews(
+  context: Context,
+  db: StoreDatabase,
+  records: readonly BulkSyncRecord[],
+): Promise<BulkSyncView[]> {
+  const ids = records.map((record) => record.id);
+  const schedules = await listBulkSyncSchedules(db, context.caller.organizationId, ids);
+  const nameActor = await loadActorNames(context, db);
+  return records.map((record) => {
+    const [defaultSchedule, ...additionalSchedules] = schedules
+      .filter((schedule) => schedule.syncId === record.id)
+      .map((schedule) => toScheduleView(schedule, nameActor));
+    if (defaultSchedule === undefined) throw new SyncError('INTERNAL', `The bulk sync ${record.id} has no schedule.`);
+    return {
+      record,
+      createdBy: nameActor(record.createdBy, record.createdByType),
+      updatedBy: nameActor(record.updatedBy, record.updatedByType),
+      defaultSchedule,
+      additionalSchedules,
+    };
+  });
+}
