@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   type BulkSyncBody,
   type BulkSyncRequest,
@@ -6,7 +6,15 @@ import {
   type SyncSettingsBody,
   syncSettingsSchema,
 } from './bulk-syncs.ts';
-import { envelope, jsonObjectSchema, pageEnvelope } from './common.ts';
+import { envelope, pageEnvelope } from './common.ts';
+import { configurationJsonSchema } from './connection-types.ts';
+import {
+  type ConnectionBody,
+  type CreateConnectionRequest,
+  connectionEnvelope,
+  connectionSchema,
+  type TestConnectionRequest,
+} from './connections.ts';
 import {
   cancelSchema,
   type ExecutionBody,
@@ -18,7 +26,24 @@ import {
   syncStatusSchema,
 } from './executions.ts';
 import { type ReceiptBody, type RejectBody, receiptSchema, rejectSchema } from './receipts.ts';
+import { schemaStatusSchema } from './schemas.ts';
 import { ApiFailure, type ClientOptions, createTransport, pathOf, type Send } from './transport.ts';
+
+/** Systems that syncs read and write. Every call may throw `ApiFailure`. */
+export interface ConnectionCalls {
+  listConnections(signal?: AbortSignal): Promise<ConnectionBody[]>;
+  getConnection(id: string, signal?: AbortSignal): Promise<ConnectionBody>;
+  /** Waits until the server has proved the configuration against the system. */
+  createConnection(connection: CreateConnectionRequest, signal?: AbortSignal): Promise<ConnectionBody>;
+  /** Status 422 while syncs use it. */
+  deleteConnection(id: string, signal?: AbortSignal): Promise<void>;
+  /** Throws with the system's own reason when the configuration does not work. */
+  testConnection(test: TestConnectionRequest, signal?: AbortSignal): Promise<void>;
+  /** JSON Schema of a type's configuration. */
+  getConnectionTypeSchema(type: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
+  /** How fresh the server's knowledge of the connection's schemas is: `none`, `refreshing` or `fresh`. */
+  getSchemasStatus(id: string, signal?: AbortSignal): Promise<{ readonly cache_status: string }>;
+}
 
 /** Bulk syncs and what they did. Every call may throw `ApiFailure`. */
 export interface BulkSyncCalls {
@@ -44,15 +69,27 @@ export interface BulkSyncCalls {
 }
 
 /** The typed client of the public API and of Millrace's own part of it. */
-export type Client = BulkSyncCalls;
+export type Client = ConnectionCalls & BulkSyncCalls;
 
 /** A client for one server and one key; it holds nothing open. */
 export function createClient(options: ClientOptions): Client {
-  return bulkSyncCalls(createTransport(options));
+  const send = createTransport(options);
+  return { ...connectionCalls(send), ...syncCalls(send), ...executionCalls(send) };
 }
 
-function bulkSyncCalls(send: Send): BulkSyncCalls {
-  return { ...syncCalls(send), ...executionCalls(send) };
+function connectionCalls(send: Send): ConnectionCalls {
+  const at = (id: string) => pathOf`/api/connections/${id}`;
+  return {
+    listConnections: (signal) => getData(send, '/api/connections', z.array(connectionSchema), signal),
+    getConnection: (id, signal) => getData(send, at(id), connectionSchema, signal),
+    createConnection: async (body, signal) =>
+      (await send({ method: 'POST', path: '/api/connections', body }, connectionEnvelope, signal)).data,
+    deleteConnection: (id, signal) => send({ method: 'DELETE', path: at(id) }, null, signal),
+    testConnection: (body, signal) => send({ method: 'POST', path: '/api/connections/test', body }, null, signal),
+    getConnectionTypeSchema: (type, signal) =>
+      send({ method: 'GET', path: pathOf`/api/connection_types/${type}` }, configurationJsonSchema, signal),
+    getSchemasStatus: (id, signal) => getData(send, `${at(id)}/schemas/status`, schemaStatusSchema, signal),
+  };
 }
 
 type SyncCall = 'listBulkSyncs' | 'getBulkSync' | 'createBulkSync' | 'deleteBulkSync' | 'setSyncSettings';

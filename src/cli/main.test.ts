@@ -1,0 +1,78 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { type CliActions, runCli } from './main.ts';
+
+async function run(args: readonly string[], actions: Partial<CliActions> = {}) {
+  const output: string[] = [];
+  const errors: string[] = [];
+  const code = await runCli(
+    args,
+    { version: '1.2.3', serve: async () => 0, doctor: async () => 0, ...actions },
+    {
+      input: new PassThrough(),
+      output: { write: (text: string) => output.push(text) },
+      errors: { write: (text: string) => errors.push(text) },
+      environment: { MILLRACE_URL: 'http://127.0.0.1:1', MILLRACE_API_KEY: 'key' },
+    },
+  );
+  return { code, output: output.join(''), errors: errors.join('') };
+}
+
+describe('runCli', () => {
+  it('prints the version', async () => {
+    expect(await run(['--version'])).toEqual({ code: 0, output: '1.2.3\n', errors: '' });
+  });
+
+  it.each([[['--help']], [['syncs', 'start', '--help']]])('explains itself: %j', async (args) => {
+    const { code, output } = await run(args);
+    expect(code).toBe(0);
+    expect(output).toContain('Usage: millrace');
+  });
+
+  it.each([
+    [['nonsense'], 'nonsense'],
+    [['syncs', 'start'], 'sync'],
+    [['syncs', 'create'], '--file'],
+    [['syncs', 'list', '--colour'], '--colour'],
+    [['connections', 'test'], '-f'],
+  ])('answers 2 to a wrong command and names what is wrong: %j', async (args, named) => {
+    const { code, output, errors } = await run(args);
+    expect(code).toBe(2);
+    expect(output).toBe('');
+    expect(errors).toContain(named);
+  });
+
+  it('answers 1 and one sentence when no server answers', async () => {
+    const { code, output, errors } = await run(['syncs', 'list']);
+    expect(code).toBe(1);
+    expect(output).toBe('');
+    expect(errors).toMatch(/^Nothing answers at http:\/\/127\.0\.0\.1:1 .*\n$/);
+  });
+
+  it('writes the failure as JSON when a program reads it', async () => {
+    const { errors } = await run(['syncs', 'list', '--json']);
+    expect(JSON.parse(errors)).toMatchObject({ status: null, key: 'unreachable' });
+  });
+
+  it('passes the options of serve through and answers with its exit code', async () => {
+    const seen: unknown[] = [];
+    const serve: CliActions['serve'] = async (overrides) => {
+      seen.push(overrides);
+      return 1;
+    };
+    const { code } = await run(['serve', '--port', '9000', '--home', '/tmp/x', '--host', '::1'], { serve });
+    expect(code).toBe(1);
+    expect(seen).toEqual([{ home: '/tmp/x', host: '::1', port: '9000' }]);
+  });
+
+  it('tells doctor whether a program reads its answer', async () => {
+    const seen: unknown[] = [];
+    const doctor: CliActions['doctor'] = async (options) => {
+      seen.push(options);
+      return 0;
+    };
+    await run(['doctor', '--json'], { doctor });
+    await run(['--json', 'doctor'], { doctor });
+    expect(seen).toEqual([{ isJson: true }, { isJson: true }]);
+  });
+});
