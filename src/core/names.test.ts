@@ -123,6 +123,19 @@ describe('assignTableNames', () => {
   });
 });
 
+describe('tables with quoted ids', () => {
+  it.each([
+    ['public.users', 'users'],
+    ['"my.schema".users', 'users'],
+    ['public."odd.name"', 'odd.name'],
+    ['public."say ""hi"" "', 'say "hi" '],
+    ['Contact', 'Contact'],
+    ['a.b.c', 'b.c'],
+  ])('calls %s %s', (id, name) => {
+    expect(assignTableNames([id], { ...PLAIN, rule: 'disabled' }).get(id)).toBe(name);
+  });
+});
+
 describe('nameKey', () => {
   it('minds case only where the destination does', () => {
     expect(nameKey('Users', true)).not.toBe(nameKey('users', true));

@@ -43,16 +43,21 @@ export function assignOutputNames(things: readonly NamedThing[], options: Naming
 }
 
 /**
- * Output table names by schema id, for the enabled schemas of one sync: a database's `schema.table` gives `table`.
- * The order of `schemaIds` does not matter.
+ * Output table names by schema id, for the enabled schemas of one sync: a database's `schema.table` gives `table`,
+ * also where a part is quoted as in SQL. The order of `schemaIds` does not matter.
  */
 export function assignTableNames(schemaIds: readonly string[], options: NamingOptions): ReadonlyMap<string, string> {
   // Compared by code units: a collation would name tables differently on another machine.
   const sorted = [...schemaIds].sort((one, other) => (one < other ? -1 : 1));
   return assignOutputNames(
-    sorted.map((id) => ({ id, name: id.slice(id.indexOf('.') + 1) })),
+    sorted.map((id) => ({ id, name: toTableName(id) })),
     options,
   );
+}
+
+function toTableName(schemaId: string): string {
+  const [, quoted, plain] = /^(?:"(?:[^"]|"")+"|[^."]+)\.(?:"((?:[^"]|"")+)"|(.+))$/s.exec(schemaId) ?? [];
+  return quoted?.replaceAll('""', '"') ?? plain ?? schemaId;
 }
 
 /** Two output names with one key are one object in the destination. */
