@@ -64,7 +64,7 @@ function selectRecords(rows: number): string {
     ${day}, ${day} + (i % 60)::int, ${day} + (i % 30 + 1)::int,
     (ARRAY['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[i % 4 + 1],
     (ARRAY['AIR', 'FOB', 'MAIL', 'RAIL', 'SHIP', 'TRUCK', 'REG AIR'])[${scatter(104_729, 7)} + 1],
-    CASE WHEN i % 100 = 0 THEN NULL WHEN i % 10 = 3 THEN 'größere Bestellung, 東京 ' || i % 1000 ELSE 'ordinary request number ' || ${scatter(15_485_863, 1_000_000)} END,
+    CASE WHEN i % 100 = 0 THEN NULL WHEN i % 10 = 3 THEN 'größere Bestellung, 東京 ' || i % 1000 ELSE 'quite ordinary request, number ' || ${scatter(15_485_863, 1_000_000)} END,
     timestamptz '2024-01-01 00:00:00Z' + i * interval '1.001 second'
     FROM generate_series(1::bigint, ${rows}) AS i`;
 }
