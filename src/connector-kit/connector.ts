@@ -4,6 +4,7 @@ import type {
   FieldDescription,
   LoadKind,
   LogicalType,
+  ModelMode,
   RangeSum,
   ResyncMode,
   SchemaDescription,
@@ -61,7 +62,7 @@ export interface Capabilities {
 }
 
 export interface ModelTargetMode {
-  readonly id: string;
+  readonly id: ModelMode;
   readonly requiresIdentity: boolean;
   readonly supportsPerFieldMode: boolean;
   readonly supportsTargetFilters: boolean;

@@ -1,3 +1,12 @@
+export {
+  bulkDestinationEnvelope,
+  bulkDestinationSchema,
+  bulkSourceEnvelope,
+  bulkSourceQuerySchema,
+  bulkSourceSchema,
+  oldBulkSourceParamsSchema,
+  oldBulkSourceQuerySchema,
+} from './bulk-endpoints.ts';
 export type {
   AdditionalScheduleBody,
   AdditionalScheduleRequest,
@@ -26,6 +35,7 @@ export {
   syncSettingsSchema,
   updateBulkSyncRequestSchema,
 } from './bulk-syncs.ts';
+export { type Client, createClient } from './client.ts';
 export {
   type Actor,
   type ApiErrorBody,
@@ -43,6 +53,20 @@ export {
   restErrorSchema,
   timestampSchema,
 } from './common.ts';
+export { configurationJsonSchema, connectionTypeListEnvelope, connectionTypeSchema } from './connection-types.ts';
+export {
+  type ConnectionBody,
+  type CreateConnectionRequest,
+  connectionEnvelope,
+  connectionListEnvelope,
+  connectionSchema,
+  connectionTypeRefSchema,
+  createConnectionSchema,
+  deleteConnectionQuerySchema,
+  type TestConnectionRequest,
+  testConnectionSchema,
+  updateConnectionSchema,
+} from './connections.ts';
 export {
   cancelSchema,
   type ExecutionBody,
@@ -61,6 +85,12 @@ export {
 } from './executions.ts';
 export { identitySchema } from './identity.ts';
 export {
+  creationPropertyEnvelope,
+  creationPropertyParamsSchema,
+  targetObjectsEnvelope,
+  targetObjectsQuerySchema,
+} from './model-targets.ts';
+export {
   listRejectsQuerySchema,
   type ReceiptBody,
   type RejectBody,
@@ -68,4 +98,16 @@ export {
   rejectSchema,
   type SchemaReceiptBody,
 } from './receipts.ts';
+export {
+  acceptedSchema,
+  recordsEnvelope,
+  type SourceSchemaBody,
+  schemaFieldSchema,
+  schemaParamsSchema,
+  schemaStatusEnvelope,
+  schemaStatusSchema,
+  sourceSchemaEnvelope,
+  sourceSchemaSchema,
+} from './schemas.ts';
+export { ApiFailure, type ClientOptions } from './transport.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';

@@ -81,3 +81,7 @@ export const FILTER_FUNCTIONS = [
   'StringMatchesTrimmed',
 ] as const;
 export type FilterFunction = (typeof FILTER_FUNCTIONS)[number];
+
+/** What a model sync does to its target's records. */
+export const MODEL_MODES = ['create', 'update', 'updateOrCreate', 'replace', 'append', 'remove', 'snapshot'] as const;
+export type ModelMode = (typeof MODEL_MODES)[number];

@@ -1,5 +1,23 @@
 import type { Route } from '../route.ts';
+import { bulkEndpointRoutes } from './bulk-endpoints.ts';
+import { bulkExtraRoutes } from './bulk-extras.ts';
+import { bulkSyncRoutes } from './bulk-syncs.ts';
+import { connectionTypeRoutes } from './connection-types.ts';
+import { connectionRoutes } from './connections.ts';
+import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
+import { modelTargetRoutes } from './model-targets.ts';
+import { schemaRoutes } from './schemas.ts';
 
 /** Every operation of the API, one list per resource. */
-export const ROUTES: readonly Route[] = [...identityRoutes];
+export const ROUTES: readonly Route[] = [
+  ...connectionTypeRoutes,
+  ...connectionRoutes,
+  ...schemaRoutes,
+  ...bulkEndpointRoutes,
+  ...modelTargetRoutes,
+  ...bulkSyncRoutes,
+  ...executionRoutes,
+  ...bulkExtraRoutes,
+  ...identityRoutes,
+];

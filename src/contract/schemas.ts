@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { FIELD_TYPES } from '../core/index.ts';
+import { envelope, idSchema, jsonObjectSchema, pickValueSchema, timestampSchema } from './common.ts';
+
+/** A foreign key seen from its field. */
+const associationSchema = z
+  .object({ id: z.string(), name: z.string(), reference_to: z.array(z.string()), referenced_field: z.string() })
+  .meta({ id: 'SchemaAssociation' });
+
+/** One field of a source's schema. */
+export const schemaFieldSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    path: z.string(),
+    type: z.enum(FIELD_TYPES),
+    remote_type: z.string(),
+    is_primary_key: z.boolean(),
+    user_managed: z.boolean(),
+    association: associationSchema.nullable(),
+    values: z.array(pickValueSchema).optional(),
+  })
+  .meta({ id: 'SchemaField' });
+
+/** One table or object of a source; `fields` is absent when they were not asked for. */
+export const sourceSchemaSchema = z
+  .object({ id: z.string(), name: z.string(), fields: z.array(schemaFieldSchema).optional() })
+  .meta({ id: 'Schema' });
+export type SourceSchemaBody = z.infer<typeof sourceSchemaSchema>;
+
+/** One schema. */
+export const sourceSchemaEnvelope = envelope(sourceSchemaSchema);
+
+/** How fresh the cache of schemas is: `none`, `refreshing` or `fresh`. */
+export const schemaStatusSchema = z
+  .object({
+    cache_status: z.string(),
+    last_refresh_started: timestampSchema.nullable(),
+    last_refresh_finished: timestampSchema.nullable(),
+  })
+  .meta({ id: 'BulkSyncSourceStatus' });
+
+/** State of the cache. */
+export const schemaStatusEnvelope = envelope(schemaStatusSchema);
+
+/** A few records, by field id. */
+export const recordsEnvelope = envelope(z.array(jsonObjectSchema));
+
+/** Path of what belongs to one schema of a connection. */
+export const schemaParamsSchema = z.object({ id: idSchema, schema_id: z.string() });
+
+/** An accepted request that has nothing to tell yet. */
+export const acceptedSchema = z.object({});
