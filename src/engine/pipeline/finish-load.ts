@@ -20,12 +20,14 @@ export async function finishLoad(
   await load.seal(signal);
   failpoint('before-digest');
   if (job.load.kind !== 'replace') {
+    failpoint('before-publish');
     const counts = await load.publish(job.guard, signal);
     failpoint('after-publish');
     return proveAfter(job, load, source, counts, signal);
   }
   const proof = await proveRanges(job, load, signal);
   if (proof.differences.length > 0) throw verificationFailed(job, proof.differences);
+  failpoint('before-publish');
   const counts = await load.publish(job.guard, signal);
   failpoint('after-publish');
   return { counts, source, destination: proof.total, differences: [], published: true };

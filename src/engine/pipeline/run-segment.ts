@@ -3,6 +3,12 @@ import { type RangeSum, SyncError } from '../../core/index.ts';
 import { addSums, type Chunk, createRecordHasher, emptySum, readKey, subtractSums } from '../../formats/index.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 
+/** Who is told about a segment while it runs. */
+export interface SegmentWatch {
+  readonly onProgress: (progress: Progress) => void;
+  readonly failpoint: (name: string) => void;
+}
+
 /**
  * Reads one segment and commits it as one destination transaction. Nothing of it remains when it throws, except when
  * the commit's answer was lost: `lookupFirst` of the next attempt finds that out.
@@ -12,7 +18,7 @@ export async function runSegment(
   job: SegmentJob,
   source: BulkSource,
   load: Pick<Load, 'lookup' | 'beginSegment'>,
-  onProgress: (progress: Progress) => void,
+  watch: SegmentWatch,
   signal: AbortSignal,
 ): Promise<SegmentOutcome> {
   if (job.lookupFirst) {
@@ -27,10 +33,12 @@ export async function runSegment(
     // Awaiting is the backpressure. A chunk may be given away by `write`, so it is counted before.
     const refused = await writer.write(chunk, signal);
     for (const { index, reason } of refused) tally.reject(chunk, index, reason);
-    onProgress(tally.progress());
+    watch.onProgress(tally.progress());
   }
   const outcome = tally.outcome();
+  watch.failpoint('before-commit');
   await writer.commit(outcome, signal);
+  watch.failpoint('after-commit');
   return outcome;
 }
 

@@ -63,8 +63,9 @@ export class ThreadPool {
     );
     const reading = this.#leastBusy().run({ ...job, destination: null }, signal, onProgress, port1);
     const [read, served] = await Promise.allSettled([reading, serving]);
-    if (read.status === 'rejected') throw read.reason;
+    // When both failed, the reader only saw the port close: the owner knows why.
     if (served.status === 'rejected') throw served.reason;
+    if (read.status === 'rejected') throw read.reason;
     return read.value;
   }
 
@@ -79,7 +80,10 @@ export class ThreadPool {
   #ownerOf(key: string): PipelineThread {
     const known = this.#owners.get(key);
     if (known !== undefined) return known;
-    const thread = new PipelineThread(this.#options, () => this.#owners.delete(key));
+    const thread = new PipelineThread(this.#options, () => {
+      // A thread that is still ending must not push its successor out: there would be two owners.
+      if (this.#owners.get(key) === thread) this.#owners.delete(key);
+    });
     this.#owners.set(key, thread);
     return thread;
   }
@@ -173,7 +177,11 @@ class PipelineThread {
   #endWhenIdle(): void {
     if (this.#waiting.size > 0 || this.#holders.size > 0) return;
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => void this.terminate(), IDLE_MS);
+    this.#idle = setTimeout(() => {
+      // First out of the pool, so that no work is given to a thread that ends.
+      this.#onEnd();
+      void this.terminate();
+    }, IDLE_MS);
     this.#idle.unref();
   }
 

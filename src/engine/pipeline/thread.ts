@@ -8,9 +8,9 @@ import type {
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
 import { finishLoad } from './finish-load.ts';
-import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ToThread } from './jobs.ts';
+import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ServeJob, ToThread } from './jobs.ts';
 import { connectRemoteLoad, serveLoad } from './remote-load.ts';
-import { runSegment } from './run-segment.ts';
+import { runSegment, type SegmentWatch } from './run-segment.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
 
@@ -61,7 +61,11 @@ async function runJob(
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<unknown> {
-  if (job.kind === 'segment') return runSegmentJob(job, port, connections, onProgress, signal);
+  if (job.kind === 'segment') {
+    const watch = { onProgress: throttle(onProgress), failpoint: options.failpoint };
+    return closingPort(port, () => runSegmentJob(job, port, connections, watch, signal));
+  }
+  if (job.kind === 'serve') return closingPort(port, () => serveJob(job, port, connections, signal));
   if (job.kind === 'check') return (await connections.open(job.destination)).check(signal);
   if (job.kind === 'inspect')
     return destinationOf(job.destination, await connections.open(job.destination)).inspect(job.table, signal);
@@ -73,10 +77,26 @@ async function runJob(
       return finishLoad(job, load, options.failpoint, signal);
     case 'discard':
       return load.discard(signal);
-    case 'serve':
-      if (port === undefined)
-        throw new SyncError('INTERNAL', 'An owner thread was asked to serve a load without a port.');
-      return serveLoad(port, load, signal);
+  }
+}
+
+async function serveJob(
+  job: ServeJob,
+  port: MessagePort | undefined,
+  connections: ConnectionCache,
+  signal: AbortSignal,
+): Promise<void> {
+  if (port === undefined) throw new SyncError('INTERNAL', 'An owner thread was asked to serve a load without a port.');
+  await using load = await openLoad(job.destination, job.load, connections, signal);
+  await serveLoad(port, load, signal);
+}
+
+// Whatever ends one side, the other side must hear of it, or it would wait for ever.
+async function closingPort<T>(port: MessagePort | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    port?.close();
   }
 }
 
@@ -84,22 +104,15 @@ async function runSegmentJob(
   job: SegmentJob,
   port: MessagePort | undefined,
   connections: ConnectionCache,
-  onProgress: (progress: Progress) => void,
+  watch: SegmentWatch,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { source } = await connections.open(job.source);
   if (source === undefined) throw new SyncError('INTERNAL', `Connections of type ${job.source.type} cannot be read.`);
-  const report = throttle(onProgress);
-  if (port !== undefined) {
-    try {
-      return await runSegment(job, source, connectRemoteLoad(port), report, signal);
-    } finally {
-      port.close();
-    }
-  }
+  if (port !== undefined) return runSegment(job, source, connectRemoteLoad(port), watch, signal);
   if (job.destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
   await using load = await openLoad(job.destination, job.load, connections, signal);
-  return await runSegment(job, source, load, report, signal);
+  return await runSegment(job, source, load, watch, signal);
 }
 
 async function openLoad(

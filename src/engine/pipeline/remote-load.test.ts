@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { csvChunk, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
+import type { SegmentOutcome } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import { connectRemoteLoad, type SegmentLoad, serveLoad } from './remote-load.ts';
+
+const NEVER = new AbortController().signal;
+const SEGMENT = { no: 1, token: 1 };
+const LINES = ['1,one\n', '2,two\n'];
+
+let load: MemoryLoad;
+let remote: SegmentLoad;
+let readerPort: MessagePort;
+let serving: Promise<void>;
+
+beforeEach(() => {
+  const { port1, port2 } = new MessageChannel();
+  load = new MemoryLoad();
+  readerPort = port1;
+  remote = connectRemoteLoad(port1);
+  serving = serveLoad(port2, load, NEVER);
+});
+
+afterEach(async () => {
+  readerPort.close();
+  await serving;
+});
+
+function outcomeOf(lines: readonly string[]): SegmentOutcome {
+  return { recordsRead: lines.length, bytesRead: 0, source: sumOfLines(lines), rejects: [] };
+}
+
+describe('a load in another thread', () => {
+  it('takes a segment as if it were here', async () => {
+    {
+      await using writer = await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
+      await writer.write(csvChunk(LINES.slice(0, 1)), NEVER);
+      await writer.write(csvChunk(LINES.slice(1)), NEVER);
+      await writer.commit(outcomeOf(LINES), NEVER);
+    }
+    expect(load.committed.get(1)).toEqual({ lines: LINES, outcome: outcomeOf(LINES) });
+    expect(load.calls).toEqual(['begin 1 by 1', 'commit 1']);
+    expect(await remote.lookup(SEGMENT, NEVER)).toEqual({ state: 'committed', outcome: outcomeOf(LINES) });
+  });
+
+  it('is given the chunks away, not copies', async () => {
+    await using writer = await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
+    const chunk = csvChunk(LINES);
+    await writer.write(chunk, NEVER);
+    expect([chunk.payload.byteLength, chunk.ends.length]).toEqual([0, 0]);
+  });
+
+  it('says what it refused and leaves the chunk to the reader when the segment is isolated', async () => {
+    load.refuse = (line) => (line.startsWith('2') ? 'too odd' : null);
+    await using writer = await remote.beginSegment(SEGMENT, { isolate: true }, NEVER);
+    const chunk = csvChunk(LINES);
+    expect(await writer.write(chunk, NEVER)).toEqual([{ index: 1, reason: 'too odd' }]);
+    expect(chunk.ends.length).toBe(2);
+    expect(load.calls).toEqual(['begin 1 by 1, isolated']);
+  });
+
+  it('reports a failed write at the commit at the latest, as the same failure', async () => {
+    load.beforeWrite = async () => {
+      throw new SyncError('DISK_FULL', 'The disk is full.', { detail: { path: 'x' } });
+    };
+    const writing = async () => {
+      await using writer = await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
+      await writer.write(csvChunk(LINES), NEVER);
+      await writer.commit(outcomeOf(LINES), NEVER);
+    };
+    await expect(writing()).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      kind: 'configuration',
+      detail: { path: 'x' },
+    });
+    expect([load.committed.size, load.open]).toEqual([0, 0]);
+  });
+
+  it('holds the reader back beyond its credit of bytes', async () => {
+    const arrived = Promise.withResolvers<void>();
+    const mayGoOn = Promise.withResolvers<void>();
+    load.beforeWrite = async () => {
+      arrived.resolve();
+      await mayGoOn.promise;
+    };
+    await using writer = await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
+    const large = () => csvChunk([`1,${'x'.repeat(20 * 1024 * 1024)}\n`]);
+    let second = 'waits';
+    await writer.write(large(), NEVER);
+    await arrived.promise;
+    const writing = writer.write(large(), NEVER).then(() => {
+      second = 'went on';
+    });
+    await remotelyIdle();
+    expect(second).toBe('waits');
+    mayGoOn.resolve();
+    await writing;
+    expect(second).toBe('went on');
+  });
+});
+
+describe('the end of one side', () => {
+  it('abandons the open segment when the reader goes', async () => {
+    await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
+    readerPort.close();
+    await serving;
+    expect(load.calls).toEqual(['begin 1 by 1', 'abandon 1']);
+  });
+
+  it('fails the reader with a failure that is tried again when the owner goes', async () => {
+    const { port1, port2 } = new MessageChannel();
+    port2.on('message', () => port2.close());
+    const orphaned = connectRemoteLoad(port1);
+    await expect(orphaned.lookup(SEGMENT, NEVER)).rejects.toMatchObject({ code: 'CONN_LOST', kind: 'transient' });
+    await expect(orphaned.beginSegment(SEGMENT, { isolate: false }, NEVER)).rejects.toMatchObject({
+      code: 'CONN_LOST',
+    });
+  });
+
+  it('fails the reader too when the owner was gone before the reader came', async () => {
+    const { port1, port2 } = new MessageChannel();
+    port2.close();
+    await once(port2, 'close');
+    await expect(connectRemoteLoad(port1).lookup(SEGMENT, NEVER)).rejects.toMatchObject({ code: 'CONN_LOST' });
+  });
+
+  it('lets the first failure through, not that nothing could be closed after it', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const serve = serveLoad(port2, load, NEVER);
+    const orphaned = connectRemoteLoad(port1);
+    const writing = async () => {
+      await using writer = await orphaned.beginSegment(SEGMENT, { isolate: false }, NEVER);
+      port2.close();
+      await serve;
+      await writer.write(csvChunk(LINES), NEVER);
+      await writer.commit(outcomeOf(LINES), NEVER);
+    };
+    await expect(writing()).rejects.toMatchObject({ name: 'SyncError', code: 'CONN_LOST' });
+  });
+});
+
+/** Returns when everything sent before has been delivered to the other side and back. */
+async function remotelyIdle(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  port2.on('message', () => port2.postMessage(null));
+  for (let round = 0; round < 3; round += 1) {
+    port1.postMessage(null);
+    await once(port1, 'message');
+  }
+  port1.close();
+}
