@@ -125,6 +125,7 @@ async function openMetadata(config: Config, databaseUrl: string, log: Logger): P
 interface Wiring {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
+  readonly failpoint: (name: string) => void;
 }
 
 function wireConnectors(settings: ConnectorSettings, threads: ThreadPool, failpoints: string): Wiring {
@@ -135,6 +136,7 @@ function wireConnectors(settings: ConnectorSettings, threads: ThreadPool, failpo
   return {
     connectors: new Map([...CONNECTORS].map(([type, definition]) => [type, routeToOwner(definition, threads)])),
     contextFor: (organizationId, applicationName) => createContext(settings, tools, organizationId, applicationName),
+    failpoint: tools.failpoint,
   };
 }
 

@@ -25,6 +25,8 @@ export interface EngineParts {
   readonly columnPrefix: string;
   readonly log: EngineLog;
   readonly random: () => number;
+  /** Points of the main thread where tests make the process die. */
+  readonly failpoint: (name: string) => void;
   /** Fires when the process stops: nothing new is begun. */
   readonly draining: AbortSignal;
   /** Work in flight, waited for at the end. */

@@ -16,7 +16,7 @@ import { type DurableEngine, startDurableEngine } from './durable.ts';
 import type { EngineLog, EngineParts } from './engine-parts.ts';
 import { runLane } from './lane.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
-import { prepareExecution, settleExecution } from './run-bulk-sync.ts';
+import { letGo, prepareExecution, settleExecution } from './run-bulk-sync.ts';
 import { SnapshotHolder } from './snapshots.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -37,6 +37,7 @@ export interface EngineOptions {
   readonly columnPrefix: string;
   readonly log: EngineLog;
   readonly random: () => number;
+  readonly failpoint: (name: string) => void;
   /** The metadata database is ours alone: whoever worked on it before is dead. */
   readonly isSoleProcess: boolean;
   /** Called when this worker was declared dead: the process must end at once. */
@@ -137,7 +138,10 @@ async function sweep(parts: EngineParts, durable: DurableEngine): Promise<void> 
       const status = await recordExecutionEvent(store, execution.id, 'give_up', {
         statusMessage: 'The execution lost its workflow. Start the sync again.',
       });
-      log.error({ executionId: execution.id, status }, 'An execution had no workflow any more and was given up.');
+      // Between the two looks it may have ended in good order.
+      if (status !== 'interrupted') continue;
+      log.error({ executionId: execution.id }, 'An execution had no workflow any more and was given up.');
+      await letGo(parts, execution.id);
     }
   });
 }

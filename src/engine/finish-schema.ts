@@ -71,6 +71,7 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
         }),
       stop,
     );
+    parts.failpoint('schema-completed');
     if (isOurs) await discardQuietly(parts, todo, stop);
   } catch (error) {
     if (error instanceof SyncError && error.code === 'VERIFICATION_FAILED') {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SegmentRange } from '../connector-kit/index.ts';
-import { isAbort, SyncError, serializeError } from '../core/index.ts';
+import { firstError, isAbort, SyncError, serializeError } from '../core/index.ts';
 import {
   claimItem,
   findRunSchema,
@@ -19,7 +19,7 @@ import { finishSchema } from './finish-schema.ts';
 import type { Progress } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
-import { isRetryable, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
+import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
 
 const POLL_MS = 100;
 const PROGRESS_MS = 500;
@@ -86,14 +86,14 @@ async function runItem(lane: Lane, claimed: WorkItem): Promise<void> {
           `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end.`,
         );
       return await runOnce(lane, item, isolate);
-    } catch (error) {
+    } catch (thrown) {
       if (stop.aborted) return;
-      if (error instanceof SyncError && error.code === 'SNAPSHOT_LOST')
-        return restartInNewSnapshot(parts, lane.run, item, stop);
+      const error = await restartIfSnapshotLost(lane, item, firstError(thrown));
+      if (error === null || stop.aborted) return;
       // Fenced off: whoever holds it now goes on; if that is this lane again, its next claim asks what became of it.
       if (isAbort(error)) return;
       if (error instanceof SyncError && error.kind === 'data' && item.kind === 'read' && !isolate) isolate = true;
-      else if (isRetryable(error) && failures + 1 < SEGMENT_RETRY.maxAttempts) {
+      else if (isOutage(error) && failures + 1 < SEGMENT_RETRY.maxAttempts) {
         failures += 1;
         parts.log.warn(
           { ...factsOf(item), attempt: failures },
@@ -105,6 +105,17 @@ async function runItem(lane: Lane, claimed: WorkItem): Promise<void> {
       if (again === null) return;
       item = again;
     }
+  }
+}
+
+// Null when the schema was begun again, else the error that is left to be dealt with.
+async function restartIfSnapshotLost({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<unknown> {
+  if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') return error;
+  try {
+    await restartInNewSnapshot(parts, run, item, stop);
+    return null;
+  } catch (failure) {
+    return firstError(failure);
   }
 }
 
@@ -132,6 +143,7 @@ async function prepareSchema({ parts, run, specs, stop }: Lane, item: WorkItem, 
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'running'), stop);
   const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
   await parts.threads.run({ kind: 'prepare', destination: specs.destination, load }, specs.ownerKey, stop);
+  parts.failpoint('prepared');
   await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null), stop);
 }
 

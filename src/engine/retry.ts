@@ -15,11 +15,23 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof SyncError && (error.kind === 'transient' || error.kind === 'rate_limited');
 }
 
+/** The same, and a system out of reach that answered when the execution began: it is being restarted or moved. */
+export function isOutage(error: unknown): boolean {
+  return isRetryable(error) || (error instanceof SyncError && error.code === 'CONN_UNREACHABLE');
+}
+
 /**
- * Waits before the next attempt: what the other side asked for, else exponential back-off with jitter.
+ * Milliseconds before the next attempt: what the other side asked for, else exponential back-off with jitter.
  * @param attempt the number of failures so far, from 1
  * @param random a number in [0, 1), injected so that a seed replays a run
  */
+export function retryDelay(policy: RetryPolicy, attempt: number, error: unknown, random: () => number): number {
+  const asked = error instanceof SyncError ? error.retryAfterMs : undefined;
+  const backOff = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
+  return asked ?? backOff * (0.5 + random() / 2);
+}
+
+/** Waits for that long; rejects when the signal fires. */
 export async function waitBeforeRetry(
   policy: RetryPolicy,
   attempt: number,
@@ -27,7 +39,5 @@ export async function waitBeforeRetry(
   random: () => number,
   signal: AbortSignal,
 ): Promise<void> {
-  const asked = error instanceof SyncError ? error.retryAfterMs : undefined;
-  const backOff = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
-  await sleep(asked ?? backOff * (0.5 + random() / 2), undefined, { signal });
+  await sleep(retryDelay(policy, attempt, error, random), undefined, { signal });
 }

@@ -1,6 +1,15 @@
 import { availableParallelism } from 'node:os';
-import { isAbort, isTerminal, type Receipt, type SchemaReceipt, serializeError } from '../core/index.ts';
 import {
+  firstError,
+  isAbort,
+  isTerminal,
+  type Receipt,
+  type SchemaReceipt,
+  SyncError,
+  serializeError,
+} from '../core/index.ts';
+import {
+  hasItemsOfOthers,
   lastSnapshotEpoch,
   listRunSchemas,
   loadRun,
@@ -31,7 +40,8 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
   for (let failures = 0; ; ) {
     try {
       return await prepareOnce(parts, executionId, stop);
-    } catch (error) {
+    } catch (thrown) {
+      const error = firstError(thrown);
       if (parts.draining.aborted) await new Promise<never>(() => {}); // the next process plans it again
       if (watch.signal.aborted || isAbort(error)) return 0;
       failures += 1;
@@ -59,6 +69,7 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
     () => parts.store.transaction(({ db }) => replacePlan(db, run.execution, plan.planned, plan.failed)),
     stop,
   );
+  parts.failpoint('planned');
   for (const schema of plan.planned) {
     // Written a line above by this build's planner.
     const { kind, kindReason, format, formatReason } = schema.plan as SchemaPlan;
@@ -106,11 +117,11 @@ function laneCount(run: Run, planned: readonly PlannedSchema[]): number {
 /** Ends an execution: leftovers dropped, receipt written, final status set. Repeatable. */
 export async function settleExecution(parts: EngineParts, executionId: string): Promise<void> {
   if (parts.draining.aborted) await new Promise<never>(() => {});
-  const run = await retryStore(() => loadRun(parts.store, executionId), parts.draining);
+  const run = await findRun(parts, executionId);
+  if (run === null) return letGo(parts, executionId);
   const isCanceled = run.execution.cancelRequestedAt !== null;
   await endOpenSchemas(parts, run, isCanceled);
-  await parts.snapshots.close(executionId);
-  await parts.threads.release(executionId);
+  await letGo(parts, executionId);
   const schemas = await retryStore(() => listRunSchemas(parts.store.db, executionId), parts.draining);
   const receipt = composeReceipt(run, schemas);
   const { event, statusMessage } = decide(schemas, isCanceled);
@@ -122,16 +133,38 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
       }),
     parts.draining,
   );
+  parts.failpoint('settled');
   parts.log.info({ executionId, syncId: run.sync.id, status, verdict: receipt.verdict }, 'Execution ended.');
 }
 
-// Schemas that no lane brought to an end were cancelled, or lost every worker that tried.
+/** Closes what this process holds open for an execution: source images and the threads' connections. */
+export async function letGo(parts: EngineParts, executionId: string): Promise<void> {
+  await parts.snapshots.close(executionId);
+  await parts.threads.release(executionId);
+}
+
+// Null when it was deleted together with its sync.
+async function findRun(parts: EngineParts, executionId: string): Promise<Run | null> {
+  try {
+    return await retryStore(() => loadRun(parts.store, executionId), parts.draining);
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+// Schemas that no lane brought to an end were cancelled, or lost every worker that tried. A worker that died between a
+// schema's completion and its clean-up left that to us.
 async function endOpenSchemas(parts: EngineParts, run: Run, isCanceled: boolean): Promise<void> {
   const executionId = run.execution.id;
   const schemas = await retryStore(() => listRunSchemas(parts.store.db, executionId), parts.draining);
+  const isResumed = await retryStore(
+    () => hasItemsOfOthers(parts.store.db, executionId, parts.workerId),
+    parts.draining,
+  );
+  const message = isCanceled ? null : 'The work on this schema ended without a result. Start the sync again.';
   for (const schema of schemas) {
-    if (schema.status === 'completed' || schema.plan === null) continue;
-    const message = isCanceled ? null : 'The work on this schema ended without a result. Start the sync again.';
+    if (schema.plan === null || (schema.status === 'completed' && !isResumed)) continue;
     await retryStore(
       () =>
         setSchemaStatus(parts.store.db, executionId, schema.schemaId, isCanceled ? 'canceled' : 'interrupted', message),

@@ -154,8 +154,12 @@ interface Owner {
 }
 
 /**
- * Claims the item this lane owned before a crash, else the first one that may start: a schema's `prepare`, then its
- * reads, then its `finish`. Null when nothing may start now, or when this worker was declared dead.
+ * Claims the item this lane owned before a crash, else one that a dead worker owned, else the first one that may start:
+ * a schema's `prepare`, then its reads, then its `finish`. Null when nothing may start now, or when this worker was
+ * declared dead.
+ *
+ * Any lane takes a dead worker's items: if each waited for its own lane, resumed lanes could fill all places of a
+ * worker and wait for lanes that get none.
  */
 export async function claimItem(db: StoreDatabase, owner: Owner): Promise<WorkItem | null> {
   // The array makes the planner run the subquery once; IN (SELECT … SKIP LOCKED) can claim many rows more.
@@ -172,13 +176,14 @@ export async function claimItem(db: StoreDatabase, owner: Owner): Promise<WorkIt
     WHERE ctid = ANY (ARRAY(
       SELECT s.ctid FROM segments s JOIN execution_schemas e ON e.execution_id = s.execution_id AND e.schema_id = s.schema_id
       WHERE s.execution_id = ${owner.executionId} AND s.generation = e.generation AND e.status IN ('scheduled', 'running', 'processing')
-        AND ((s.state = 'owned' AND s.lane_id = ${owner.laneId}) OR (s.state = 'waiting' AND CASE s.kind
+        AND ((s.state = 'owned' AND (s.lane_id = ${owner.laneId} OR EXISTS (
+          SELECT 1 FROM workers d WHERE d.id = s.worker_id AND d.dead_at IS NOT NULL))) OR (s.state = 'waiting' AND CASE s.kind
           WHEN 'prepare' THEN true
           WHEN 'read' THEN EXISTS (SELECT 1 FROM segments p WHERE p.execution_id = s.execution_id AND p.schema_id = s.schema_id
             AND p.generation = s.generation AND p.no = 0 AND p.state = 'done')
           ELSE NOT EXISTS (SELECT 1 FROM segments o WHERE o.execution_id = s.execution_id AND o.schema_id = s.schema_id
             AND o.generation = s.generation AND o.no < s.no AND o.state <> 'done') END))
-      ORDER BY s.state = 'owned' DESC, e.position, s.no LIMIT 1 FOR UPDATE OF s SKIP LOCKED))
+      ORDER BY s.lane_id IS NOT DISTINCT FROM ${owner.laneId} DESC, s.state = 'owned' DESC, e.position, s.no LIMIT 1 FOR UPDATE OF s SKIP LOCKED))
       AND EXISTS (SELECT 1 FROM workers WHERE id = ${owner.workerId} AND dead_at IS NULL)
     RETURNING schema_id, generation, no, kind, range, token`.execute(db);
   const row = result.rows[0];
@@ -246,6 +251,18 @@ export async function hasOpenItems(db: StoreDatabase, executionId: string): Prom
     .where('segments.executionId', '=', executionId)
     .where('segments.state', 'in', ['waiting', 'owned'])
     .where('executionSchemas.status', 'in', ['scheduled', 'running', 'processing'])
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** True when another worker than this one has worked on the execution. */
+export async function hasItemsOfOthers(db: StoreDatabase, executionId: string, workerId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('segments')
+    .select('no')
+    .where('executionId', '=', executionId)
+    .where('workerId', '<>', workerId)
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

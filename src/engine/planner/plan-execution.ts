@@ -16,6 +16,7 @@ import {
   serializeError,
 } from '../../core/index.ts';
 import type { FailedSchema, PlannedSchema, Run } from '../../store/index.ts';
+import { isOutage } from '../retry.ts';
 import { planSchema } from './plan-schema.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 
@@ -55,10 +56,7 @@ export async function planExecution(
     try {
       planned.push(await planOne(context, selection, discovered, tables, position));
     } catch (error) {
-      if (
-        context.signal.aborted ||
-        (error instanceof SyncError && (error.kind === 'transient' || error.kind === 'internal'))
-      )
+      if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
         throw error;
       failed.push({ schemaId: selection.schemaId, position, message: serializeError(error).message });
     }
