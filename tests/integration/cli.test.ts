@@ -1,0 +1,188 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: definition files use this notation
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/index.ts';
+import { type SchemaRefresher, startSchemaRefresher } from '../../src/scheduler/index.ts';
+import { startTestApi, type TestApi } from '../setup/api.ts';
+import { createMemorySystem } from '../setup/memory-connector.ts';
+
+const PEOPLE = {
+  id: 'public.people',
+  name: 'people',
+  primaryKey: ['id'],
+  estimatedRecords: 3,
+  estimatedBytes: 100,
+  fields: [
+    {
+      id: 'id',
+      name: 'id',
+      type: 'number',
+      remoteType: 'bigint',
+      logicalType: { kind: 'integer', bits: 64 },
+      isNullable: false,
+      isPrimaryKey: true,
+      canTrack: true,
+    },
+  ],
+} as const;
+
+let api: TestApi;
+let refresher: SchemaRefresher;
+let url: string;
+const folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'));
+
+beforeAll(async () => {
+  api = await startTestApi({ connectors: [createMemorySystem([PEOPLE]).definition] });
+  refresher = startSchemaRefresher(api.services, { log: { warn: () => {} }, pollMs: 20 });
+  url = await api.app.listen({ host: '127.0.0.1', port: 0 });
+});
+
+afterAll(async () => {
+  await refresher.stop();
+  await api[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs one command line against the real API; `typed` comes from a person at a terminal, `piped` does not. */
+async function millrace(
+  args: string[],
+  {
+    piped = '',
+    typed,
+    environment = {},
+  }: { piped?: string; typed?: string; environment?: Record<string, string> } = {},
+): Promise<Ran> {
+  const output: string[] = [];
+  const errors: string[] = [];
+  const input = new PassThrough();
+  const setRawMode = (isOn: boolean) => {
+    if (isOn) input.write(typed);
+    // The real one answers with itself; nobody reads that.
+    return input as never;
+  };
+  if (typed === undefined) input.end(piped);
+  const code = await runCli(
+    args,
+    { version: '0', serve: async () => 0, doctor: async () => 0 },
+    {
+      input: typed === undefined ? input : Object.assign(input, { isTTY: true, setRawMode }),
+      output: { write: (text: string) => output.push(text) },
+      errors: { write: (text: string) => errors.push(text) },
+      environment: { MILLRACE_URL: url, MILLRACE_API_KEY: api.keys.userKey, ...environment },
+    },
+  );
+  return { code, output: output.join(''), errors: errors.join('') };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const connectionFile = (name: string, password: string) =>
+  file(`${name}.yaml`, `name: ${name}\ntype: memory\nconfiguration:\n  hostname: here\n${password}`);
+
+describe('connections', () => {
+  it('are made with a password from the environment, from standard input, or typed', async () => {
+    const fromEnvironment = connectionFile('first', '  password: ${PW}');
+    const made = await millrace(['connections', 'create', '-f', fromEnvironment], { environment: { PW: 'right' } });
+    expect(made).toMatchObject({ code: 0, errors: '' });
+    expect(made.output).toContain('"first" (memory, healthy)');
+
+    const without = connectionFile('second', '');
+    const piped = await millrace(['connections', 'create', '-f', without, '--secret-stdin', 'password'], {
+      piped: 'right\n',
+    });
+    expect(piped.code).toBe(0);
+
+    const asked = await millrace(['connections', 'create', '-f', connectionFile('third', '')], { typed: 'right\r' });
+    expect(asked.code).toBe(0);
+    expect(asked.errors).toBe('password of "third": \n');
+  });
+
+  it('are listed, as a table and as JSON, without secrets', async () => {
+    const { output } = await millrace(['connections', 'list']);
+    expect(output.split('\n')[0]).toMatch(/^name +type +status +id$/);
+    const json = await millrace(['connections', 'list', '--json']);
+    expect(JSON.parse(json.output)).toHaveLength(3);
+    expect(output + json.output).not.toContain('right');
+  });
+
+  it('are tested, stored or from a file, and say why they do not work', async () => {
+    expect(await millrace(['connections', 'test', 'first'])).toMatchObject({ code: 0, errors: '' });
+    const wrong = connectionFile('wrong', '  password: guess');
+    const tested = await millrace(['connections', 'test', '-f', wrong]);
+    expect(tested).toMatchObject({ code: 1, output: '', errors: 'The password was refused.\n' });
+    const created = await millrace(['connections', 'create', '-f', wrong]);
+    expect(created.code).toBe(1);
+    expect((await millrace(['connections', 'list'])).output).not.toContain('wrong');
+  });
+
+  it('leave the naming of a missing field to the server where nobody can be asked', async () => {
+    const { code, errors } = await millrace(['connections', 'create', '-f', connectionFile('fourth', '')]);
+    expect(code).toBe(1);
+    expect(errors).toContain('password');
+  });
+});
+
+describe('syncs', () => {
+  const definition = (name: string, more = '') =>
+    file(
+      'sync.yaml',
+      `name: ${name}\nmode: replicate\nsource_connection_id: first\ndestination_connection_id: second\n` +
+        `destination_configuration: {schema: out}\ndefault_schedule: {frequency: manual}\n${more}`,
+    );
+
+  it('are made with connections by name, listed, started, shown and cancelled by name', async () => {
+    const made = await millrace(['syncs', 'create', '-f', definition('people')]);
+    expect(made).toMatchObject({ code: 0, errors: '' });
+    expect((await millrace(['syncs', 'list'])).output).toContain('people');
+    expect((await millrace(['syncs', 'status', 'people'])).output).toContain('has not run yet');
+
+    const started = await millrace(['syncs', 'start', 'people', '--json']);
+    expect(JSON.parse(started.output)).toMatchObject({ status: expect.any(String), type: 'manual' });
+    expect((await millrace(['syncs', 'status', 'people'])).output).toContain(JSON.parse(started.output).id);
+
+    const again = await millrace(['syncs', 'start', 'people']);
+    expect(again.code).toBe(1);
+    expect(again.errors.trim().split('\n')).toHaveLength(1);
+
+    expect((await millrace(['syncs', 'cancel', 'people'])).code).toBe(0);
+  });
+
+  it('say that there is no receipt before an execution has finished', async () => {
+    const { code, errors } = await millrace(['syncs', 'receipt', 'people']);
+    expect(code).not.toBe(0);
+    expect(errors).toContain('people');
+  });
+
+  it('name an unknown connection, sync, or field', async () => {
+    const unknown = file('unknown.yaml', 'name: x\nsource_connection_id: nobody\n');
+    expect(await millrace(['syncs', 'create', '-f', unknown])).toMatchObject({
+      code: 2,
+      errors: expect.stringContaining('"nobody"'),
+    });
+    expect(await millrace(['syncs', 'start', 'nobody'])).toMatchObject({
+      code: 2,
+      errors: expect.stringContaining('"nobody"'),
+    });
+    const wrong = await millrace(['syncs', 'create', '-f', definition('more', 'nonsense: 1\n')]);
+    expect(wrong).toMatchObject({ code: 1, errors: expect.stringContaining('nonsense') });
+  });
+
+  it('say what to set when the key is wrong', async () => {
+    const { code, errors } = await millrace(['syncs', 'list'], { environment: { MILLRACE_API_KEY: 'wrong' } });
+    expect(code).toBe(1);
+    expect(errors).toContain('MILLRACE_API_KEY');
+  });
+});
