@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { addressOf, type BenchDatabase, DESTINATION, SOURCE } from './database.ts';
 import { readOwnCpu } from './process-stats.ts';
 import { columnDefinitions, tableName } from './table.ts';
@@ -67,7 +68,7 @@ async function copyToNothing({ source }: BenchDatabase, rows: number): Promise<n
 
 /** In a process of its own: what DuckDB keeps from an earlier round must not help. */
 async function readFinishedFile(csvFile: string): Promise<number> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'read-csv.ts'), csvFile], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./read-csv.ts', import.meta.url)), csvFile], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';

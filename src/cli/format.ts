@@ -59,7 +59,7 @@ export function cutToWidth(text: string, cells: number): string {
 }
 
 /** Pads with spaces on the free side; longer text is left as it is. */
-export function padTo(text: string, cells: number, align: 'left' | 'right' = 'left'): string {
+function padTo(text: string, cells: number, align: 'left' | 'right' = 'left'): string {
   const padding = ' '.repeat(Math.max(0, cells - cellWidth(text)));
   return align === 'left' ? text + padding : padding + text;
 }

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { type CliActions, runCli } from './main.ts';
+import type { CliActions } from './command.ts';
+import { runCli } from './main.ts';
 
 async function run(args: readonly string[], actions: Partial<CliActions> = {}) {
   const output: string[] = [];

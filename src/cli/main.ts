@@ -1,41 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { ApiFailure } from '../contract/index.ts';
-import { type ConfigOverrides, describeFailure, type Environment, readEnvironment } from '../runtime/index.ts';
+import { describeFailure, readEnvironment } from '../runtime/index.ts';
+import type { CliActions, CliStreams, Run, RunHere } from './command.ts';
 import { addConnectionCommands } from './commands/connections.ts';
 import { addServerCommands } from './commands/server.ts';
 import { addSyncCommands } from './commands/syncs.ts';
-import type { InputStream } from './prompt.ts';
-import { openSession, type Session } from './session.ts';
-import { createTerminal, type OutputStream } from './terminal.ts';
+import { openSession } from './session.ts';
+import { createTerminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-
-/** What only the process itself can do; `main.ts` passes it in. Each answers with the exit code. */
-export interface CliActions {
-  readonly version: string;
-  serve(overrides: ConfigOverrides): Promise<number>;
-  doctor(overrides: ConfigOverrides & { readonly isJson: boolean }): Promise<number>;
-}
-
-/** Where the command line reads and writes; this process unless a test says otherwise. */
-export interface CliStreams {
-  readonly input: InputStream;
-  readonly output: OutputStream;
-  readonly errors: OutputStream;
-  readonly environment: Environment;
-}
-
-/** Options that every command takes. */
-export interface GlobalOptions {
-  readonly url?: string;
-  readonly home?: string;
-  readonly json?: boolean;
-}
-
-/** Runs a command against a server and notes its exit code. */
-export type Run = (options: GlobalOptions, work: (session: Session) => Promise<number>) => Promise<void>;
-
-/** Notes the exit code of a command that needs no server. */
-export type RunHere = (work: () => Promise<number>) => Promise<void>;
 
 const DONE = 0;
 const FAILED = 1;

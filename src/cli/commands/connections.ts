@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { Client } from '../../contract/index.ts';
+import type { GlobalOptions, Run } from '../command.ts';
 import { readConnectionFile } from '../connection-file.ts';
 import { FILE_HELP } from '../definition-file.ts';
 import { formatTable } from '../format.ts';
 import { findConnection } from '../lookup.ts';
-import type { GlobalOptions, Run } from '../main.ts';
 import { printJson, type Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 

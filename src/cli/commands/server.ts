@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CliActions, GlobalOptions, RunHere } from '../main.ts';
+import type { CliActions, GlobalOptions, RunHere } from '../command.ts';
 
 interface ServeOptions extends GlobalOptions {
   readonly host?: string;

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { BulkSyncBody, BulkSyncRequest, Client, ExecutionBody } from '../../contract/index.ts';
+import type { GlobalOptions, Run } from '../command.ts';
 import { FILE_HELP, readDefinition } from '../definition-file.ts';
 import { executionLine, executionTable, exitCodeOf } from '../execution.ts';
 import { formatTable, formatTime } from '../format.ts';
 import { findConnection, findSync, isId } from '../lookup.ts';
-import type { GlobalOptions, Run } from '../main.ts';
 import { readToEnd } from '../prompt.ts';
 import { receiptLines, rejectLines } from '../receipt.ts';
 import { waitForSchemas } from '../schemas.ts';
