@@ -1,0 +1,32 @@
+import type { ConfigOverrides, Environment } from '../runtime/index.ts';
+import type { InputStream } from './prompt.ts';
+import type { Session } from './session.ts';
+import type { OutputStream } from './terminal.ts';
+
+/** What only the process itself can do; `main.ts` passes it in. Each answers with the exit code. */
+export interface CliActions {
+  readonly version: string;
+  serve(overrides: ConfigOverrides): Promise<number>;
+  doctor(overrides: ConfigOverrides & { readonly isJson: boolean }): Promise<number>;
+}
+
+/** Where the command line reads and writes; this process unless a test says otherwise. */
+export interface CliStreams {
+  readonly input: InputStream;
+  readonly output: OutputStream;
+  readonly errors: OutputStream;
+  readonly environment: Environment;
+}
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly url?: string;
+  readonly home?: string;
+  readonly json?: boolean;
+}
+
+/** Runs a command against a server and notes its exit code. */
+export type Run = (options: GlobalOptions, work: (session: Session) => Promise<number>) => Promise<void>;
+
+/** Notes the exit code of a command that needs no server. */
+export type RunHere = (work: () => Promise<number>) => Promise<void>;
