@@ -1,0 +1,296 @@
+import { connect as connectSocket, isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import pg from 'pg';
+import type { ConnectorContext } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { Chunk, WireFormat } from '../../formats/index.ts';
+import { CopyIn } from './client/copy-in.ts';
+import { CopyOut } from './client/copy-out.ts';
+import type { PostgresqlConfig } from './config.ts';
+import { type Side, toSyncError } from './errors.ts';
+
+/** A record of the catalogue or of our state: every value as PostgreSQL's text, so no number is rounded. */
+export type TextRow = Readonly<Record<string, string | null>>;
+
+/** How a connector opens its sessions. */
+export interface SessionOptions {
+  readonly config: PostgresqlConfig;
+  readonly context: Pick<ConnectorContext, 'resolveHost' | 'applicationName'>;
+  readonly side: Side;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 30_000;
+const CANCEL_TIMEOUT_MS = 5_000;
+const OLDEST_VERSION = 120_000;
+
+/**
+ * One form for every value as text, whatever the server's or the user's own settings; no time limit of theirs ends a
+ * long copy; and a commit that was answered is on disk.
+ */
+const SETTINGS = `
+  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3;
+  SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET standard_conforming_strings = on; SET jit = off;
+  SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+  SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout');
+  SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
+  SELECT pg_backend_pid() AS pid, current_setting('server_version_num') AS version,
+    (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started`;
+
+/** What the driver holds beside its typed surface. */
+interface ClientInternals {
+  readonly connection: { readonly stream: Duplex };
+  readonly processID: number;
+  readonly secretKey: number;
+}
+
+/** Opens one session, pinned to the address that was checked. @throws a `CONN_…` error */
+export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+  signal.throwIfAborted();
+  const { config, context } = options;
+  const address = await context.resolveHost(config.hostname);
+  const client = new pg.Client({
+    host: address,
+    port: config.port,
+    user: config.username,
+    password: config.password,
+    database: config.database,
+    ssl: toTlsOptions(config),
+    application_name: context.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    types: { getTypeParser: () => (text: string | Buffer) => String(text) },
+  });
+  const session = new Session(client, options, address);
+  await session.connect(signal);
+  return session;
+}
+
+/** Verified by default; a server name is sent only when it is a name (RFC 6066). */
+function toTlsOptions(config: PostgresqlConfig): pg.ClientConfig['ssl'] {
+  if (!config.ssl) return false;
+  return {
+    rejectUnauthorized: true,
+    ...(isIP(config.hostname) === 0 ? { servername: config.hostname } : {}),
+    ...(config.ca_cert === undefined || config.ca_cert === '' ? {} : { ca: config.ca_cert }),
+  };
+}
+
+/**
+ * One session, used by one caller at a time. An aborted call ends the session: the server is told to cancel and the
+ * socket is closed, so nothing waits for the other side.
+ */
+export class Session implements AsyncDisposable {
+  readonly #client: pg.Client;
+  readonly #options: SessionOptions;
+  readonly #address: string;
+  #isBroken = false;
+  #pid = '';
+  #startedAt = '';
+  #version = 0;
+
+  constructor(client: pg.Client, options: SessionOptions, address: string) {
+    this.#client = client;
+    this.#options = options;
+    this.#address = address;
+    // Without a listener an idle session that the server ends would end the process.
+    client.on('error', () => {
+      this.#isBroken = true;
+    });
+  }
+
+  /** Process id of the server's backend, as text. */
+  get pid(): string {
+    return this.#pid;
+  }
+
+  /** When that backend started, as the server prints it; with `pid` it names one session for ever. */
+  get startedAt(): string {
+    return this.#startedAt;
+  }
+
+  /** The server's `server_version_num`, such as 180004. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** False after a broken socket or an abort; such a session takes no further call. */
+  get isUsable(): boolean {
+    return !this.#isBroken;
+  }
+
+  /** Called once by `openSession`. */
+  async connect(signal: AbortSignal): Promise<void> {
+    await this.#guard('Opening a session', signal, async () => {
+      await this.#client.connect();
+      // Several statements in one string have one result each; the driver's types know only one.
+      const results = (await this.#client.query(SETTINGS)) as unknown as readonly {
+        readonly rows: readonly TextRow[];
+      }[];
+      const facts = results.at(-1)?.rows[0];
+      this.#pid = facts?.pid ?? '';
+      this.#startedAt = facts?.started ?? '';
+      this.#version = Number(facts?.version ?? 0);
+    });
+    if (this.#version < OLDEST_VERSION) await this.#refuseVersion();
+  }
+
+  /** Runs one statement. `action` begins the sentence of its error, such as `Reading the tables`. */
+  async query(
+    action: string,
+    sql: string,
+    values: readonly unknown[],
+    signal: AbortSignal,
+  ): Promise<readonly TextRow[]> {
+    return (await this.#run(action, sql, values, signal)).rows;
+  }
+
+  /** Runs one statement and answers how many records it touched. */
+  async execute(action: string, sql: string, values: readonly unknown[], signal: AbortSignal): Promise<number> {
+    return (await this.#run(action, sql, values, signal)).rowCount ?? 0;
+  }
+
+  /** Runs statements without parameters, as one transaction unless they hold their own. */
+  async script(action: string, sql: string, signal: AbortSignal): Promise<void> {
+    await this.#guard(action, signal, () => this.#client.query(sql));
+  }
+
+  /** Chunks of a COPY … TO STDOUT. Stopping early ends the session. */
+  async *copyOut(
+    action: string,
+    sql: string,
+    format: WireFormat,
+    signal: AbortSignal,
+  ): AsyncGenerator<Chunk, void, undefined> {
+    signal.throwIfAborted();
+    const copy = new CopyOut(this.#stream, sql, format);
+    const stop = () => {
+      this.destroy();
+      copy.abort(toAbortError(signal));
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      yield* copy.chunks();
+    } catch (error) {
+      throw this.#toError(error, action, signal);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      if (!copy.isClean) this.destroy();
+    }
+  }
+
+  /** Begins a COPY … FROM STDIN; write, then `end`. */
+  async copyIn(action: string, sql: string, format: WireFormat, signal: AbortSignal): Promise<CopyTarget> {
+    const copy = new CopyIn(this.#stream, sql, format);
+    const step = (work: () => Promise<void>, stepSignal: AbortSignal) =>
+      this.#guardCopy(action, copy, stepSignal, work);
+    await step(() => copy.start(), signal);
+    return {
+      write: (chunk, writeSignal) => step(() => copy.write(chunk), writeSignal),
+      end: (endSignal) => step(() => copy.end(), endSignal),
+    };
+  }
+
+  /** Tells the server to stop what it does and closes the socket at once. Safe to call twice. */
+  destroy(): void {
+    if (this.#isBroken && this.#stream.destroyed) return;
+    this.#isBroken = true;
+    this.#sendCancel();
+    this.#stream.destroy();
+  }
+
+  /** Closes the session in order. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isBroken) return this.destroy();
+    this.#isBroken = true;
+    await this.#client.end().catch(() => this.#stream.destroy());
+  }
+
+  get #stream(): Duplex {
+    return this.#internals.connection.stream;
+  }
+
+  get #internals(): ClientInternals {
+    // pg types its client without the socket and the cancel key, which are its fields since version 1.
+    return this.#client as unknown as ClientInternals;
+  }
+
+  #run(
+    action: string,
+    sql: string,
+    values: readonly unknown[],
+    signal: AbortSignal,
+  ): Promise<pg.QueryResult<Record<string, string | null>>> {
+    return this.#guard(action, signal, () => this.#client.query<Record<string, string | null>>(sql, [...values]));
+  }
+
+  async #guard<Result>(action: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    signal.throwIfAborted();
+    const stop = () => this.destroy();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#toError(error, action, signal);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async #guardCopy(action: string, copy: CopyIn, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const stop = () => copy.abort(toAbortError(signal));
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await this.#guard(action, signal, work);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #toError(error: unknown, action: string, signal: AbortSignal): unknown {
+    if (signal.aborted) return toAbortError(signal);
+    const translated = toSyncError(error, { action, address: this.#name, side: this.#options.side });
+    if (translated.code === 'CONN_LOST') this.#isBroken ||= this.#stream.destroyed;
+    return translated;
+  }
+
+  get #name(): string {
+    const { hostname, port, database } = this.#options.config;
+    return `${hostname}:${port}/${database}`;
+  }
+
+  async #refuseVersion(): Promise<never> {
+    await this[Symbol.asyncDispose]();
+    throw new SyncError(
+      'CONN_VERSION_UNSUPPORTED',
+      `${this.#name} is PostgreSQL ${Math.floor(this.#version / 10_000)}; version 12 or later is needed.`,
+    );
+  }
+
+  /** A request of its own, on a connection of its own; it is not answered, and failing to send it is harmless. */
+  #sendCancel(): void {
+    const { processID, secretKey } = this.#internals;
+    if (!processID) return;
+    const message = Buffer.alloc(16);
+    message.writeInt32BE(16, 0);
+    message.writeInt32BE(80877102, 4);
+    message.writeInt32BE(processID, 8);
+    message.writeInt32BE(secretKey, 12);
+    const socket = connectSocket(this.#options.config.port, this.#address, () => socket.end(message));
+    socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+    socket.unref();
+  }
+}
+
+/** A COPY … FROM STDIN that takes data. */
+export interface CopyTarget {
+  write(chunk: Pick<Chunk, 'payload'>, signal: AbortSignal): Promise<void>;
+  end(signal: AbortSignal): Promise<void>;
+}
+
+function toAbortError(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new SyncError('CANCELED', 'The work was cancelled.');
+}

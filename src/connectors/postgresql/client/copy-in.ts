@@ -1,0 +1,113 @@
+import type { Duplex } from 'node:stream';
+import {
+  type Chunk,
+  COPY_BINARY_HEADER,
+  COPY_BINARY_TRAILER,
+  CopyReader,
+  toCopyDataHeader,
+  type WireFormat,
+} from '../../../formats/index.ts';
+import { BACKEND, type BorrowedSocket, borrowSocket, fromErrorResponse, toQueryMessage } from './borrow.ts';
+
+const COPY_DONE = Uint8Array.of(0x63, 0, 0, 0, 4);
+
+/**
+ * Runs a COPY … FROM STDIN on an idle session: `start`, `write` as often as needed, then `end`. After the server
+ * refused the copy every call throws its error, and the session is idle again.
+ */
+export class CopyIn {
+  readonly #socket: BorrowedSocket;
+  readonly #format: WireFormat;
+  #error: Error | null = null;
+  #isReady = false;
+  #isBroken = false;
+  #isOpen = false;
+  #wake: (() => void) | null = null;
+
+  constructor(stream: Duplex, sql: string, format: WireFormat) {
+    this.#format = format;
+    const reader = new CopyReader(
+      { format, chunkBytes: 0, maxRecordBytes: 0 },
+      { chunk: () => {}, message: (type, payload) => this.#takeMessage(type, payload) },
+    );
+    this.#socket = borrowSocket(
+      stream,
+      (bytes) => reader.feed(bytes),
+      (error) => this.abort(error),
+    );
+    stream.on('drain', this.#wakeUp);
+    stream.write(toQueryMessage(sql));
+  }
+
+  /** True once the server is ready for the next statement. */
+  get isClean(): boolean {
+    return this.#isReady;
+  }
+
+  /** Ends every wait; the session must then be destroyed. */
+  abort(error: Error): void {
+    this.#error ??= error;
+    this.#isBroken = true;
+    this.#release();
+    this.#wakeUp();
+  }
+
+  /** Waits until the server wants data. */
+  async start(): Promise<void> {
+    await this.#until(() => this.#isOpen);
+    if (this.#format === 'pgcopy-binary') await this.#send(COPY_BINARY_HEADER);
+  }
+
+  /** Resolves when the operating system has taken the bytes; awaiting it is the backpressure. */
+  async write(chunk: Pick<Chunk, 'payload'>): Promise<void> {
+    if (chunk.payload.length > 0) await this.#send(chunk.payload);
+  }
+
+  /** Says that all records were sent, and waits until the server has taken them. */
+  async end(): Promise<void> {
+    if (this.#format === 'pgcopy-binary') await this.#send(COPY_BINARY_TRAILER);
+    this.#socket.stream.write(COPY_DONE);
+    await this.#until(() => this.#isReady);
+  }
+
+  async #send(payload: Uint8Array): Promise<void> {
+    await this.#until(() => true);
+    const { stream } = this.#socket;
+    stream.cork();
+    stream.write(toCopyDataHeader(payload.length));
+    const isTaken = stream.write(payload);
+    stream.uncork();
+    if (!isTaken) await this.#until(() => !stream.writableNeedDrain);
+  }
+
+  /** @throws the server's refusal, once it is ready again, or what broke the socket */
+  async #until(condition: () => boolean): Promise<void> {
+    while (this.#error !== null || !condition()) {
+      if (this.#error !== null && (this.#isReady || this.#isBroken)) throw this.#error;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #takeMessage(type: number, payload: Uint8Array): void {
+    if (type === BACKEND.copyIn) this.#isOpen = true;
+    if (type === BACKEND.error) this.#error ??= fromErrorResponse(payload);
+    if (type === BACKEND.ready) {
+      this.#isReady = true;
+      this.#release();
+      this.#socket.giveBack();
+    }
+    this.#wakeUp();
+  }
+
+  #release(): void {
+    this.#socket.stream.off('drain', this.#wakeUp);
+  }
+
+  readonly #wakeUp = (): void => {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  };
+}

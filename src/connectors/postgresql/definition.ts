@@ -1,0 +1,74 @@
+import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
+import { checkAccess } from './check.ts';
+import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
+import { PostgresqlDestination } from './destination.ts';
+import { SessionPool } from './sessions.ts';
+import { PostgresqlSource } from './source.ts';
+import { createTargetCatalogue } from './target.ts';
+
+const MODES = [
+  ['create', true],
+  ['update', true],
+  ['updateOrCreate', true],
+  ['replace', false],
+  ['remove', true],
+] as const;
+
+const capabilities: Capabilities = {
+  source: { supportsTrackingFields: true, configuration: { replication_slot: {} } },
+  destination: {
+    modes: ['replicate', 'snapshot'],
+    resyncModes: ['refetch'],
+    configuration: {
+      schema: { default: 'public' },
+      mirror_schemas: { default: false },
+      advanced: {
+        items: {
+          table_prefix: {},
+          truncate_existing: { default: false },
+          hard_deletes: { default: false },
+        },
+      },
+    },
+    placement: 'worker',
+    segmentBytes: 128 * 1024 * 1024,
+    // NAMEDATALEN - 1
+    maxNameBytes: 63,
+    distinguishesCase: true,
+  },
+  target: {
+    modes: MODES.map(([id, requiresIdentity]) => ({
+      id,
+      requiresIdentity,
+      supportsPerFieldMode: false,
+      supportsTargetFilters: false,
+    })),
+  },
+};
+
+/** PostgreSQL 12 and later, as source and destination. */
+export const postgresql: ConnectorDefinition<PostgresqlConfig> = {
+  type: 'postgresql',
+  label: 'PostgreSQL',
+  config: postgresqlConfig,
+  secrets: POSTGRESQL_SECRETS,
+  capabilities,
+  connect: (config, context) => Promise.resolve(createConnector(config, context)),
+};
+
+function createConnector(config: PostgresqlConfig, context: ConnectorContext): Connector {
+  const reading = new SessionPool({ config, context, side: 'source' });
+  const writing = new SessionPool({ config, context, side: 'destination' });
+  const source = new PostgresqlSource(reading);
+  return {
+    source,
+    destination: new PostgresqlDestination(writing, context),
+    target: createTargetCatalogue(writing),
+    check: (signal) => reading.use(signal, (session) => checkAccess(session, config, signal)),
+    async [Symbol.asyncDispose]() {
+      await source[Symbol.asyncDispose]();
+      await reading[Symbol.asyncDispose]();
+      await writing[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type {
+  Acceptance,
+  BulkDestination,
+  ConnectorContext,
+  FormatOffer,
+  Load,
+  LoadPlan,
+  TableName,
+  TableState,
+} from '../../connector-kit/index.ts';
+import type { Session } from './client.ts';
+import { readLiveTable } from './destination/live-table.ts';
+import { PostgresqlLoad } from './destination/load.ts';
+import { ownColumnNames } from './destination/naming.ts';
+import { hasState } from './destination/state.ts';
+import type { SessionPool } from './sessions.ts';
+import { isBinaryType } from './types.ts';
+
+/** Writes tables of one database. */
+export class PostgresqlDestination implements BulkDestination {
+  readonly defaultSchema = 'public';
+  readonly #pool: SessionPool;
+  readonly #context: Pick<ConnectorContext, 'failpoint' | 'columnPrefix'>;
+
+  constructor(pool: SessionPool, context: Pick<ConnectorContext, 'failpoint' | 'columnPrefix'>) {
+    this.#pool = pool;
+    this.#context = context;
+  }
+
+  /** Identity only: the columns get the types of the bytes, so nothing is converted here. */
+  accept(offer: FormatOffer): Acceptance | null {
+    if (offer.format !== 'pgcopy-binary' || !offer.fields.every(({ wireType }) => isBinaryType(wireType))) return null;
+    return {
+      format: 'pgcopy-binary',
+      hashing: 'native:pgcopy-binary',
+      columns: offer.fields.map(({ wireType }) => ({ type: wireType, conversion: null })),
+      cost: 1,
+      reason: 'both sides are PostgreSQL: COPY BINARY is passed through without being decoded',
+    };
+  }
+
+  inspect(table: TableName, signal: AbortSignal): Promise<TableState> {
+    return this.#pool.use(signal, (session) => this.#inspect(session, table, signal));
+  }
+
+  open(plan: LoadPlan): Promise<Load> {
+    return Promise.resolve(new PostgresqlLoad(this.#pool, this.#context, plan));
+  }
+
+  async #inspect(session: Session, table: TableName, signal: AbortSignal): Promise<TableState> {
+    const live = await readLiveTable(session, table, signal);
+    const own = ownColumnNames(this.#context.columnPrefix);
+    return {
+      exists: live !== null,
+      owner: await findOwner(session, table, signal),
+      columns: [...(live?.columns ?? [])]
+        .filter(([name]) => !own.includes(name))
+        .map(([name, type]) => ({ name, type })),
+      keyColumns: live?.primaryKey ?? [],
+    };
+  }
+}
+
+async function findOwner(session: Session, table: TableName, signal: AbortSignal): Promise<TableState['owner']> {
+  if (!(await hasState(session, signal))) return null;
+  const [row] = await session.query(
+    'Looking for the owner of a table',
+    'SELECT sync_id, schema_id FROM __millrace.owners WHERE table_schema = $1 AND table_name = $2',
+    [table.schema, table.name],
+    signal,
+  );
+  return row === undefined ? null : { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '' };
+}

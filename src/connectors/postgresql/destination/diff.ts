@@ -1,0 +1,41 @@
+import { quoteName, quoteText } from '../sql.ts';
+import type { LiveTable } from './live-table.ts';
+import type { PublishScene } from './scene.ts';
+
+/** What a publication has to do with which record: `no` from 1, `op`, `place` in the live table, place in the `stage`. */
+export const DIFF = 'pg_temp.__millrace_diff';
+
+/** Counts of a diff. `live` is only asked for when records would be lost. `last` is the highest `no`. */
+export interface DiffCounts {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+  readonly staged: number;
+  readonly live: number;
+  readonly last: number;
+}
+
+/** Statements that insert and update the records of a diff, for a range of `no`. */
+export interface ApplyStatements {
+  readonly update: string;
+  readonly insert: string;
+}
+
+/** Updates come first, so that a value that one record gives up is free for a new one. */
+export function toApplyStatements({ plan, names }: PublishScene, live: LiveTable): ApplyStatements {
+  const stamp = `${quoteText(plan.stampedAt)}::timestamptz`;
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  const sets = [
+    ...names.columns.map((column) => `${column} = s.${column}`),
+    ...(names.updatedAt === null ? [] : [`${names.updatedAt} = ${stamp}`]),
+    ...(live.columns.has(deletedAt) ? [`${quoteName(deletedAt)} = NULL`] : []),
+  ];
+  const stamps = [names.createdAt, names.updatedAt].filter((column) => column !== null);
+  const into = [...names.columns, ...stamps].join(', ');
+  const values = [...names.columns.map((column) => `s.${column}`), ...stamps.map(() => stamp)].join(', ');
+  const source = `${DIFF} d JOIN ${names.scratch} s ON s.ctid = d.stage`;
+  return {
+    update: `UPDATE ONLY ${names.live} l SET ${sets.join(', ')} FROM ${source} WHERE l.ctid = d.place AND d.op = 'u'`,
+    insert: `INSERT INTO ${names.live} (${into}) SELECT ${values} FROM ${source} WHERE d.op = 'i'`,
+  };
+}

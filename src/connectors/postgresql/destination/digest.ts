@@ -1,0 +1,99 @@
+import type { LoadPlan, Reject, SegmentRange } from '../../../connector-kit/index.ts';
+import type { RangeSum } from '../../../core/index.ts';
+import { createRecordHasher } from '../../../formats/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import { type LiveTable, readLiveTable } from './live-table.ts';
+import type { Names } from './naming.ts';
+
+/** What of the destination is counted and hashed. */
+export interface DigestScope {
+  readonly plan: LoadPlan;
+  readonly names: Names;
+  readonly range: SegmentRange | null;
+  readonly countsOnly: boolean;
+  /** True when the scratch table of a replacement has become the live one. */
+  readonly isPublished: boolean;
+  /** Records that the live table refused: what it still holds under their keys is no part of the image. */
+  readonly rejects: readonly Reject[];
+}
+
+/** Reads committed data again: a count, and the sum of the records' hashes. */
+export async function digest(session: Session, scope: DigestScope, signal: AbortSignal): Promise<RangeSum> {
+  const { plan, names } = scope;
+  const isScratch = plan.kind === 'replace' && !scope.isPublished;
+  const live = isScratch ? null : await readLiveTable(session, plan.table, signal);
+  const from = `${isScratch ? names.scratch : `ONLY ${names.live}`} t`;
+  const conditions = isScratch ? [] : toLiveConditions(scope, live);
+  const where = [...conditions, ...toRangeConditions(plan, scope.range)].join(' AND ');
+  const source = `FROM ${from}${where === '' ? '' : ` WHERE ${where}`}`;
+  const action = `Reading ${quoteTable(plan.table)} again`;
+  if (scope.countsOnly) {
+    const [row] = await session.query(action, `SELECT count(*)::text AS records ${source}`, [], signal);
+    return { records: Number(row?.records), sum: null };
+  }
+  return hashRecords(session, plan, `SELECT ${toColumnList(plan, live, 't')} ${source}`, signal);
+}
+
+/** The sum over a query's records; its columns are the plan's, in plan order. */
+export async function hashRecords(
+  session: Session,
+  plan: LoadPlan,
+  query: string,
+  signal: AbortSignal,
+): Promise<RangeSum> {
+  const hasher = createRecordHasher(
+    plan.hashing,
+    plan.columns.map(({ logicalType }) => logicalType),
+  );
+  const options = plan.format === 'csv' ? 'FORMAT csv' : 'FORMAT binary';
+  const chunks = session.copyOut(
+    `Reading ${quoteTable(plan.table)} again`,
+    `COPY (${query}) TO STDOUT (${options})`,
+    plan.format,
+    signal,
+  );
+  for await (const chunk of chunks) hasher.add(chunk);
+  return hasher.result();
+}
+
+/** A column whose own type is wider or narrower is sent as the planned one, as the source sent it. */
+function toColumnList(plan: LoadPlan, live: LiveTable | null, alias: string): string {
+  return plan.columns
+    .map(({ name, type }) => {
+      const column = `${alias}.${quoteName(name)}`;
+      return live === null || live.columns.get(name) === type ? column : `${column}::${type}`;
+    })
+    .join(', ');
+}
+
+/** The live records that this load stands for. */
+function toLiveConditions(scope: DigestScope, live: LiveTable | null): readonly string[] {
+  const { plan, names } = scope;
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  const sameKey = names.keys.map((key) => `s.${key} = t.${key}`).join(' AND ');
+  return [
+    ...(live?.columns.has(deletedAt) ? [`t.${quoteName(deletedAt)} IS NULL`] : []),
+    ...(plan.kind === 'delta' ? [`EXISTS (SELECT FROM ${names.scratch} s WHERE ${sameKey})`] : []),
+    ...(scope.rejects.length === 0 ? [] : [`NOT ${toKeyList(plan, scope.rejects)}`]),
+  ];
+}
+
+function toKeyList(plan: LoadPlan, rejects: readonly Reject[]): string {
+  const keys = plan.columns.filter(({ isKey }) => isKey);
+  const columns = keys.map(({ name }) => `t.${quoteName(name)}::text`).join(', ');
+  const rows = rejects.map(({ key }) => `(${keys.map(({ field }) => quoteText(key?.[field] ?? '')).join(', ')})`);
+  return `((${columns}) IN (${rows.join(', ')}))`;
+}
+
+function toRangeConditions(plan: LoadPlan, range: SegmentRange | null): readonly string[] {
+  const { key } = range ?? {};
+  if (key === undefined) return [];
+  const column = plan.columns.find(({ field }) => field === key.field);
+  if (column === undefined) return [];
+  const name = `t.${quoteName(column.name)}`;
+  return [
+    ...(key.from === null ? [] : [`${name} >= ${quoteText(key.from)}::${column.type}`]),
+    ...(key.to === null ? [] : [`${name} < ${quoteText(key.to)}::${column.type}`]),
+  ];
+}

@@ -1,0 +1,112 @@
+import type { LoadPlan, TableName } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable } from '../sql.ts';
+import { ownColumnNames } from './naming.ts';
+
+/** A destination table as it stands. */
+export interface LiveTable {
+  readonly oid: string;
+  readonly isPlain: boolean;
+  /** All columns, Millrace's own included: name → type as `format_type` prints it. */
+  readonly columns: ReadonlyMap<string, string>;
+  readonly primaryKey: readonly string[];
+}
+
+const TABLE = `
+  SELECT c.oid::text, c.relkind = 'r' AND NOT c.relispartition AS plain FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = $2`;
+
+const COLUMNS = `
+  SELECT a.attname, CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END AS type
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
+
+const PRIMARY_KEY = `
+  SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+  WHERE i.indrelid = $1::oid AND i.indisprimary ORDER BY k.place`;
+
+/** Null when there is no such table. */
+export async function readLiveTable(
+  session: Session,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<LiveTable | null> {
+  const action = `Looking at ${quoteTable(table)}`;
+  const [row] = await session.query(action, TABLE, [table.schema, table.name], signal);
+  if (row === undefined) return null;
+  const columns = await session.query(action, COLUMNS, [row.oid], signal);
+  const keys = await session.query(action, PRIMARY_KEY, [row.oid], signal);
+  return {
+    oid: row.oid ?? '',
+    isPlain: row.plain === 't',
+    columns: new Map(columns.map(({ attname, type }) => [attname ?? '', type ?? ''])),
+    primaryKey: keys.map(({ attname }) => attname ?? ''),
+  };
+}
+
+/** Definitions of Millrace's own columns that the plan fills, for CREATE TABLE and ADD COLUMN. */
+export function ownColumnDefinitions(plan: LoadPlan, defaultSql: string): ReadonlyMap<string, string> {
+  const [createdAt = '', updatedAt = '', deletedAt = ''] = ownColumnNames(plan.columnPrefix);
+  const stamped = `timestamptz NOT NULL DEFAULT ${defaultSql}`;
+  return new Map([
+    ...(plan.recordTimestamps
+      ? ([
+          [createdAt, stamped],
+          [updatedAt, stamped],
+        ] as const)
+      : []),
+    ...(plan.tombstones ? ([[deletedAt, 'timestamptz']] as const) : []),
+  ]);
+}
+
+/** @throws `TABLE_DIFFERS` when a source column has the name of one of Millrace's own */
+export function refuseOwnNames(plan: LoadPlan): void {
+  const own = ownColumnNames(plan.columnPrefix);
+  const clash = plan.columns.find(({ name }) => own.includes(name));
+  if (clash === undefined) return;
+  throw new SyncError(
+    'TABLE_DIFFERS',
+    `The field ${clash.field} would be named ${clash.name}, which is a column of Millrace’s own. Give it another output name.`,
+  );
+}
+
+/** Type pairs in which every value of the plan's type is either held exactly or refused by the column. */
+const WHOLE_NUMBERS = ['smallint', 'integer', 'bigint'];
+const TEXTS = /^(text|character varying(\(\d+\))?)$/;
+
+/** True when a column of `live` type takes values of `planned` type without changing any. */
+export function canHold(live: string, planned: string): boolean {
+  if (live === planned) return true;
+  if (WHOLE_NUMBERS.includes(live) && WHOLE_NUMBERS.includes(planned)) return true;
+  if (live === 'numeric' && (planned.startsWith('numeric') || WHOLE_NUMBERS.includes(planned))) return true;
+  return TEXTS.test(live) && TEXTS.test(planned);
+}
+
+/** ADD COLUMN for what the plan has and the table lacks. */
+export function toAddColumns(plan: LoadPlan, live: LiveTable): readonly string[] {
+  const data = plan.columns.map(({ name, type }) => [name, type] as const);
+  return [...data, ...ownColumnDefinitions(plan, 'now()')]
+    .filter(([name]) => !live.columns.has(name))
+    .map(([name, definition]) => `ADD COLUMN ${quoteName(name)} ${definition}`);
+}
+
+/** @throws `TABLE_DIFFERS` naming the first column that cannot hold the planned values */
+export function refuseOtherTypes(plan: LoadPlan, live: LiveTable): void {
+  if (!live.isPlain) {
+    throw new SyncError(
+      'TABLE_DIFFERS',
+      `${quoteTable(plan.table)} is a view, a partitioned or a foreign table; Millrace writes ordinary tables only. Choose another name.`,
+    );
+  }
+  for (const column of plan.columns) {
+    const type = live.columns.get(column.name);
+    if (type === undefined || canHold(type, column.type)) continue;
+    throw new SyncError(
+      'TABLE_DIFFERS',
+      `Column ${quoteName(column.name)} of ${quoteTable(plan.table)} is ${type}, the source’s field ${column.field} is ${column.type}. Change the column’s type, or drop the table to have it made anew.`,
+      { detail: { column: column.name, liveType: type, plannedType: column.type } },
+    );
+  }
+}

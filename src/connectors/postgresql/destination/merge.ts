@@ -1,0 +1,127 @@
+import type { PublishCounts } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteText } from '../sql.ts';
+import { applyIsolated } from './apply.ts';
+import { DIFF, type DiffCounts, toApplyStatements } from './diff.ts';
+import { guardLoss } from './guard.ts';
+import type { LiveTable } from './live-table.ts';
+import type { PublishScene } from './scene.ts';
+
+/**
+ * Applies the stage's difference. One join finds what has to be done with which record, by its place in both tables;
+ * the places stay true because the live table is locked against writers.
+ */
+export async function mergeStage(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<PublishCounts> {
+  const { names, guard } = scene;
+  const action = `Merging into ${names.live}`;
+  if (names.keys.length === 0) throw new SyncError('INTERNAL', `A merge into ${names.live} was planned without a key.`);
+  await session.script(action, toDiffTable(scene, live), signal);
+  const counts = await countDiff(session, scene, live, signal);
+  guardLoss(names.live, counts.deleted, counts.live, guard);
+  await removeMissing(session, scene, counts, signal);
+  const { rejects, rejected, isRejected } = await applyIsolated(
+    session,
+    scene,
+    toApplyStatements(scene, live),
+    counts,
+    signal,
+  );
+  return {
+    inserted: counts.inserted - isRejected.inserted,
+    updated: counts.updated - isRejected.updated,
+    unchanged: counts.staged - counts.inserted - counts.updated,
+    deleted: counts.deleted,
+    rejects,
+    rejected,
+  };
+}
+
+/** `op`: i = insert, u = update or bring back, d = missing in a complete scan. */
+function toDiffTable({ plan, names }: PublishScene, live: LiveTable): string {
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  const isDead = live.columns.has(deletedAt) ? `l.${quoteName(deletedAt)} IS NOT NULL` : 'false';
+  const sameKey = names.keys.map((key) => `l.${key} = s.${key}`).join(' AND ');
+  const isComplete = plan.kind !== 'delta';
+  return `CREATE TEMP TABLE ${DIFF} ON COMMIT DROP AS
+    SELECT row_number() OVER () AS no, * FROM (
+      SELECT CASE WHEN l.ctid IS NULL THEN 'i' WHEN s.ctid IS NULL THEN 'd' ELSE 'u' END AS op, l.ctid AS place, s.ctid AS stage
+      FROM ONLY ${names.live} l ${isComplete ? 'FULL' : 'RIGHT'} JOIN ${names.scratch} s ON ${sameKey}
+      WHERE CASE WHEN l.ctid IS NULL THEN true WHEN s.ctid IS NULL THEN NOT (${isDead})
+        ELSE (${isDead}) OR ${toImage(plan, live, 'l')} OPERATOR(pg_catalog.*<>) ${toImage(plan, live, 's')} END) changed;
+    ANALYZE ${DIFF}`;
+}
+
+/**
+ * Records are compared byte by byte: equality would call 1.0 and 1.00, or a month and thirty days, the same, and has
+ * no meaning for some types. Where the column's type is not the planned one, by their text.
+ */
+function toImage(plan: PublishScene['plan'], live: LiveTable, alias: string): string {
+  const columns = plan.columns.map(({ name, type }) => {
+    const column = `${alias}.${quoteName(name)}`;
+    return live.columns.get(name) === type ? column : `${column}::text`;
+  });
+  return `ROW(${columns.join(', ')})::record`;
+}
+
+async function countDiff(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<DiffCounts> {
+  const { plan, names } = scene;
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  const alive = live.columns.has(deletedAt) ? ` WHERE ${quoteName(deletedAt)} IS NULL` : '';
+  const [row] = await session.query(
+    `Counting the changes to ${names.live}`,
+    `SELECT count(*) FILTER (WHERE op = 'i')::text AS inserted, count(*) FILTER (WHERE op = 'u')::text AS updated,
+       count(*) FILTER (WHERE op = 'd')::text AS deleted, (SELECT count(*) FROM ${names.scratch})::text AS staged,
+       CASE WHEN bool_or(op = 'd') THEN (SELECT count(*) FROM ONLY ${names.live}${alive}) ELSE 0 END::text AS live, max(no)::text AS last
+     FROM ${DIFF}`,
+    [],
+    signal,
+  );
+  const count = (name: string) => Number(row?.[name] ?? 0);
+  return {
+    inserted: count('inserted'),
+    updated: count('updated'),
+    deleted: count('deleted'),
+    staged: count('staged'),
+    live: count('live'),
+    last: count('last'),
+  };
+}
+
+/** Tombstones, or deletes where the sync keeps none. */
+async function removeMissing(
+  session: Session,
+  scene: PublishScene,
+  counts: DiffCounts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { plan, names } = scene;
+  if (counts.deleted === 0) return;
+  const stamp = `${quoteText(plan.stampedAt)}::timestamptz`;
+  const updatedAt = names.updatedAt === null ? '' : `, ${names.updatedAt} = ${stamp}`;
+  const which = `WHERE d.op = 'd' AND l.ctid = d.place`;
+  const sql =
+    names.deletedAt !== null
+      ? `UPDATE ONLY ${names.live} l SET ${names.deletedAt} = ${stamp}${updatedAt} FROM ${DIFF} d ${which}`
+      : `DELETE FROM ONLY ${names.live} l USING ${DIFF} d ${which}`;
+  try {
+    await session.script(`Removing records from ${names.live}`, sql, signal);
+  } catch (error) {
+    if (!(error instanceof SyncError) || error.code !== 'RECORD_REFUSED') throw error;
+    throw new SyncError(
+      'TABLE_DIFFERS',
+      `${error.message} ${names.live} does not let go of records that left the source. Remove the constraint or trigger, or keep tombstones.`,
+      { cause: error },
+    );
+  }
+}

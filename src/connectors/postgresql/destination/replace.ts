@@ -1,0 +1,165 @@
+import type { LoadPlan, PublishCounts } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import { emptySum } from '../../../formats/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import { carryGrants, findDependants, isReferenced } from './dependants.ts';
+import { guardLoss } from './guard.ts';
+import type { LiveTable } from './live-table.ts';
+import { mergeStage } from './merge.ts';
+import { ownColumnNames } from './naming.ts';
+import { countRecords, dropShadow, fitColumns, refill, type Sizes } from './refill.ts';
+import type { PublishScene } from './scene.ts';
+
+/** Puts the shadow in the live table's place, or its records into it where other things hang on the table. Never CASCADE. */
+export async function publishReplacement(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable | null,
+  signal: AbortSignal,
+): Promise<PublishCounts> {
+  if (live === null) return replaceNothing(session, scene, signal);
+  if (await isReferenced(session, live, signal)) return mergeReferenced(session, scene, live, signal);
+  const sizes = await guardReplacement(session, scene, live, signal);
+  if (scene.plan.tombstones) await carryHistory(session, scene, live, signal);
+  const dependants = await findDependants(session, scene.plan, live, signal);
+  if (dependants.length > 0) return refill(session, scene, live, sizes, signal);
+  await swap(session, scene, live, signal);
+  return {
+    inserted: sizes.staged,
+    updated: 0,
+    unchanged: 0,
+    deleted: sizes.lost,
+    rejects: [],
+    rejected: emptySum(false),
+  };
+}
+
+async function replaceNothing(session: Session, scene: PublishScene, signal: AbortSignal): Promise<PublishCounts> {
+  const staged = await countRecords(session, scene.names.scratch, signal);
+  await rename(session, scene, signal);
+  return { inserted: staged, updated: 0, unchanged: 0, deleted: 0, rejects: [], rejected: emptySum(false) };
+}
+
+async function guardReplacement(
+  session: Session,
+  { plan, names, guard }: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<Sizes> {
+  const alive = isAlive(plan, live, 'l');
+  const staged = await countRecords(session, names.scratch, signal);
+  const isKeyed =
+    names.keys.length > 0 && plan.columns.every(({ isKey, name, type }) => !isKey || live.columns.get(name) === type);
+  const missing = `NOT EXISTS (SELECT FROM ${names.scratch} s WHERE ${toSameKey(names.keys)})`;
+  const [row] = await session.query(
+    `Counting the records of ${names.live}`,
+    `SELECT count(*)::text AS live, ${isKeyed ? `count(*) FILTER (WHERE ${missing})` : '0'}::text AS lost FROM ONLY ${names.live} l WHERE ${alive}`,
+    [],
+    signal,
+  );
+  const liveCount = Number(row?.live ?? 0);
+  const lost = isKeyed ? Number(row?.lost ?? 0) : Math.max(0, liveCount - staged);
+  guardLoss(names.live, lost, liveCount, guard);
+  return { staged, lost };
+}
+
+function toSameKey(keys: readonly string[]): string {
+  return keys.map((key) => `s.${key} = l.${key}`).join(' AND ');
+}
+
+function isAlive(plan: LoadPlan, live: LiveTable, alias: string): string {
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  return live.columns.has(deletedAt) ? `${alias}.${quoteName(deletedAt)} IS NULL` : 'true';
+}
+
+/** Tombstones of records that are still missing, new ones for those that are missing now, and the first time of the others. */
+async function carryHistory(
+  session: Session,
+  { plan, names }: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<void> {
+  const action = `Carrying over what ${names.live} remembers`;
+  const own = ownColumnNames(plan.columnPrefix);
+  const [createdName = '', , deletedName = ''] = own;
+  const stamp = `${quoteText(plan.stampedAt)}::timestamptz`;
+  const carried = [...plan.columns.map(({ name }) => name), ...own].filter((name) => live.columns.has(name));
+  const kept = carried.filter((name) => plan.recordTimestamps || !own.includes(name) || name === deletedName);
+  const values = kept.map((name) =>
+    name === deletedName ? `coalesce(l.${quoteName(name)}, ${stamp})` : `l.${quoteName(name)}`,
+  );
+  const hasDeleted = live.columns.has(deletedName);
+  if (plan.recordTimestamps && live.columns.has(createdName)) {
+    const created = quoteName(createdName);
+    await session.script(
+      action,
+      `UPDATE ${names.scratch} s SET ${created} = l.${created} FROM ONLY ${names.live} l WHERE ${toSameKey(names.keys)} AND ${isAlive(plan, live, 'l')}`,
+      signal,
+    );
+  }
+  await session.script(
+    action,
+    `INSERT INTO ${names.scratch} (${[...kept.map(quoteName), ...(hasDeleted ? [] : [quoteName(deletedName)])].join(', ')})
+     SELECT ${[...values, ...(hasDeleted ? [] : [stamp])].join(', ')} FROM ONLY ${names.live} l
+     WHERE NOT EXISTS (SELECT FROM ${names.scratch} s WHERE ${toSameKey(names.keys)})`,
+    signal,
+  );
+}
+
+async function swap(session: Session, scene: PublishScene, live: LiveTable, signal: AbortSignal): Promise<void> {
+  const { names } = scene;
+  await carryGrants(session, live, names.scratch, signal);
+  await session.script(`Exchanging ${names.live}`, `DROP TABLE ${names.live}`, signal);
+  await rename(session, scene, signal);
+}
+
+async function rename(session: Session, { plan, names }: PublishScene, signal: AbortSignal): Promise<void> {
+  const action = `Naming ${names.live}`;
+  const [createdAt, updatedAt] = [names.createdAt, names.updatedAt];
+  const defaults = [createdAt, updatedAt]
+    .filter((column) => column !== null)
+    .map((column) => `ALTER COLUMN ${column} SET DEFAULT now()`);
+  if (defaults.length > 0) await session.script(action, `ALTER TABLE ${names.scratch} ${defaults.join(', ')}`, signal);
+  await session.script(action, `ALTER TABLE ${names.scratch} RENAME TO ${quoteName(plan.table.name)}`, signal);
+  const [row] = await session.query(
+    action,
+    `SELECT conname, to_regclass($2) IS NULL AS free FROM pg_constraint WHERE conrelid = $1::regclass AND contype = 'p'`,
+    [names.live, quoteTable({ schema: plan.table.schema, name: toKeyName(plan) })],
+    signal,
+  );
+  if (row?.free === 't') {
+    await session.script(
+      action,
+      `ALTER TABLE ${names.live} RENAME CONSTRAINT ${quoteName(row.conname ?? '')} TO ${quoteName(toKeyName(plan))}`,
+      signal,
+    );
+  }
+}
+
+/** As PostgreSQL itself would name it; a longer table name is cut at 58 bytes at most. */
+function toKeyName(plan: LoadPlan): string {
+  let name = plan.table.name;
+  while (Buffer.byteLength(name) > 58) name = name.slice(0, -1);
+  return `${name}_pkey`;
+}
+
+/** A table that others point to is brought to the same records by the difference, with real deletes. */
+async function mergeReferenced(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<PublishCounts> {
+  const { names } = scene;
+  if (names.keys.length === 0) {
+    throw new SyncError(
+      'TABLE_DIFFERS',
+      `Another table’s foreign key points to ${names.live}, so a table without a key cannot replace its records. Remove the foreign key.`,
+    );
+  }
+  const fitted = await fitColumns(session, scene, live, signal);
+  const counts = await mergeStage(session, scene, fitted, signal);
+  await dropShadow(session, scene, signal);
+  return counts;
+}

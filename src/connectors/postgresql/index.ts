@@ -1,0 +1,2 @@
+export type { PostgresqlConfig } from './config.ts';
+export { postgresql } from './definition.ts';

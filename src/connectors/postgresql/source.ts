@@ -1,0 +1,149 @@
+import type {
+  BulkSource,
+  FormatOffer,
+  ReadRequest,
+  SegmentRange,
+  SegmentRequest,
+  SourceChunk,
+  SourceSnapshot,
+  TrackingPlan,
+  TrackingRequest,
+} from '../../connector-kit/index.ts';
+import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
+import type { Session } from './client.ts';
+import { discoverSchemas } from './schema.ts';
+import type { SessionPool } from './sessions.ts';
+import { toCopyStatement } from './source/read.ts';
+import { sampleRecords } from './source/sample.ts';
+import { planSegments } from './source/segments.ts';
+import { type HeldSnapshot, holdSnapshot, importSnapshot } from './source/snapshot.ts';
+import { planTracking } from './source/tracking.ts';
+import { offerFormats } from './types.ts';
+
+/** Reads tables and views of one database. Sessions that have imported a snapshot are kept for its next segment. */
+export class PostgresqlSource implements BulkSource, AsyncDisposable {
+  readonly #pool: SessionPool;
+  /** Idle, each in a transaction that sees the snapshot of `#token`. */
+  readonly #readers: Session[] = [];
+  #token = '';
+  #held: HeldSnapshot | null = null;
+
+  constructor(pool: SessionPool) {
+    this.#pool = pool;
+  }
+
+  discover(signal: AbortSignal): Promise<readonly SchemaDescription[]> {
+    return this.#pool.use(signal, (session) => discoverSchemas(session, signal));
+  }
+
+  sample(schemaId: string, limit: number, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return this.#pool.use(signal, (session) => sampleRecords(session, schemaId, limit, signal));
+  }
+
+  offer(fields: readonly FieldDescription[]): readonly FormatOffer[] {
+    return offerFormats(fields);
+  }
+
+  async openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {
+    const session = await this.#pool.acquire(signal);
+    try {
+      this.#held = await holdSnapshot(session, signal);
+      return this.#held;
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+  }
+
+  planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]> {
+    return this.#inSnapshot(request.snapshot.token, signal, (session) => planSegments(session, request, signal));
+  }
+
+  planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan> {
+    return this.#inSnapshot(request.snapshot.token, signal, (session) => planTracking(session, request, signal));
+  }
+
+  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
+    const { token } = request.snapshot;
+    const session = await this.#takeReader(token, signal);
+    try {
+      for await (const chunk of session.copyOut(
+        `Reading ${request.schema.id}`,
+        toCopyStatement(request),
+        request.format,
+        signal,
+      )) {
+        yield { chunk };
+      }
+      await this.#keepReader(session, token);
+    } catch (error) {
+      // Its transaction is aborted or unfinished either way.
+      session.destroy();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#held?.[Symbol.asyncDispose]();
+    await this.#dropReaders();
+  }
+
+  /** Where this connector holds the snapshot itself, work runs in its own transaction, whose locks last as long as it. */
+  async #inSnapshot<Result>(
+    token: string,
+    signal: AbortSignal,
+    work: (session: Session) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#held?.token === token) return inSavepoint(this.#held.session, signal, work);
+    const session = await this.#takeReader(token, signal);
+    try {
+      const result = await work(session);
+      await this.#keepReader(session, token);
+      return result;
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+  }
+
+  async #takeReader(token: string, signal: AbortSignal): Promise<Session> {
+    if (token !== this.#token) await this.#dropReaders();
+    this.#token = token;
+    const idle = this.#readers.pop();
+    if (idle?.isUsable) return idle;
+    const session = await this.#pool.acquire(signal);
+    try {
+      await importSnapshot(session, token, signal);
+      return session;
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+  }
+
+  async #keepReader(session: Session, token: string): Promise<void> {
+    if (token === this.#token) this.#readers.push(session);
+    else await session[Symbol.asyncDispose]();
+  }
+
+  async #dropReaders(): Promise<void> {
+    await Promise.all(this.#readers.splice(0).map((session) => session[Symbol.asyncDispose]()));
+  }
+}
+
+/** A failed statement would otherwise end the transaction, and with it the image of every reader. */
+async function inSavepoint<Result>(
+  session: Session,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  if (!session.isUsable)
+    throw new SyncError('SNAPSHOT_LOST', 'The session that held the snapshot has ended. It is renewed.');
+  await session.script('Reading in the snapshot', 'SAVEPOINT planning', signal);
+  try {
+    return await work(session);
+  } catch (error) {
+    if (session.isUsable) await session.script('Going on in the snapshot', 'ROLLBACK TO SAVEPOINT planning', signal);
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import type { ReadRequest } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import { fromSchemaId } from '../schema-id.ts';
+import { quoteName } from '../sql.ts';
+import type { RangeValue } from './segments.ts';
+import { toFrom } from './table.ts';
+import { toDeltaCondition } from './tracking.ts';
+
+const OPTIONS = { 'pgcopy-binary': 'FORMAT binary', csv: 'FORMAT csv' } as const;
+
+/** The COPY statement that sends one segment. */
+export function toCopyStatement(request: ReadRequest): string {
+  // Written by planSegments of this connector; nobody else makes range values.
+  const range = request.range.value as RangeValue;
+  const from = toFrom(fromSchemaId(request.schema.id), range.only);
+  const condition = toCondition(request, range);
+  const columns = request.fields.map((field) => toExpression(request, field)).join(', ');
+  return `COPY (SELECT ${columns} FROM ${from}${condition === null ? '' : ` WHERE ${condition}`}) TO STDOUT (${OPTIONS[request.format]})`;
+}
+
+/** The column itself, or the cast that was offered. */
+function toExpression(request: ReadRequest, field: ReadRequest['fields'][number]): string {
+  const described = request.schema.fields.find(({ id }) => id === field.id);
+  if (described === undefined) {
+    throw new SyncError(
+      'SOURCE_CHANGED',
+      `${request.schema.id} has no field ${field.id} any more. Refresh the connection’s schemas.`,
+    );
+  }
+  return described.remoteType === field.wireType ? quoteName(field.id) : `${quoteName(field.id)}::${field.wireType}`;
+}
+
+function toCondition(request: ReadRequest, range: RangeValue): string | null {
+  switch (range.kind) {
+    case 'whole':
+      return null;
+    case 'key':
+      return toRange(quoteName(range.column), toInteger(range.from), toInteger(range.to));
+    case 'blocks':
+      return toRange('ctid', `'(${range.from},0)'::tid`, range.to === null ? null : `'(${range.to},0)'::tid`);
+    case 'changed':
+      if (request.from === null) throw new SyncError('INTERNAL', 'A delta was to be read without its checkpoint.');
+      return toDeltaCondition(request.from, (id) =>
+        request.schema.fields.some((field) => field.id === id && field.isNullable),
+      );
+  }
+}
+
+function toRange(column: string, from: string | null, to: string | null): string | null {
+  const parts = [...(from === null ? [] : [`${column} >= ${from}`]), ...(to === null ? [] : [`${column} < ${to}`])];
+  return parts.length === 0 ? null : parts.join(' AND ');
+}
+
+function toInteger(digits: string | null): string | null {
+  return digits === null ? null : `${BigInt(digits)}`;
+}

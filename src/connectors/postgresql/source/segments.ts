@@ -1,0 +1,172 @@
+import type { SegmentRange, SegmentRequest, TableName } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Session, TextRow } from '../client.ts';
+import { fromSchemaId } from '../schema-id.ts';
+import { quoteName, quoteTable } from '../sql.ts';
+import { toFrom } from './table.ts';
+import { isDelta } from './tracking.ts';
+
+/** What we store of a segment. Both formats cost about as many bytes as the table's pages. */
+export type RangeValue =
+  | { readonly kind: 'whole'; readonly only: boolean }
+  /** `from` inclusive, `to` exclusive, null = open; decimal digits. */
+  | {
+      readonly kind: 'key';
+      readonly only: boolean;
+      readonly column: string;
+      readonly from: string | null;
+      readonly to: string | null;
+    }
+  /** Block numbers, `to` exclusive, null = open. */
+  | { readonly kind: 'blocks'; readonly only: true; readonly from: number; readonly to: number | null }
+  | { readonly kind: 'changed'; readonly only: boolean };
+
+const MAX_SEGMENTS = 10_000;
+/** Pages that a sample of the key may read. */
+const SAMPLE_PAGES = 1_000;
+/** Range scans over ctid, instead of a filter over the whole table, came with PostgreSQL 14. */
+const TID_RANGE_VERSION = 140_000;
+/** Below this a range of the key is spread over most pages, and each segment would read the whole table. */
+const LEAST_CORRELATION = 0.5;
+
+const FACTS = `
+  SELECT c.relkind, pg_table_size(c.oid)::text AS bytes, c.relpages::text AS pages,
+    (pg_relation_size(c.oid) / current_setting('block_size')::int)::text AS blocks, coalesce(parts.bytes, 0)::text AS partbytes,
+    coalesce(parts.pages, 0)::text AS partpages
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (SELECT sum(pg_table_size(relid)) AS bytes, sum(pg_relation_size(relid) / current_setting('block_size')::int) AS pages
+    FROM pg_partition_tree(c.oid) WHERE isleaf) parts ON c.relkind = 'p'
+  WHERE n.nspname = $1 AND c.relname = $2`;
+
+const CORRELATION =
+  'SELECT abs(correlation)::text AS correlation FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3 AND NOT inherited';
+
+/** The part of a table that decides how it is cut. */
+interface Shape {
+  readonly kind: 'plain' | 'partitioned' | 'other';
+  readonly bytes: number;
+  readonly blocks: number;
+}
+
+/** Cuts a table by its integer key, else by its blocks, else not at all. Runs in the snapshot. */
+export async function planSegments(
+  session: Session,
+  request: SegmentRequest,
+  signal: AbortSignal,
+): Promise<readonly SegmentRange[]> {
+  const table = fromSchemaId(request.schema.id);
+  const shape = await readShape(session, table, signal);
+  const only = shape.kind === 'plain';
+  await lockAgainstTruncate(session, table, only, signal);
+  if (request.from !== null) return [toChangedRange(request.from, only)];
+  const count = Math.min(Math.ceil(shape.bytes / request.segmentBytes), MAX_SEGMENTS);
+  if (count <= 1) return [toWholeRange(only)];
+  const key = await findKeyColumn(session, request, table, shape, signal);
+  if (key !== null) return toKeyRanges(key, await findBounds(session, table, key, count, shape, signal), only);
+  if (shape.kind === 'plain' && session.version >= TID_RANGE_VERSION) return toBlockRanges(shape.blocks, count);
+  return [toWholeRange(only)];
+}
+
+async function readShape(session: Session, table: TableName, signal: AbortSignal): Promise<Shape> {
+  const [row] = await session.query(`Measuring ${quoteTable(table)}`, FACTS, [table.schema, table.name], signal);
+  if (row === undefined)
+    throw new SyncError(
+      'SOURCE_CHANGED',
+      `${quoteTable(table)} is gone from the source. Refresh the connection’s schemas.`,
+    );
+  if (row.relkind === 'p') return { kind: 'partitioned', bytes: Number(row.partbytes), blocks: Number(row.partpages) };
+  const isStored = row.relkind === 'r' || row.relkind === 'm';
+  return { kind: isStored ? 'plain' : 'other', bytes: isStored ? Number(row.bytes) : 0, blocks: Number(row.blocks) };
+}
+
+/**
+ * TRUNCATE and rewrites of a table are seen by older snapshots too, as an empty table. The weakest lock keeps them
+ * away until the snapshot's transaction ends.
+ */
+async function lockAgainstTruncate(
+  session: Session,
+  table: TableName,
+  only: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  await session.query(
+    `Locking ${quoteTable(table)} against TRUNCATE`,
+    `SELECT FROM ${toFrom(table, only)} LIMIT 0`,
+    [],
+    signal,
+  );
+}
+
+async function findKeyColumn(
+  session: Session,
+  request: SegmentRequest,
+  table: TableName,
+  shape: Shape,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const [key, ...others] = request.schema.primaryKey;
+  const field = request.schema.fields.find(({ id }) => id === key);
+  if (key === undefined || others.length > 0 || field?.logicalType.kind !== 'integer' || shape.kind === 'other')
+    return null;
+  if (shape.kind === 'partitioned') return key;
+  const [row] = await session.query('Reading the statistics', CORRELATION, [table.schema, table.name, key], signal);
+  const isScattered = row?.correlation !== undefined && Number(row.correlation) < LEAST_CORRELATION;
+  return isScattered && session.version >= TID_RANGE_VERSION ? null : key;
+}
+
+/** Lower bounds of all ranges but the first: quantiles of a sample, so that gaps and clusters of the key do not matter. */
+async function findBounds(
+  session: Session,
+  table: TableName,
+  key: string,
+  count: number,
+  shape: Shape,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const percent = Math.min(100, (SAMPLE_PAGES / Math.max(shape.blocks, 1)) * 100);
+  const column = quoteName(key);
+  const sql = `
+    SELECT DISTINCT bound AS value, bound::text FROM unnest((
+      SELECT percentile_disc($1::float8[]) WITHIN GROUP (ORDER BY ${column})
+      FROM ${toFrom(table, shape.kind === 'plain')} TABLESAMPLE SYSTEM (${percent}) REPEATABLE (1))) AS bound
+    WHERE bound IS NOT NULL ORDER BY value`;
+  const fractions = Array.from({ length: count - 1 }, (_, index) => (index + 1) / count);
+  const rows = await session.query(`Sampling the key of ${quoteTable(table)}`, sql, [fractions], signal);
+  return rows.flatMap((row: TextRow) => (row.bound === null || row.bound === undefined ? [] : [row.bound]));
+}
+
+function toKeyRanges(column: string, bounds: readonly string[], only: boolean): readonly SegmentRange[] {
+  const edges = [null, ...bounds, null];
+  return edges.slice(1).map((to, index) => {
+    const from = edges[index] ?? null;
+    const value: RangeValue = { kind: 'key', only, column, from, to };
+    return { text: toKeyText(column, from, to), value: { ...value }, key: { field: column, from, to } };
+  });
+}
+
+function toKeyText(column: string, from: string | null, to: string | null): string {
+  if (from === null && to === null) return 'whole table';
+  if (from === null) return `${column} below ${to}`;
+  return to === null ? `${column} from ${from}` : `${column} from ${from} to below ${to}`;
+}
+
+function toBlockRanges(blocks: number, count: number): readonly SegmentRange[] {
+  const perSegment = Math.ceil(blocks / count);
+  return Array.from({ length: Math.ceil(blocks / perSegment) }, (_, index) => {
+    const from = index * perSegment;
+    // The last one is open: a page that was added after the measurement may hold records of the snapshot.
+    const to = from + perSegment < blocks ? from + perSegment : null;
+    const value: RangeValue = { kind: 'blocks', only: true, from, to };
+    return { text: `blocks from ${from}${to === null ? '' : ` to ${to - 1}`}`, value: { ...value } };
+  });
+}
+
+function toWholeRange(only: boolean): SegmentRange {
+  const value: RangeValue = { kind: 'whole', only };
+  return { text: 'whole table', value: { ...value } };
+}
+
+function toChangedRange(from: NonNullable<SegmentRequest['from']>, only: boolean): SegmentRange {
+  const value: RangeValue = { kind: 'changed', only };
+  return { text: isDelta(from) ? `${from.field} from ${from.value}` : 'changed records', value: { ...value } };
+}
