@@ -16,7 +16,7 @@ import { describeFailure, readConfig } from '../src/runtime/index.ts';
 import { makeConnections, makeSyncs, removeOldDemo } from './control.ts';
 import { type DemoDatabases, openDatabases, withClient } from './databases.ts';
 import { DEMO, HOME } from './plan.ts';
-import { type DemoServer, openServer } from './server.ts';
+import { type DemoServer, openServer, ServerFailure } from './server.ts';
 import { changeFlights, loadSource } from './source-data.ts';
 
 /** What every chapter of the demo uses. */
@@ -172,5 +172,5 @@ function chapter(terminal: Terminal, title: string): void {
 
 function explain(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'Stopped. `npm run demo` starts it again from the beginning.';
-  return error instanceof ApiFailure ? error.message : describeFailure(error);
+  return error instanceof ApiFailure || error instanceof ServerFailure ? error.message : describeFailure(error);
 }

@@ -18,9 +18,13 @@ export interface DemoServer extends AsyncDisposable {
   readonly pid?: number;
 }
 
+/** The server did not start; the message holds its own last words. */
+export class ServerFailure extends Error {}
+
 const START_LIMIT_MS = 90_000;
 const STOP_LIMIT_MS = 15_000;
 const ASK_EVERY_MS = 100;
+const WORDS_SHOWN = 5;
 
 /** Uses the server that runs on this home, else starts the one of `npm start`. */
 export async function openServer(home: string, signal: AbortSignal): Promise<DemoServer> {
@@ -91,13 +95,14 @@ async function waitUntilReady(
 ): Promise<CliFile> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]);
   for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(lastWords(logFile));
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new ServerFailure(`The server ended. ${lastWords(logFile)}`);
     if (await isReady(url)) {
       const file = readCliFile(home);
       if (file !== undefined) return { ...file, url };
     }
     if (limit.aborted && !signal.aborted)
-      throw new Error(`The server did not get ready in time. ${lastWords(logFile)}`);
+      throw new ServerFailure(`The server did not get ready in time. ${lastWords(logFile)}`);
     await delay(ASK_EVERY_MS, undefined, { signal });
   }
 }
@@ -111,8 +116,9 @@ async function isReady(url: string): Promise<boolean> {
 }
 
 function lastWords(logFile: string): string {
-  const line = readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
-  return `The server said: ${line === '' ? 'nothing' : line} (all of it is in ${logFile})`;
+  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n');
+  const shown = lines.filter((line) => line.trim() !== '').slice(-WORDS_SHOWN);
+  return `All that it said is in ${logFile}, at the end:\n${shown.join('\n')}`;
 }
 
 async function stopServer(child: ChildProcess): Promise<void> {
