@@ -65,6 +65,8 @@ export const ERROR_CODES = {
   CONN_LOST: 'transient',
   /** Another process holds the file. Retried by itself; close the other process. */
   FILE_LOCKED: 'transient',
+  /** The file is not what the connection says, is damaged, or was written by a newer version of its system. */
+  FILE_INVALID: 'configuration',
   /** A lock in the destination was not granted in time. Retried by itself. */
   LOCK_TIMEOUT: 'transient',
   /** The disk of the system or of this machine is full. Free space, then start again; old data is kept. */
