@@ -15,7 +15,9 @@ export const bulkSourceSchema = z
 /** One source. */
 export const bulkSourceEnvelope = envelope(bulkSourceSchema);
 
-const includeFieldsSchema = queryBooleanSchema.default(true).describe('Whether schemas come with their fields.');
+const includeFieldsSchema = queryBooleanSchema
+  .default(true)
+  .describe('Whether schemas come with their fields; true when absent.');
 
 /** Query of the bulk source. */
 export const bulkSourceQuerySchema = z.object({ include_fields: includeFieldsSchema });

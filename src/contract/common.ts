@@ -7,7 +7,10 @@ export const idSchema = z.guid();
 export const timestampSchema = z.iso.datetime({ offset: true });
 
 /** A boolean in a query string: `true` or `false`. */
-export const queryBooleanSchema = z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' });
+export const queryBooleanSchema = z.preprocess(
+  (value) => (value === 'true' ? true : value === 'false' ? false : value),
+  z.boolean(),
+);
 
 /** A JSON object whose keys another schema decides, such as a connector's. */
 export const jsonObjectSchema = z.record(z.string(), z.unknown());

@@ -1,0 +1,151 @@
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
+import { openStore, type Store } from './database.ts';
+import { migrate } from './migrate.ts';
+
+let home: string;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'millrace-store-'));
+});
+afterAll(() => rm(home, { recursive: true }));
+
+let files = 0;
+const freshKeyFile = (): string => join(home, `master-${++files}.key`);
+
+async function freshDatabase(): Promise<TestDatabase> {
+  const database = await createTestDatabase();
+  onTestFinished(() => database[Symbol.asyncDispose]());
+  return database;
+}
+
+async function open(url: string, file: string, environment: string | null = null): Promise<Store> {
+  const store = await openStore({ url, masterKey: { environment, file }, maxConnections: 3 });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+async function poolOn(url: string): Promise<pg.Pool> {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  onTestFinished(() => pool.end());
+  return pool;
+}
+
+describe('migrations', () => {
+  it('run once, also when several processes start at once, and as an ordinary user', async () => {
+    const { ownerUrl } = await freshDatabase();
+    const file = freshKeyFile();
+    const stores = await Promise.all([open(ownerUrl, file), open(ownerUrl, file), open(ownerUrl, file)]);
+    const { rows } = await sql<{ name: string }>`SELECT name FROM schema_migrations ORDER BY number`.execute(
+      (await open(ownerUrl, file)).db,
+    );
+    expect(rows[0]?.name).toBe('0001_foundation.sql');
+    expect(new Set(rows.map((row) => row.name)).size).toBe(rows.length);
+    expect(stores).toHaveLength(3);
+  });
+
+  it('refuse a database of a newer program', async () => {
+    const { url } = await freshDatabase();
+    const { db } = await open(url, freshKeyFile());
+    await sql`INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, '9999_future.sql', 'x')`.execute(db);
+    await expect(open(url, freshKeyFile())).rejects.toMatchObject({ code: 'METADATA_NEWER' });
+  });
+
+  it('refuse a database that was made with another text of the same migration', async () => {
+    const pool = await poolOn((await freshDatabase()).url);
+    const folder = await copyMigrations();
+    await migrate(pool, folder);
+    await writeFile(join(folder, '0001_foundation.sql'), 'SELECT 1');
+    await expect(migrate(pool, folder)).rejects.toMatchObject({ code: 'METADATA_DIFFERS' });
+  });
+
+  it('leave nothing behind when one of them fails', async () => {
+    const pool = await poolOn((await freshDatabase()).url);
+    const folder = await copyMigrations();
+    await writeFile(join(folder, '9000_broken.sql'), 'CREATE TABLE half (id integer); SELECT nothing FROM nowhere;');
+    await expect(migrate(pool, folder)).rejects.toThrow('nowhere');
+    const { rows } = await pool.query("SELECT relname FROM pg_class WHERE relname IN ('half', 'organizations')");
+    expect(rows).toEqual([]);
+  });
+
+  async function copyMigrations(): Promise<string> {
+    const folder = await mkdtemp(join(home, 'migrations-'));
+    await cp(join(import.meta.dirname, 'migrations'), folder, { recursive: true });
+    return folder;
+  }
+});
+
+describe('the master key', () => {
+  it('is made once, readable by its owner only', async () => {
+    const { url } = await freshDatabase();
+    const file = freshKeyFile();
+    await open(url, file);
+    const text = await readFile(file, 'utf8');
+    expect([(await stat(file)).mode & 0o777, Buffer.from(text, 'base64').length]).toEqual([0o600, 32]);
+    await open(url, file);
+    expect(await readFile(file, 'utf8')).toBe(text);
+  });
+
+  it('is never made anew over existing secrets', async () => {
+    const { url } = await freshDatabase();
+    const file = freshKeyFile();
+    await open(url, file);
+    await rm(file);
+    await expect(open(url, file)).rejects.toMatchObject({ code: 'MASTER_KEY_MISMATCH' });
+    await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('is refused when it is another one', async () => {
+    const { url } = await freshDatabase();
+    await open(url, freshKeyFile());
+    await expect(open(url, freshKeyFile(), 'ab'.repeat(32))).rejects.toMatchObject({ code: 'MASTER_KEY_MISMATCH' });
+  });
+
+  it('comes from the environment first, in hexadecimal or base64', async () => {
+    const { url } = await freshDatabase();
+    await open(url, freshKeyFile(), 'ab'.repeat(32));
+    await open(url, freshKeyFile(), Buffer.from('ab'.repeat(32), 'hex').toString('base64'));
+  });
+
+  it('is refused when it has not 32 bytes', async () => {
+    const { url } = await freshDatabase();
+    await expect(open(url, freshKeyFile(), 'short')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});
+
+describe('a transaction', () => {
+  it('shows its session to libraries that bring their own SQL, and rolls both back', async () => {
+    const store = await open((await freshDatabase()).url, freshKeyFile());
+    const work = store.transaction(async ({ db, client }) => {
+      await db.insertInto('organizations').values({ id: crypto.randomUUID(), name: 'a' }).execute();
+      await client.query("INSERT INTO organizations (id, name) VALUES (gen_random_uuid(), 'b')");
+      expect(await db.selectFrom('organizations').select('name').orderBy('name').execute()).toHaveLength(2);
+      throw new Error('changed my mind');
+    });
+    await expect(work).rejects.toThrow('changed my mind');
+    expect(await store.db.selectFrom('organizations').selectAll().execute()).toEqual([]);
+  });
+
+  it('gives its session back', async () => {
+    const store = await open((await freshDatabase()).url, freshKeyFile());
+    for (let turn = 0; turn < 10; turn++) await store.transaction(async () => {});
+    expect(store.pool.totalCount - store.pool.idleCount).toBe(0);
+  });
+});
+
+describe('columns', () => {
+  it('are camelCase in code while keys inside jsonb stay as they are', async () => {
+    const { db } = await open((await freshDatabase()).url, freshKeyFile());
+    const organizationId = crypto.randomUUID();
+    await db.insertInto('organizations').values({ id: organizationId, name: 'a' }).execute();
+    const actions = JSON.stringify([{ action: 'edit', roleIds: [], snake_case: 1 }]);
+    await db.insertInto('policies').values({ id: crypto.randomUUID(), organizationId, name: 'p', actions }).execute();
+    const row = await db.selectFrom('policies').selectAll().executeTakeFirstOrThrow();
+    expect(row).toMatchObject({ organizationId, systemKind: null, actions: JSON.parse(actions) });
+  });
+});

@@ -1,0 +1,125 @@
+import pg from 'pg';
+import { CONNECTORS } from '../../src/connectors/index.ts';
+import { refreshSchemas } from '../../src/operations/index.ts';
+import { startTestApi, type TestApi } from './api.ts';
+import { createTestDatabase, type TestDatabase } from './databases.ts';
+
+/** An API with a filled source and an empty destination, both on the tests' PostgreSQL. */
+export interface BulkFixture extends AsyncDisposable {
+  readonly api: TestApi;
+  readonly source: TestDatabase;
+  readonly destination: TestDatabase;
+  readonly sourceId: string;
+  readonly destinationId: string;
+  /** A complete create request; `changes` lie over it, undefined takes a field away. */
+  syncBody(changes?: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** Creates a sync over the API and answers its id. Each goes to a destination schema of its own unless told otherwise. */
+  createSync(changes?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Makes a connection to a test database over the API, without reading its schemas. */
+  connect(name: string, database: TestDatabase): Promise<string>;
+  /** Does the refresh that creating a connection asked for. */
+  refresh(connectionId: string): Promise<void>;
+}
+
+/** A key, a foreign key, an enum, a generated column, a view, names that need rules, and a table without a key. */
+const SOURCE_SQL = `
+  CREATE TYPE plan AS ENUM ('free', 'team', 'enterprise');
+  CREATE TABLE customers (
+    id bigint PRIMARY KEY, email varchar(255) NOT NULL, plan plan, updated_at timestamptz NOT NULL DEFAULT now(),
+    domain text GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED);
+  CREATE TABLE orders (
+    id bigint PRIMARY KEY, customer_id bigint REFERENCES customers, total numeric(12,2), placed_at timestamptz);
+  CREATE TABLE "OrderItems" ("OrderID" bigint, "Line No" integer, "login_id" text, "LoginID" text, PRIMARY KEY ("OrderID", "Line No"));
+  CREATE TABLE notes (body text);
+  CREATE SCHEMA archive;
+  CREATE TABLE archive.orders (id bigint PRIMARY KEY);
+  CREATE VIEW big_orders AS SELECT id, total FROM orders WHERE total > 100;
+  INSERT INTO customers (id, email, plan) SELECT n, 'c' || n || '@example.org', 'team' FROM generate_series(1, 20) n;
+  INSERT INTO orders SELECT n, n % 20 + 1, n * 1.5, now() FROM generate_series(1, 100) n;
+  INSERT INTO notes SELECT 'note ' || n FROM generate_series(1, 5) n;`;
+
+/** Ids of the fixture's schemas, in the order of the API. */
+export const SOURCE_SCHEMAS = [
+  'archive.orders',
+  'public.OrderItems',
+  'public.big_orders',
+  'public.customers',
+  'public.notes',
+  'public.orders',
+] as const;
+
+export async function startBulkFixture(): Promise<BulkFixture> {
+  const source = await createTestDatabase();
+  const destination = await createTestDatabase();
+  await query(source.url, SOURCE_SQL);
+  const api = await startTestApi({ connectors: [...CONNECTORS.values()] });
+  const connect = (name: string, database: TestDatabase): Promise<string> => createConnection(api, name, database);
+  const refresh = async (connectionId: string): Promise<void> => {
+    const pending = { organizationId: api.keys.organizationId, connectionId };
+    await refreshSchemas(api.services, pending, AbortSignal.timeout(30_000));
+  };
+  const sourceId = await connect('shop', source);
+  const destinationId = await connect('warehouse', destination);
+  await refresh(sourceId);
+  const syncBody = (changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
+    name: 'Shop to warehouse',
+    mode: 'replicate',
+    source_connection_id: sourceId,
+    destination_connection_id: destinationId,
+    destination_configuration: { schema: `schema_${api.services.newId()}` },
+    default_schedule: { frequency: 'manual' },
+    ...changes,
+  });
+  return {
+    api,
+    source,
+    destination,
+    sourceId,
+    destinationId,
+    syncBody,
+    createSync: (changes) => createSync(api, syncBody(changes)),
+    connect,
+    refresh,
+    [Symbol.asyncDispose]: async () => {
+      await api[Symbol.asyncDispose]();
+      await source[Symbol.asyncDispose]();
+      await destination[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function createConnection(api: TestApi, name: string, database: TestDatabase): Promise<string> {
+  const url = new URL(database.url);
+  const configuration = {
+    hostname: url.hostname,
+    port: Number(url.port),
+    username: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: database.name,
+    ssl: false,
+  };
+  const answer = await api.send({
+    method: 'POST',
+    url: '/api/connections',
+    body: { name, type: 'postgresql', configuration },
+  });
+  if (answer.statusCode !== 200) throw new Error(`The connection ${name} was refused: ${answer.body}`);
+  return answer.json().data.id;
+}
+
+async function createSync(api: TestApi, body: Record<string, unknown>): Promise<string> {
+  const answer = await api.send({ method: 'POST', url: '/api/bulk/syncs', body });
+  if (answer.statusCode !== 200) throw new Error(`The sync was refused: ${answer.body}`);
+  return answer.json().data.id;
+}
+
+/** Runs statements on a test database, in a session of their own. */
+export async function query(url: string, sql: string): Promise<pg.QueryResult> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
