@@ -1,7 +1,7 @@
 // Plain JavaScript for any Node since 20: it runs before we know that a newer one is there.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
 const OLDEST_MAJOR = 24;
@@ -51,6 +51,11 @@ export function requireNode(from) {
   );
 }
 
+/** Compiled code is kept between starts: a pipeline thread then starts in a third of the time. Private to the user. */
+function compileCache() {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'millrace', 'compiled');
+}
+
 /**
  * Runs `node args…` in our place: same terminal, same signals, same exit code.
  * @param {{ watched?: boolean }} [options] `watched` opens a channel whose closing tells the child that we are gone,
@@ -59,7 +64,11 @@ export function requireNode(from) {
 export function runInPlace(node, args, { watched = false } = {}) {
   const child = spawn(node, args, {
     stdio: watched ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit',
-    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` },
+    env: {
+      NODE_COMPILE_CACHE: compileCache(),
+      ...process.env,
+      PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`,
+    },
   });
   // A terminal sends Ctrl-C to every process of the group, so the child has it already, and a second one means "at once".
   const hasTerminal = Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);

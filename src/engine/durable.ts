@@ -82,25 +82,7 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
     applicationVersion: WORKFLOW_PROTOCOL,
     logger: quietLogger(log),
   });
-  await options.withLaunchLock(LAUNCH_LOCK, async () => {
-    await withoutDeprecations(() => DBOS.launch());
-    await DBOS.registerQueue(EXECUTIONS_QUEUE, {
-      partitionConcurrency: 1,
-      minPollingIntervalMs: 100,
-      onConflict: 'always_update',
-    });
-    await DBOS.registerQueue(LANES_QUEUE, {
-      workerConcurrency: LANES_PER_WORKER,
-      partitionWorkerConcurrency: LANES_PER_WORKER,
-      minPollingIntervalMs: 100,
-      onConflict: 'always_update',
-    });
-  });
-  const client = await DBOSClient.create({
-    systemDatabaseUrl: options.databaseUrl,
-    applicationName: 'millrace',
-    logger: quietLogger(log),
-  });
+  const client = await withoutDeprecations(() => launch(options));
   return {
     async enqueue(pgClient, execution) {
       await client.enqueueInTransaction(
@@ -125,6 +107,28 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
       await DBOS.shutdown({ workflowCompletionTimeoutMS: drainMs });
     },
   };
+}
+
+async function launch(options: DurableOptions): Promise<DBOSClient> {
+  await options.withLaunchLock(LAUNCH_LOCK, async () => {
+    await DBOS.launch();
+    await DBOS.registerQueue(EXECUTIONS_QUEUE, {
+      partitionConcurrency: 1,
+      minPollingIntervalMs: 100,
+      onConflict: 'always_update',
+    });
+    await DBOS.registerQueue(LANES_QUEUE, {
+      workerConcurrency: LANES_PER_WORKER,
+      partitionWorkerConcurrency: LANES_PER_WORKER,
+      minPollingIntervalMs: 100,
+      onConflict: 'always_update',
+    });
+  });
+  return DBOSClient.create({
+    systemDatabaseUrl: options.databaseUrl,
+    applicationName: 'millrace',
+    logger: quietLogger(options.log),
+  });
 }
 
 // Resuming without a queue name would move the work to an internal queue outside all limits.
@@ -161,13 +165,16 @@ function quietLogger(log: DurableLog) {
   };
 }
 
-// Its first launch calls pg in a way that pg has deprecated; the warning would be the first line a user reads.
-async function withoutDeprecations(run: () => Promise<void>): Promise<void> {
+// It calls pg in a way that pg has deprecated; the warning would be the first line a user reads. pg warns once a process,
+// at the next turn of the event loop.
+async function withoutDeprecations<T>(run: () => Promise<T>): Promise<T> {
   const before = process.noDeprecation;
   process.noDeprecation = true;
   try {
-    await run();
+    return await run();
   } finally {
-    process.noDeprecation = before ?? false;
+    setTimeout(() => {
+      process.noDeprecation = before ?? false;
+    }, 1_000).unref();
   }
 }
