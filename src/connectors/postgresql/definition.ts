@@ -15,18 +15,19 @@ const MODES = [
 ] as const;
 
 const capabilities: Capabilities = {
-  source: { supportsTrackingFields: true, configuration: { replication_slot: {} } },
+  source: { supportsTrackingFields: true, configuration: { replication_slot: { type: 'string' } } },
   destination: {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch'],
     configuration: {
-      schema: { default: 'public' },
-      mirror_schemas: { default: false },
+      schema: { type: 'string', default: 'public' },
+      // The public API shows switches without a default.
+      mirror_schemas: { type: 'boolean' },
       advanced: {
         items: {
-          table_prefix: {},
-          truncate_existing: { default: false },
-          hard_deletes: { default: false },
+          table_prefix: { type: 'string' },
+          truncate_existing: { type: 'boolean' },
+          hard_deletes: { type: 'boolean' },
         },
       },
     },
