@@ -6,10 +6,9 @@ export {
   readConfig,
   readEnvironment,
 } from './config.ts';
-export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded-postgres.ts';
+export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 export { type CliFile, lockHome, prepareHome, readCliFile, writeCliFile } from './home.ts';
-export { createLogger, type Logger, type LoggerOptions, type LogOutput } from './logger.ts';
-export type { ProcessLock } from './process-lock.ts';
-export { createShutdown, type Shutdown, type ShutdownOptions } from './shutdown.ts';
+export { createLogger, type Logger } from './logger.ts';
+export { createShutdown, type Shutdown } from './shutdown.ts';
 export { describeFailure, exitWith, toDatabaseError, toListenError } from './startup-errors.ts';
 export { workerUrl } from './worker-url.ts';

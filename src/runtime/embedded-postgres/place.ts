@@ -75,7 +75,7 @@ function followPointer(folder: string, pointerFile: string, stateFolder: string)
 }
 
 /** Makes a folder that is ours alone to make, whatever the umask; one that exists stays as it is. */
-export function makeFolder(folder: string, mode: number, account: ServerAccount = {}): void {
+function makeFolder(folder: string, mode: number, account: ServerAccount = {}): void {
   if (existsSync(folder)) return;
   try {
     mkdirSync(folder, { mode });
