@@ -1,5 +1,5 @@
 // Makes dist/: what tsc emits, the files that it does not copy, and a proof that what runs by URL is there.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -9,9 +9,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 
 rmSync(dist, { recursive: true, force: true });
-execFileSync(process.execPath, [findTool('typescript', 'tsc', root), '-p', join(root, 'tsconfig.build.json')], {
-  stdio: 'inherit',
-});
+const tsc = [findTool('typescript', 'tsc', root), '-p', join(root, 'tsconfig.build.json')];
+const { status } = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
+if (status !== 0) process.exit(1);
 
 for (const file of globSync(join(root, 'src/**/*.sql'))) {
   cpSync(file, join(dist, relative(join(root, 'src'), file)));
