@@ -14,7 +14,7 @@ const autoAddSchema = z.enum(AUTO_ADD_RULES).meta({ id: 'BulkDiscover' });
 const nameRuleSchema = z.enum(NAME_RULES).meta({ id: 'BulkNormalizeNames' });
 
 const bulkSyncRequestFields = {
-  name: z.string(),
+  name: z.string().trim().min(1, 'must not be empty').max(255, 'must have at most 255 characters'),
   mode: modeSchema,
   source_connection_id: idSchema,
   source_configuration: jsonObjectSchema.nullish(),

@@ -18,7 +18,6 @@ export interface CheckedSync {
   readonly policies: string[];
 }
 
-const MAX_NAME_LENGTH = 255;
 /** More lanes than any machine has use for. */
 const MAX_CONCURRENCY = 1000;
 
@@ -35,13 +34,17 @@ export async function checkBulkSync(context: Context, input: BulkSyncInput): Pro
   }
   checkConfiguration(input.sourceConfiguration ?? {}, source.configuration, 'source_configuration');
   checkConfiguration(input.destinationConfiguration, destination.configuration, 'destination_configuration');
+  checkSchemaName(input.destinationConfiguration.schema, destination);
   return { source, destination, policies: await resolvePolicies(context, input.policies) };
 }
 
+/** Tables are cut to the limit by a rule; a schema is the user's own choice and is taken literally. */
+function checkSchemaName(name: unknown, { maxNameBytes }: DestinationCapabilities): void {
+  if (maxNameBytes === null || typeof name !== 'string' || Buffer.byteLength(name) <= maxNameBytes) return;
+  throw refuseField('destination_configuration.schema', `must have at most ${maxNameBytes} bytes`);
+}
+
 function checkOwnValues(context: Context, input: BulkSyncInput): void {
-  if (input.name.trim() === '' || input.name.length > MAX_NAME_LENGTH) {
-    throw refuseField('name', `must have 1 to ${MAX_NAME_LENGTH} characters`);
-  }
   if (input.organizationId !== null && input.organizationId !== context.caller.organizationId) {
     throw refuseField('organization_id', 'the key belongs to another organization; leave it out');
   }

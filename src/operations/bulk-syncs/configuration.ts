@@ -38,7 +38,6 @@ function checkValue(value: unknown, description: ConfigurationValue, field: stri
   if (!isScalar || (description.type !== undefined && typeof value !== description.type)) {
     throw refuseField(field, `must be a ${description.type ?? 'text, number or switch'}`);
   }
-  if (typeof value === 'string' && value.includes('\0')) throw refuseField(field, 'must not hold a NUL character');
 }
 
 /**
