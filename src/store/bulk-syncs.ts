@@ -63,12 +63,10 @@ export async function listBulkSyncs(
     .limit(page.limit + 1)
     .execute();
   return {
-    records: rows
-      .slice(0, page.limit)
-      .map(({ updatedAtMicroseconds, ...row }) => ({
-        ...row,
-        position: { updatedAt: updatedAtMicroseconds, id: row.id },
-      })),
+    records: rows.slice(0, page.limit).map(({ updatedAtMicroseconds, ...row }) => ({
+      ...row,
+      position: { updatedAt: updatedAtMicroseconds, id: row.id },
+    })),
     hasMore: rows.length > page.limit,
   };
 }
