@@ -4,16 +4,27 @@ import { API_VERSIONS } from '../contract/index.ts';
 import { isMetadataReachable } from '../operations/index.ts';
 import type { ServerOptions } from './server.ts';
 
+const REFERENCE_POLICY =
+  "connect-src 'self'; font-src 'self' data:; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+
+const OPEN = { schema: { hide: true }, exposeHeadRoute: true } as const;
+
 /** What is open to everybody: the reference page, and two questions for those who watch the process. */
 export function registerPages(app: FastifyInstance, options: ServerOptions): void {
-  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok', version: options.productVersion }));
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/healthz', OPEN, async () => ({ status: 'ok', version: options.productVersion }));
+  app.get('/readyz', OPEN, async (_request, reply) => {
     const isReady = await isMetadataReachable(options.services);
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'metadata database unreachable' });
   });
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/reference'));
+  app.get('/', OPEN, async (_request, reply) => reply.redirect('/reference'));
   void app.register(scalarReference, {
     routePrefix: '/reference',
+    hooks: {
+      // A key typed into the page must reach nobody but this server.
+      onRequest: async (_request, reply) => {
+        void reply.header('content-security-policy', REFERENCE_POLICY);
+      },
+    },
     configuration: {
       pageTitle: 'Millrace API',
       sources: API_VERSIONS.map((version) => ({ title: version, url: `/openapi/${version}.json` })),

@@ -116,6 +116,11 @@ describe('open pages', () => {
     },
   );
 
+  it('lets the reference page talk to this server only', async () => {
+    const answer = await api.send({ url: '/reference/', authorization: null });
+    expect(answer.headers['content-security-policy']).toContain("connect-src 'self'");
+  });
+
   it('leads / to the reference', async () => {
     const answer = await api.send({ url: '/', authorization: null });
     expect([answer.statusCode, answer.headers.location]).toEqual([302, '/reference']);

@@ -12,7 +12,7 @@ import { registerPages } from './pages.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 import { validatorCompiler } from './validation.ts';
-import { parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
+import { isApiPath, parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -84,8 +84,8 @@ function registerHeaders(app: FastifyInstance): void {
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
       'referrer-policy': 'no-referrer',
-      'cache-control': 'no-store',
     });
+    if (isApiPath(request.url)) void reply.header('cache-control', 'no-store');
   });
 }
 
