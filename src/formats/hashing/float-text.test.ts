@@ -27,3 +27,9 @@ it('rounds a tie to the even digit', () => {
   expect(toCanonicalFloat('1125899906842624.75', 64)).toBe('1.1258999068426248e+15');
   expect(toCanonicalFloat('-1125899906842625.25', 64)).toBe('-1.1258999068426252e+15');
 });
+
+// Doubles end in 5 and zeros somewhere: only behind the 17th digit does it make a tie.
+it('does not take a long expansion for a tie', () => {
+  expect(toCanonicalFloat('48112640.33614969', 64)).toBe('4.8112640336149693e+07');
+  expect(toCanonicalFloat('-0.000019456700854127885', 64)).toBe('-1.9456700854127885e-05');
+});

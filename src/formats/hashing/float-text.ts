@@ -16,7 +16,7 @@ export function toCanonicalFloat(text: string, bits: 32 | 64): string {
 function toSeventeenDigits(value: number): string {
   const rounded = value.toExponential(16);
   const longer = value.toExponential(17);
-  if (!/5e/.test(longer) || !/50+e/.test(value.toExponential(100))) return rounded;
+  if (longer[18] !== '5' || !/^\d\.\d{16}50+e/.test(value.toExponential(100))) return rounded;
   const isEven = Number(longer[17]) % 2 === 0;
   return isEven ? longer.replace(/5e/, 'e') : rounded;
 }

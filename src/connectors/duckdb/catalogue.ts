@@ -1,0 +1,53 @@
+import type { TableName } from '../../connector-kit/index.ts';
+import type { Session } from './client.ts';
+import { quoteText } from './sql.ts';
+
+/** A table as DuckDB's catalogue describes it. */
+export interface CatalogueTable {
+  /** The names as they were written when the table was made. */
+  readonly table: TableName;
+  readonly isView: boolean;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly primaryKey: readonly string[];
+  /** Constraints, indexes or defaults that a swap by rename would lose. */
+  readonly hasRules: boolean;
+}
+
+/** Looks a table or view up, without regard to case as DuckDB does; null when there is none. */
+export async function findTable(session: Session, table: TableName): Promise<CatalogueTable | null> {
+  const [found] = await session.rows(
+    `SELECT schema_name, table_name, false AS is_view FROM duckdb_tables() WHERE ${matches(table)} ` +
+      `UNION ALL SELECT schema_name, view_name, true FROM duckdb_views() WHERE ${matches(table, 'view_name')}`,
+  );
+  if (found === undefined) return null;
+  const columns = await session.rows(
+    `SELECT column_name, data_type, column_default FROM duckdb_columns() WHERE ${matches(table)} ORDER BY column_index`,
+  );
+  const constraints = await session.rows(
+    `SELECT constraint_type, constraint_column_names FROM duckdb_constraints() WHERE ${matches(table)}`,
+  );
+  const indexes = await session.rows(`SELECT index_name FROM duckdb_indexes() WHERE ${matches(table)}`);
+  const key = constraints.find((row) => row.constraint_type === 'PRIMARY KEY')?.constraint_column_names;
+  return {
+    table: { schema: String(found.schema_name), name: String(found.table_name) },
+    isView: found.is_view === true,
+    columns: columns.map((row) => ({ name: String(row.column_name), type: String(row.data_type) })),
+    primaryKey: Array.isArray(key) ? key.map(String) : [],
+    hasRules: constraints.length > 0 || indexes.length > 0 || columns.some((row) => row.column_default !== null),
+  };
+}
+
+/** The tables of any schema whose names begin with a prefix. */
+export async function findTablesByPrefix(session: Session, prefix: string): Promise<TableName[]> {
+  const rows = await session.rows(
+    `SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database() AND starts_with(table_name, ${quoteText(prefix)})`,
+  );
+  return rows.map((row) => ({ schema: String(row.schema_name), name: String(row.table_name) }));
+}
+
+function matches(table: TableName, nameColumn = 'table_name'): string {
+  return (
+    `database_name = current_database() AND lower(schema_name) = lower(${quoteText(table.schema)}) ` +
+    `AND lower(${nameColumn}) = lower(${quoteText(table.name)})`
+  );
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import type {
+  Acceptance,
+  BulkDestination,
+  ConnectorContext,
+  FormatOffer,
+  TableName,
+  TableState,
+} from '../../connector-kit/index.ts';
+import { findTable } from './catalogue.ts';
+import type { FileLease } from './client.ts';
+import { DuckdbLoad } from './load.ts';
+import { isOwnColumn } from './prepare.ts';
+import { findOwner, hasState } from './state.ts';
+import { codecOf } from './types.ts';
+
+const MISSING: TableState = { exists: false, owner: null, columns: [], keyColumns: [] };
+
+/** Writes into the database file at `path`. `lease` opens it on first use. */
+export function createDestination(
+  path: string,
+  lease: () => Promise<FileLease>,
+  context: ConnectorContext,
+): BulkDestination {
+  return {
+    defaultSchema: 'main',
+    accept,
+    async inspect(table, signal) {
+      // Looking at a plan makes no file.
+      if (!existsSync(path)) return MISSING;
+      return (await lease()).exclusive(
+        'Inspecting',
+        (session) => inspectTable(session, table, context.columnPrefix),
+        signal,
+      );
+    },
+    async open(plan, signal) {
+      signal.throwIfAborted();
+      return new DuckdbLoad(lease, plan, context.failpoint);
+    },
+  };
+}
+
+/** Only `csv`: DuckDB's own parallel reader beats every form that we could hand to it. */
+function accept(offer: FormatOffer): Acceptance | null {
+  if (offer.format !== 'csv') return null;
+  const columns = offer.fields.map(({ id, logicalType, wireType }) => {
+    const { type } = codecOf(logicalType);
+    const isTooWide = logicalType.kind === 'decimal' && type === 'VARCHAR';
+    return { type, conversion: isTooWide ? `${id}: ${wireType} as text, too wide for a DuckDB decimal` : null };
+  });
+  return { format: 'csv', hashing: 'canonical', columns, cost: 2, reason: 'DuckDB reads csv itself, in parallel' };
+}
+
+async function inspectTable(
+  session: Parameters<typeof findTable>[0],
+  table: TableName,
+  prefix: string,
+): Promise<TableState> {
+  const found = await findTable(session, table);
+  if (found === null) return MISSING;
+  return {
+    exists: true,
+    owner: (await hasState(session)) ? await findOwner(session, table) : null,
+    columns: found.columns.filter(({ name }) => !isOwnColumn(name, prefix)),
+    keyColumns: found.primaryKey,
+  };
+}

@@ -1,0 +1,68 @@
+import type { LoadPlan, SegmentRange } from '../../connector-kit/index.ts';
+import { type RangeSum, SyncError } from '../../core/index.ts';
+import { toSumText } from '../../formats/index.ts';
+import type { Session } from './client.ts';
+import { canonicalRecord, keyColumns, ownColumnNames, sameKey } from './columns.ts';
+import { namesOf } from './load-names.ts';
+import { quoteName, quoteTable, quoteText } from './sql.ts';
+import { codecOf } from './types.ts';
+
+/** See `Load.digest`. */
+export async function digestLoad(
+  session: Session,
+  plan: LoadPlan,
+  range: SegmentRange | null,
+  countsOnly: boolean,
+): Promise<RangeSum> {
+  const conditions = [...standsForLoad(plan), ...(range === null ? [] : inRange(plan, range))];
+  const { live, work } = namesOf(plan);
+  const from = `${quoteTable(plan.kind === 'replace' ? work : live)} AS r`;
+  return digest(session, plan, `${from} WHERE ${['true', ...conditions].join(' AND ')}`, countsOnly);
+}
+
+/** Count and hash sum of the records `r` of a FROM clause, in which every column of the plan can be read. */
+export async function digest(session: Session, plan: LoadPlan, from: string, countsOnly: boolean): Promise<RangeSum> {
+  if (countsOnly) {
+    const [row] = await session.rows(`SELECT count(*) AS records FROM ${from}`);
+    return { records: Number(row?.records), sum: null };
+  }
+  // Halves of 64 bits, since DuckDB sums 128-bit numbers as doubles; it gives its own md5 numbers in another byte order.
+  const half = (first: number, last: number) => `coalesce(sum(('0x' || hash[${first}:${last}])::UBIGINT), 0)::VARCHAR`;
+  const [row] = await session.rows(
+    `SELECT count(*) AS records, ${half(1, 16)} AS upper, ${half(17, 32)} AS lower ` +
+      `FROM (SELECT md5(${canonicalRecord(plan, 'r')}) AS hash FROM ${from})`,
+  );
+  const sum = (BigInt(String(row?.upper)) << 64n) + BigInt(String(row?.lower));
+  return { records: Number(row?.records), sum: toSumText(sum) };
+}
+
+/** The live records that a `merge` or `delta` has to answer for: no tombstones, none that were refused. */
+function standsForLoad(plan: LoadPlan): string[] {
+  const { work, refused } = namesOf(plan);
+  if (refused === null) return [];
+  const keys = keyColumns(plan);
+  const isRefused = `EXISTS (SELECT 1 FROM ${quoteTable(refused)} AS x WHERE ${sameKey(keys, 'x', 'r')})`;
+  const isStaged = `EXISTS (SELECT 1 FROM ${quoteTable(work)} AS s WHERE ${sameKey(keys, 's', 'r')})`;
+  return [
+    ...(plan.tombstones ? [`r.${quoteName(ownColumnNames(plan.columnPrefix).deletedAt)} IS NULL`] : []),
+    `NOT ${isRefused}`,
+    ...(plan.kind === 'delta' ? [isStaged] : []),
+  ];
+}
+
+function inRange(plan: LoadPlan, range: SegmentRange): string[] {
+  const { key } = range;
+  const column = plan.columns.find(({ field }) => field === key?.field);
+  if (key === undefined || column === undefined) {
+    throw new SyncError(
+      'INTERNAL',
+      `Asked to prove ${range.text} of ${plan.schemaId}, which is no range of a key. Report it.`,
+    );
+  }
+  const toValue = codecOf(column.logicalType).fromText;
+  const name = `r.${quoteName(column.name)}`;
+  return [
+    ...(key.from === null ? [] : [`${name} >= ${toValue(quoteText(key.from))}`]),
+    ...(key.to === null ? [] : [`${name} < ${toValue(quoteText(key.to))}`]),
+  ];
+}

@@ -1,0 +1,139 @@
+import { isAbort, SyncError } from '../../core/index.ts';
+
+/** What DuckDB was asked to do, in words that stand in an error message: `Opening the file`. */
+export type Action = string;
+
+interface Rule {
+  readonly pattern: RegExp;
+  readonly toError: (match: RegExpExecArray, action: Action, path: string) => SyncError;
+}
+
+/** First match wins. DuckDB puts record values behind the first line and into some first lines, so none is passed on. */
+const RULES: readonly Rule[] = [
+  {
+    pattern: /Could not set lock on file .*?(?:\(PID (\d+)\)|$)/m,
+    toError: (match, action, path) => fileLocked(action, path, match[1]),
+  },
+  {
+    pattern: /not a valid DuckDB database file|Corrupt database file|we can only read versions|Is a directory/,
+    toError: (match, action, path) =>
+      new SyncError(
+        'FILE_INVALID',
+        `${action} ${path} failed: DuckDB says "${match[0]}". Name a DuckDB database of a version that this Millrace reads, or a path where no file is yet.`,
+      ),
+  },
+  {
+    pattern: /No space left on device|ENOSPC|max_temp_directory_size/,
+    toError: (_, action, path) =>
+      new SyncError(
+        'DISK_FULL',
+        `${action} ${path} failed: the disk is full. Free space beside the file, then start again.`,
+      ),
+  },
+  {
+    pattern: /Permission denied|Read-only file system|Operation not permitted|EACCES|EROFS|EPERM/,
+    toError: (match, action, path) =>
+      new SyncError(
+        'CONN_PRIVILEGE_MISSING',
+        `${action} ${path} failed: "${match[0]}". The user of the Millrace process must be able to write the file and its folder.`,
+      ),
+  },
+  {
+    pattern: /^Out of Memory Error/,
+    toError: (_, action, path) =>
+      new SyncError(
+        'CONN_LOST',
+        `${action} ${path} failed: DuckDB reached its memory limit. It is tried again by itself.`,
+      ),
+  },
+  {
+    pattern: /^FATAL Error|database has been invalidated/,
+    toError: (_, action, path) =>
+      new SyncError(
+        'CONN_LOST',
+        `${action} ${path} failed: DuckDB gave the open file up. It is opened again by itself.`,
+        {
+          detail: { isFatal: true },
+        },
+      ),
+  },
+  {
+    pattern: /^INTERRUPT Error/,
+    toError: () => new SyncError('CANCELED', 'The work was cancelled.'),
+  },
+  {
+    pattern: /^TransactionContext Error/,
+    toError: (_, action, path) =>
+      new SyncError(
+        'CONN_LOST',
+        `${action} ${path} failed: another transaction wrote the same records. It is tried again by itself.`,
+      ),
+  },
+  {
+    pattern: /Expected Number of Columns|Parallel CSV Reader|unterminated quote|Maximum line size/i,
+    toError: (match, action, path) =>
+      new SyncError('FORMAT_CORRUPT', `${action} ${path} failed: DuckDB's CSV reader says "${match[0]}". Report it.`),
+  },
+  {
+    pattern: /Error when converting column "c(\d+)".*? to '([^']*)'/s,
+    toError: (match, action, path) =>
+      new SyncError(
+        'RECORD_REFUSED',
+        `${action} ${path} failed: a value of the column at position ${match[1]} is no ${match[2]}.`,
+      ),
+  },
+  {
+    pattern: /^Conversion Error|^Out of Range Error|^Invalid Input Error/,
+    toError: (_, action, path) =>
+      new SyncError('RECORD_REFUSED', `${action} ${path} failed: a value does not fit its column's type.`),
+  },
+  {
+    pattern: /^Constraint Error: (NOT NULL|CHECK) constraint failed[^\n]*/,
+    toError: (match) => new SyncError('RECORD_REFUSED', match[0].replace(/^Constraint Error: /, '')),
+  },
+  {
+    pattern: /^Constraint Error: .*?(foreign key|primary key|unique)/i,
+    toError: (match) =>
+      new SyncError('RECORD_REFUSED', `The table's ${match[1]?.toLowerCase()} constraint was violated.`),
+  },
+];
+
+/** A driver or file system error as ours; `action` and `path` begin its message. Passes our own errors on. */
+export function toSyncError(error: unknown, action: Action, path: string): SyncError {
+  if (error instanceof SyncError) return error;
+  if (isAbort(error)) return new SyncError('CANCELED', 'The work was cancelled.');
+  const message = error instanceof Error ? error.message : String(error);
+  for (const { pattern, toError } of RULES) {
+    const match = pattern.exec(message);
+    if (match !== null) return toError(match, action, path);
+  }
+  // The class of the error says what to look for; the rest of its text may hold record values.
+  const kind = /^[A-Za-z ]+ Error/.exec(message)?.[0] ?? codeOf(error) ?? 'an unknown error';
+  return new SyncError('INTERNAL', `${action} ${path} failed: DuckDB answered ${kind}${describe(message)}. Report it.`);
+}
+
+/** Another holder of the file: a process by its id, or another part of this one. */
+export function fileLocked(action: Action, path: string, pid: string | undefined): SyncError {
+  const holder = pid === undefined ? 'another part of this Millrace process' : `the process ${pid}`;
+  return new SyncError(
+    'FILE_LOCKED',
+    `${action} ${path} failed: ${holder} has it open. Close it there; Millrace tries again by itself.`,
+    {
+      detail: pid === undefined ? {} : { pid: Number(pid) },
+    },
+  );
+}
+
+/** True for an error that a second, more careful reading of the same csv may avoid. */
+export function isReadingFailure(error: unknown): boolean {
+  return error instanceof SyncError && (error.code === 'RECORD_REFUSED' || error.code === 'FORMAT_CORRUPT');
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error ? String(error.code) : null;
+}
+
+function describe(message: string): string {
+  const isAboutNames = /^(Catalog|Binder|Parser|Dependency|Internal|IO) Error/.test(message);
+  return isAboutNames ? `: ${(message.split('\n')[0] ?? '').replace(/^[A-Za-z ]+ Error: /, '')}` : '';
+}

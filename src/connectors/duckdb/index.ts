@@ -1,0 +1,1 @@
+export { type DuckdbConfig, duckdb } from './definition.ts';

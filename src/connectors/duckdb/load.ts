@@ -1,0 +1,96 @@
+import type {
+  ConnectorContext,
+  Load,
+  LoadPlan,
+  LossGuard,
+  PublishCounts,
+  SegmentId,
+  SegmentRange,
+  SegmentWriter,
+} from '../../connector-kit/index.ts';
+import type { RangeSum } from '../../core/index.ts';
+import type { FileLease, Session } from './client.ts';
+import { digestLoad } from './digest.ts';
+import { dropGenerations, prepareLoad } from './prepare.ts';
+import { publishLoad } from './publish.ts';
+import { DuckdbSegmentWriter } from './segment-writer.ts';
+import { ensureState, findOutcome, findPublication, hasState, raiseToken } from './state.ts';
+
+/** One schema's load into a database file. Loads of one file take turns, statement group by statement group. */
+export class DuckdbLoad implements Load {
+  readonly #lease: () => Promise<FileLease>;
+  readonly #plan: LoadPlan;
+  readonly #failpoint: ConnectorContext['failpoint'];
+
+  constructor(lease: () => Promise<FileLease>, plan: LoadPlan, failpoint: ConnectorContext['failpoint']) {
+    this.#lease = lease;
+    this.#plan = plan;
+    this.#failpoint = failpoint;
+  }
+
+  prepare(signal: AbortSignal): Promise<void> {
+    return this.#do('Preparing', (session) => session.transaction(() => prepareLoad(session, this.#plan)), signal);
+  }
+
+  async beginSegment(
+    segment: SegmentId,
+    options: { readonly isolate: boolean },
+    signal: AbortSignal,
+  ): Promise<SegmentWriter> {
+    const plan = this.#plan;
+    await this.#do(
+      'Beginning a segment of',
+      (session) => session.transaction(() => raiseToken(session, plan, segment)),
+      signal,
+    );
+    const lease = await this.#lease();
+    return new DuckdbSegmentWriter({ lease, plan, segment, isolate: options.isolate, failpoint: this.#failpoint });
+  }
+
+  /** Never `unknown`: one connection writes the file, so a commit that is not there has not taken place. */
+  lookup(segment: SegmentId, signal: AbortSignal): ReturnType<Load['lookup']> {
+    const look = async (session: Session) => {
+      const outcome = (await hasState(session)) ? await findOutcome(session, this.#plan, segment.no) : null;
+      return outcome === null ? ({ state: 'absent' } as const) : ({ state: 'committed', outcome } as const);
+    };
+    return this.#do('Looking up a segment of', look, signal);
+  }
+
+  /** Nothing to build: DuckDB keeps the bounds of every block, which is what reading a range needs. */
+  async seal(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+  }
+
+  digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum> {
+    return this.#do('Hashing', (session) => digestLoad(session, this.#plan, range, countsOnly), signal);
+  }
+
+  published(signal: AbortSignal): Promise<PublishCounts | null> {
+    const find = async (session: Session) => ((await hasState(session)) ? findPublication(session, this.#plan) : null);
+    return this.#do('Looking up the publication of', find, signal);
+  }
+
+  publish(guard: LossGuard, signal: AbortSignal): Promise<PublishCounts> {
+    return this.#do('Publishing', (session) => publishLoad(session, this.#plan, guard, this.#failpoint), signal);
+  }
+
+  discard(signal: AbortSignal): Promise<void> {
+    const drop = async (session: Session) => {
+      await session.transaction(async () => {
+        await ensureState(session);
+        await dropGenerations(session, this.#plan, this.#plan.generation);
+      });
+      await session.run('CHECKPOINT');
+    };
+    return this.#do('Clearing up after', drop, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The file belongs to the connector; segments remove their own.
+  }
+
+  async #do<T>(verb: string, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const lease = await this.#lease();
+    return lease.exclusive(`${verb} ${this.#plan.schemaId} in`, work, signal);
+  }
+}

@@ -1,0 +1,113 @@
+import type { LoadPlan } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import { type CatalogueTable, findTable, findTablesByPrefix } from './catalogue.ts';
+import type { Session } from './client.ts';
+import { assertDistinctNames, keyColumns, listDefinitions, ownColumnNames, ownColumns } from './columns.ts';
+import { generationOf, namesOf, workPrefix } from './load-names.ts';
+import { quoteName, quoteTable } from './sql.ts';
+import { ensureState, findOwner, forgetGenerations, raiseFence, setOwner } from './state.ts';
+
+/** See `Load.prepare`. Runs in one transaction. */
+export async function prepareLoad(session: Session, plan: LoadPlan): Promise<void> {
+  assertDistinctNames(plan);
+  await ensureState(session);
+  await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(plan.table.schema)}`);
+  const live = await findTable(session, plan.table);
+  await claimTable(session, plan, live);
+  await raiseFence(session, plan);
+  await dropGenerations(session, plan, plan.generation - 1);
+  if (plan.kind !== 'replace') await fitLive(session, plan, live);
+  await makeWorkTables(session, plan);
+}
+
+/** Drops the work tables and the state of every generation up to one. */
+export async function dropGenerations(session: Session, plan: LoadPlan, upTo: number): Promise<void> {
+  const prefix = workPrefix(plan.syncId, plan.schemaId);
+  for (const table of await findTablesByPrefix(session, prefix)) {
+    const generation = generationOf(table.name, prefix);
+    if (generation !== null && generation <= upTo) await session.run(`DROP TABLE ${quoteTable(table)}`);
+  }
+  await forgetGenerations(session, plan, upTo);
+}
+
+/** Makes the live table or adds the columns that it lacks. @throws `TABLE_DIFFERS` when a column has another type */
+export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
+  const wanted = [...plan.columns, ...ownColumns(plan)];
+  const name = quoteTable(plan.table);
+  if (live === null) {
+    await session.run(`CREATE TABLE ${name} (${listDefinitions(wanted)})`);
+    return;
+  }
+  const types = new Map(live.columns.map((column) => [column.name.toLowerCase(), column.type]));
+  for (const column of wanted) {
+    const type = types.get(column.name.toLowerCase());
+    if (type === undefined) await session.run(`ALTER TABLE ${name} ADD COLUMN ${listDefinitions([column])}`);
+    else if (type !== column.type)
+      throw differs(plan, `its column ${column.name} is ${type}, and the source's values need ${column.type}`);
+  }
+}
+
+async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
+  const owner = await findOwner(session, plan.table);
+  const isOurs = owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId;
+  if (live?.isView) throw differs(plan, 'it is a view');
+  if (owner !== null && !isOurs && (live !== null || (await isLoading(session, owner)))) {
+    throw new SyncError(
+      'TABLE_OWNED',
+      `The table ${nameOf(plan)} is written by the sync ${owner.syncId} (its schema ${owner.schemaId}). Choose another output name or destination schema.`,
+      { detail: { ownerSyncId: owner.syncId, ownerSchemaId: owner.schemaId } },
+    );
+  }
+  if (owner === null && live !== null) assertAdoptable(plan, live);
+  if (!isOurs) await setOwner(session, plan);
+}
+
+/** True while the owner of a table that does not exist yet has work tables. */
+async function isLoading(session: Session, owner: { syncId: string; schemaId: string }): Promise<boolean> {
+  return (await findTablesByPrefix(session, workPrefix(owner.syncId, owner.schemaId))).length > 0;
+}
+
+function assertAdoptable(plan: LoadPlan, live: CatalogueTable): void {
+  if (!plan.adopt) {
+    throw new SyncError(
+      'TABLE_NOT_OURS',
+      `The table ${nameOf(plan)} exists and was not made by Millrace. Set adopt in the sync's settings to take it over, or choose another output name.`,
+    );
+  }
+  const known = new Set([...plan.columns, ...ownColumns(plan)].map(({ name }) => name.toLowerCase()));
+  const extra = live.columns.find(({ name }) => !known.has(name.toLowerCase()));
+  if (plan.kind === 'replace' && extra !== undefined) {
+    throw differs(
+      plan,
+      `its column ${extra.name} is not part of the sync, and replacing all records would lose its values`,
+    );
+  }
+  const names = new Set(live.columns.map(({ name }) => name.toLowerCase()));
+  const missingKey = keyColumns(plan).find(({ name }) => !names.has(name.toLowerCase()));
+  if (plan.kind !== 'replace' && missingKey !== undefined)
+    throw differs(plan, `it lacks the key's column ${missingKey.name}`);
+}
+
+async function makeWorkTables(session: Session, plan: LoadPlan): Promise<void> {
+  const { work, refused } = namesOf(plan);
+  const columns = refused === null ? [...plan.columns, ...ownColumns(plan)] : plan.columns;
+  await session.run(`CREATE TABLE IF NOT EXISTS ${quoteTable(work)} (${listDefinitions(columns)})`);
+  if (refused === null) return;
+  await session.run(`CREATE TABLE IF NOT EXISTS ${quoteTable(refused)} (${listDefinitions(keyColumns(plan))})`);
+}
+
+/** True for a column that Millrace itself adds under this prefix. */
+export function isOwnColumn(name: string, prefix: string): boolean {
+  return Object.values(ownColumnNames(prefix)).some((own) => own.toLowerCase() === name.toLowerCase());
+}
+
+function differs(plan: LoadPlan, why: string): SyncError {
+  return new SyncError(
+    'TABLE_DIFFERS',
+    `The table ${nameOf(plan)} cannot take the records of ${plan.schemaId}: ${why}. Change the table, or choose another output name.`,
+  );
+}
+
+function nameOf(plan: LoadPlan): string {
+  return `${plan.table.schema}.${plan.table.name}`;
+}

@@ -1,0 +1,175 @@
+import type { LoadPlan, PublishCounts, SegmentOutcome, TableName } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { Session } from './client.ts';
+import { STATE_SCHEMA } from './load-names.ts';
+import { quoteName, quoteText } from './sql.ts';
+
+/**
+ * Millrace's own records in the database file. None has a primary key: one connection writes them in turn, and DuckDB
+ * checks keys before a transaction's end, so that a row could not be replaced inside it.
+ */
+const TABLES = {
+  /** Which sync and schema own a live table. */
+  owners: 'table_schema VARCHAR, table_name VARCHAR, sync_id VARCHAR, schema_id VARCHAR',
+  /** The generation that may write. */
+  fences: 'sync_id VARCHAR, schema_id VARCHAR, generation BIGINT',
+  /** The token that may commit a segment, and what was committed. */
+  segments:
+    'sync_id VARCHAR, schema_id VARCHAR, generation BIGINT, segment BIGINT, token BIGINT, committed BOOLEAN, outcome VARCHAR',
+  /** Finished generations and their counts. */
+  publications: 'sync_id VARCHAR, schema_id VARCHAR, generation BIGINT, counts VARCHAR',
+} as const;
+
+type StateTable = keyof typeof TABLES;
+
+/** Makes the state tables where they are missing. */
+export async function ensureState(session: Session): Promise<void> {
+  await session.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(STATE_SCHEMA)}`);
+  for (const [name, columns] of Object.entries(TABLES)) {
+    await session.run(`CREATE TABLE IF NOT EXISTS ${quoteName(STATE_SCHEMA)}.${quoteName(name)} (${columns})`);
+  }
+}
+
+/** True when Millrace has written to this file before. */
+export async function hasState(session: Session): Promise<boolean> {
+  const rows = await session.rows(
+    `SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ${quoteText(STATE_SCHEMA)} AND table_name = 'publications'`,
+  );
+  return rows.length > 0;
+}
+
+export interface Owner {
+  readonly syncId: string;
+  readonly schemaId: string;
+}
+
+/** Who writes the table by the file's own record. Names are compared as DuckDB does, without regard to case. */
+export async function findOwner(session: Session, table: TableName): Promise<Owner | null> {
+  const [row] = await session.rows(`SELECT sync_id, schema_id FROM ${state('owners')} WHERE ${isTable(table)}`);
+  return row === undefined ? null : { syncId: String(row.sync_id), schemaId: String(row.schema_id) };
+}
+
+/** Records the plan's schema as the owner of its table, and of no other. */
+export async function setOwner(session: Session, plan: LoadPlan): Promise<void> {
+  await session.run(`DELETE FROM ${state('owners')} WHERE ${isTable(plan.table)} OR (${isSchema(plan)})`);
+  const values = [plan.table.schema, plan.table.name, plan.syncId, plan.schemaId].map(quoteText).join(', ');
+  await session.run(`INSERT INTO ${state('owners')} VALUES (${values})`);
+}
+
+/** Lets this generation write and all earlier ones no more. @throws `FENCE_LOST` when a later one has begun */
+export async function raiseFence(session: Session, plan: LoadPlan): Promise<void> {
+  const [row] = await session.rows(`SELECT generation FROM ${state('fences')} WHERE ${isSchema(plan)}`);
+  if (row === undefined) {
+    const values = `${quoteText(plan.syncId)}, ${quoteText(plan.schemaId)}, ${plan.generation}`;
+    await session.run(`INSERT INTO ${state('fences')} VALUES (${values})`);
+    return;
+  }
+  if (Number(row.generation) > plan.generation) throw fenceLost(plan, 'a later load of it has begun');
+  await session.run(`UPDATE ${state('fences')} SET generation = ${plan.generation} WHERE ${isSchema(plan)}`);
+}
+
+/** The last statement before a publication's commit. @throws `FENCE_LOST` when a later generation has begun */
+export async function holdFence(session: Session, plan: LoadPlan): Promise<void> {
+  const held = await session.run(
+    `UPDATE ${state('fences')} SET generation = ${plan.generation} WHERE ${isSchema(plan)} AND generation = ${plan.generation}`,
+  );
+  if (held !== 1) throw fenceLost(plan, 'a later load of it has begun');
+}
+
+/** Lets this token commit the segment and all earlier ones no more. @throws `FENCE_LOST` when it is too late for it */
+export async function raiseToken(
+  session: Session,
+  plan: LoadPlan,
+  segment: { no: number; token: number },
+): Promise<void> {
+  const [fence] = await session.rows(`SELECT generation FROM ${state('fences')} WHERE ${isSchema(plan)}`);
+  if (Number(fence?.generation) !== plan.generation) throw fenceLost(plan, 'another load of it has begun');
+  const where = isSegment(plan, segment.no);
+  const [row] = await session.rows(`SELECT token, committed FROM ${state('segments')} WHERE ${where}`);
+  if (row === undefined) {
+    const values = `${quoteText(plan.syncId)}, ${quoteText(plan.schemaId)}, ${plan.generation}, ${segment.no}, ${segment.token}`;
+    await session.run(`INSERT INTO ${state('segments')} VALUES (${values}, false, NULL)`);
+    return;
+  }
+  if (row.committed === true || Number(row.token) > segment.token) {
+    throw fenceLost(plan, `segment ${segment.no} was taken over or is committed`);
+  }
+  await session.run(`UPDATE ${state('segments')} SET token = ${segment.token} WHERE ${where}`);
+}
+
+/** The last statement before a segment's commit. @throws `FENCE_LOST` when a later token or generation has begun */
+export async function commitSegment(
+  session: Session,
+  plan: LoadPlan,
+  segment: { no: number; token: number },
+  outcome: SegmentOutcome,
+): Promise<void> {
+  const fence = `EXISTS (SELECT 1 FROM ${state('fences')} WHERE ${isSchema(plan)} AND generation = ${plan.generation})`;
+  const committed = await session.run(
+    `UPDATE ${state('segments')} SET committed = true, outcome = ${quoteText(JSON.stringify(outcome))} ` +
+      `WHERE ${isSegment(plan, segment.no)} AND token = ${segment.token} AND NOT committed AND ${fence}`,
+  );
+  if (committed !== 1) throw fenceLost(plan, `segment ${segment.no} was taken over`);
+}
+
+/** What the segment's commit left, or null. */
+export async function findOutcome(session: Session, plan: LoadPlan, no: number): Promise<SegmentOutcome | null> {
+  const outcomes = await readOutcomes(session, `${isSegment(plan, no)} AND committed`);
+  return outcomes[0] ?? null;
+}
+
+/** What every committed segment of this generation left. */
+export function listOutcomes(session: Session, plan: LoadPlan): Promise<SegmentOutcome[]> {
+  return readOutcomes(session, `${isSchema(plan)} AND generation = ${plan.generation} AND committed`);
+}
+
+/** The counts of this generation's publication, or null. */
+export async function findPublication(session: Session, plan: LoadPlan): Promise<PublishCounts | null> {
+  const [row] = await session.rows(
+    `SELECT counts FROM ${state('publications')} WHERE ${isSchema(plan)} AND generation = ${plan.generation}`,
+  );
+  // Written by `recordPublication`.
+  return row === undefined ? null : (JSON.parse(String(row.counts)) as PublishCounts);
+}
+
+/** Stands in the transaction of the publication. */
+export async function recordPublication(session: Session, plan: LoadPlan, counts: PublishCounts): Promise<void> {
+  const values = `${quoteText(plan.syncId)}, ${quoteText(plan.schemaId)}, ${plan.generation}, ${quoteText(JSON.stringify(counts))}`;
+  await session.run(`INSERT INTO ${state('publications')} VALUES (${values})`);
+}
+
+/** Forgets segments and publications up to a generation; owner and fence stay. */
+export async function forgetGenerations(session: Session, plan: LoadPlan, upTo: number): Promise<void> {
+  for (const table of ['segments', 'publications'] as const) {
+    await session.run(`DELETE FROM ${state(table)} WHERE ${isSchema(plan)} AND generation <= ${upTo}`);
+  }
+}
+
+async function readOutcomes(session: Session, where: string): Promise<SegmentOutcome[]> {
+  const rows = await session.rows(`SELECT outcome FROM ${state('segments')} WHERE ${where}`);
+  // Written by `commitSegment`.
+  return rows.map((row) => JSON.parse(String(row.outcome)) as SegmentOutcome);
+}
+
+function state(table: StateTable): string {
+  return `${quoteName(STATE_SCHEMA)}.${quoteName(table)}`;
+}
+
+function isSchema(plan: LoadPlan): string {
+  return `sync_id = ${quoteText(plan.syncId)} AND schema_id = ${quoteText(plan.schemaId)}`;
+}
+
+function isSegment(plan: LoadPlan, no: number): string {
+  return `${isSchema(plan)} AND generation = ${plan.generation} AND segment = ${no}`;
+}
+
+function isTable(table: TableName): string {
+  return `lower(table_schema) = lower(${quoteText(table.schema)}) AND lower(table_name) = lower(${quoteText(table.name)})`;
+}
+
+function fenceLost(plan: LoadPlan, why: string): SyncError {
+  return new SyncError(
+    'FENCE_LOST',
+    `Loading ${plan.schemaId} into ${plan.table.schema}.${plan.table.name} stopped: ${why}.`,
+  );
+}
