@@ -2,11 +2,10 @@ import type { ConnectorDefinition } from '../connector-kit/index.ts';
 import { duckdb } from './duckdb/index.ts';
 import { postgresql } from './postgresql/index.ts';
 
+const DEFINITIONS: readonly unknown[] = [postgresql, duckdb];
+
 /** Every system that this build can open, by connection type. One line each. */
 export const CONNECTORS: ReadonlyMap<string, ConnectorDefinition<unknown>> = new Map(
-  // Each definition parses its own configuration before it reads it, so the registry may forget the type.
-  ([postgresql, duckdb] as readonly ConnectorDefinition<never>[]).map((definition) => [
-    definition.type,
-    definition as unknown as ConnectorDefinition<unknown>,
-  ]),
+  // A configuration is parsed by its own definition's schema before it comes back to it, so the registry may forget the type.
+  (DEFINITIONS as readonly ConnectorDefinition<unknown>[]).map((definition) => [definition.type, definition]),
 );
