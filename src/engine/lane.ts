@@ -178,7 +178,8 @@ async function readSegment(
     progressWriter(lane, item),
   );
   await retryStore(() => saveRejects(parts.store.db, run.execution.organizationId, item, outcome.rejects), stop);
-  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome), stop);
+  const total = { records: outcome.recordsRead, bytes: outcome.bytesRead };
+  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, total), stop);
 }
 
 // Progress is for people: at most one write is under way, a failed one is forgotten.

@@ -214,15 +214,20 @@ function ownedItem(db: StoreDatabase, item: WorkItem, workerId: string) {
     );
 }
 
-/** Records an item's outcome. False when the item was taken over or restarted meanwhile: the outcome is then void. */
+/**
+ * Records an item's outcome. False when the item was taken over or restarted meanwhile: the outcome is then void.
+ * @param progress the final figures; without them those of the last `saveProgress` stay, which may lag
+ */
 export async function finishItem(
   db: StoreDatabase,
   item: WorkItem,
   workerId: string,
   outcome: unknown,
+  progress?: { readonly records: number; readonly bytes: number },
 ): Promise<boolean> {
+  const figures = progress === undefined ? {} : { progressRecords: progress.records, progressBytes: progress.bytes };
   const result = await ownedItem(db, item, workerId)
-    .set({ state: 'done', finishedAt: sql`now()`, outcome: JSON.stringify(outcome) })
+    .set({ state: 'done', finishedAt: sql`now()`, outcome: JSON.stringify(outcome), ...figures })
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
