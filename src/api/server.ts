@@ -4,7 +4,7 @@ import { serializerCompiler } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type ApiVersion, apiErrorSchema, restErrorSchema } from '../contract/index.ts';
 import { SyncError } from '../core/index.ts';
-import type { Caller, Services } from '../operations/index.ts';
+import { type Caller, createContext, type Services } from '../operations/index.ts';
 import { registerAuth } from './auth.ts';
 import { registerErrors } from './errors.ts';
 import { registerOpenApi } from './openapi.ts';
@@ -23,6 +23,7 @@ declare module 'fastify' {
 }
 
 export interface ServerOptions {
+  /** With the whole store: each request gets the part of its organization. */
   readonly services: Services;
   /** API version of requests that name none. */
   readonly defaultVersion: string;
@@ -100,7 +101,7 @@ function addRoute(app: FastifyInstance, route: Route, version: ApiVersion, servi
       if (caller === null) throw new SyncError('INTERNAL', 'A route was reached without a caller.');
       void reply.code(route.status ?? 200);
       const answer = { setHeader: (name: string, value: string) => void reply.header(name, value) };
-      const result = await route.handle({ ...services, caller }, { params, query, body, version }, answer);
+      const result = await route.handle(createContext(services, caller), { params, query, body, version }, answer);
       return reply.send(result);
     },
   });

@@ -1,5 +1,5 @@
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
-import type { Store, StoreTransaction } from '../store/index.ts';
+import type { ScopedStore, Store, StoreTransaction } from '../store/index.ts';
 
 /** Who asks. Every operation acts in `organizationId` and nowhere else. */
 export interface Caller {
@@ -34,7 +34,17 @@ export interface Services {
   readonly clock: () => Date;
 }
 
-/** What every operation takes first: the process's services and who asks. */
-export interface Context extends Services {
+/** The same with a store that sees one organization only. */
+export interface ScopedServices extends Omit<Services, 'store'> {
+  readonly store: ScopedStore;
+}
+
+/** What every operation takes first: services held to the caller's organization, and who asks. */
+export interface Context extends ScopedServices {
   readonly caller: Caller;
+}
+
+/** The context of one request. */
+export function createContext(services: Services, caller: Caller): Context {
+  return { ...services, store: services.store.forOrganization(caller.organizationId), caller };
 }

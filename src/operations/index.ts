@@ -46,7 +46,15 @@ export {
   updateConnection,
 } from './connections/connections.ts';
 export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
-export type { Caller, ConnectorRegistry, Context, ExecutionQueue, Services } from './context.ts';
+export {
+  type Caller,
+  type ConnectorRegistry,
+  type Context,
+  createContext,
+  type ExecutionQueue,
+  type ScopedServices,
+  type Services,
+} from './context.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
 export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';

@@ -149,3 +149,44 @@ describe('columns', () => {
     expect(row).toMatchObject({ organizationId, systemKind: null, actions: JSON.parse(actions) });
   });
 });
+
+describe('row-level security', () => {
+  it('holds a store of one organization to its rows, whatever the SQL says', async () => {
+    const store = await open((await freshDatabase()).ownerUrl, freshKeyFile());
+    const [mine, theirs] = [crypto.randomUUID(), crypto.randomUUID()];
+    for (const id of [mine, theirs]) {
+      await store.db.insertInto('organizations').values({ id, name: id }).execute();
+      await store.db.insertInto('policies').values({ id, organizationId: id, name: 'p' }).execute();
+    }
+    const scoped = store.forOrganization(mine);
+    expect(await scoped.db.selectFrom('policies').select('id').execute()).toEqual([{ id: mine }]);
+    expect(await scoped.db.selectFrom('organizations').select('id').execute()).toEqual([{ id: mine }]);
+    const stolen = await scoped.db.deleteFrom('policies').where('id', '=', theirs).executeTakeFirst();
+    expect(stolen.numDeletedRows).toBe(0n);
+    const foreign = { id: crypto.randomUUID(), organizationId: theirs, name: 'planted' };
+    await expect(scoped.db.insertInto('policies').values(foreign).execute()).rejects.toThrow('row-level security');
+    await scoped.transaction(async ({ db, client }) => {
+      expect(await db.selectFrom('policies').select('id').execute()).toEqual([{ id: mine }]);
+      expect((await client.query('SELECT id FROM policies')).rows).toEqual([{ id: mine }]);
+    });
+    expect(await store.db.selectFrom('policies').select('id').execute()).toHaveLength(2);
+  });
+
+  it('gives the sessions of one organization clean to the next', async () => {
+    const store = await open((await freshDatabase()).ownerUrl, freshKeyFile());
+    const ids = [crypto.randomUUID(), crypto.randomUUID()];
+    for (const id of ids) await store.db.insertInto('organizations').values({ id, name: id }).execute();
+    for (const id of [...ids, ...ids]) {
+      expect(await store.forOrganization(id).db.selectFrom('organizations').select('id').execute()).toEqual([{ id }]);
+    }
+  });
+
+  it('covers every table that has an organization', async () => {
+    const { db } = await open((await freshDatabase()).ownerUrl, freshKeyFile());
+    const { rows } = await sql<{ relname: string }>`
+      SELECT relname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attname = 'organization_id'
+        AND NOT (relrowsecurity AND relforcerowsecurity)`.execute(db);
+    expect(rows).toEqual([]);
+  });
+});

@@ -5,8 +5,8 @@ import { migrate } from './migrate.ts';
 import { type MasterKeySource, openInstallation, type SecretBox } from './secrets.ts';
 import type { Database } from './tables.ts';
 
-/** The metadata database, open and migrated. */
-export interface Store {
+/** The metadata database as one kind of caller may use it. */
+export interface ScopedStore {
   readonly db: Kysely<Database>;
   /** For what Kysely cannot say, such as session locks. Identifiers are snake_case there. */
   readonly pool: pg.Pool;
@@ -16,6 +16,12 @@ export interface Store {
   readonly obfuscationSalt: Buffer;
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. Not nestable. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
+}
+
+/** The metadata database, open and migrated, with every organization in sight. */
+export interface Store extends ScopedStore {
+  /** The same database where `db` and `transaction` see and write one organization's rows only (row-level security). */
+  forOrganization(organizationId: string): ScopedStore;
   close(): Promise<void>;
 }
 
@@ -44,19 +50,25 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const pool = createPool(options);
+  // Sessions that name an organization never serve those who must see all of them.
+  const scopedPool = createPool(options);
+  const close = async (): Promise<void> => {
+    await Promise.all([pool.end(), scopedPool.end()]);
+  };
   try {
     await migrate(pool);
     const { secrets, obfuscationSalt } = await openInstallation(pool, options.masterKey);
-    return {
-      db: createKysely(pool),
+    const scope = (sessions: Sessions): ScopedStore => ({
+      db: createKysely(sessions),
       pool,
       secrets,
       obfuscationSalt,
-      transaction: (work) => runTransaction(pool, work),
-      close: () => pool.end(),
-    };
+      transaction: (work) => runTransaction(sessions, work),
+    });
+    const forOrganization = (organizationId: string): ScopedStore => scope(sessionsOf(scopedPool, organizationId));
+    return { ...scope(pool), forOrganization, close };
   } catch (error) {
-    await pool.end();
+    await close();
     throw error;
   }
 }
@@ -72,29 +84,48 @@ function createPool(options: StoreOptions): pg.Pool {
   return pool;
 }
 
-function createKysely(pool: Pick<pg.Pool, 'connect' | 'end' | 'options'>): Kysely<Database> {
+/** Where sessions come from. */
+type Sessions = { connect(): Promise<pg.PoolClient>; readonly options: object };
+
+/** Sessions that name one organization, which row-level security then holds them to. */
+function sessionsOf(pool: pg.Pool, organizationId: string): Sessions {
+  return {
+    options: pool.options,
+    connect: async () => {
+      const client = await pool.connect();
+      try {
+        await client.query("SELECT set_config('millrace.organization_id', $1, false)", [organizationId]);
+        return client;
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+    },
+  };
+}
+
+function createKysely(sessions: Sessions): Kysely<Database> {
   return new Kysely<Database>({
     dialect: new PostgresDialect({
-      pool: { connect: () => pool.connect(), end: () => pool.end(), options: pool.options },
+      pool: { connect: () => sessions.connect(), end: async () => {}, options: sessions.options },
     }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   });
 }
 
 /** Kysely does not show its session, so each transaction gets a Kysely whose pool hands out the session that we know. */
-function runTransaction<T>(pool: pg.Pool, work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
-  const sessions: pg.PoolClient[] = [];
+function runTransaction<T>(sessions: Sessions, work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+  const taken: pg.PoolClient[] = [];
   const kysely = createKysely({
+    options: sessions.options,
     connect: async () => {
-      const client = await pool.connect();
-      sessions.push(client);
+      const client = await sessions.connect();
+      taken.push(client);
       return client;
     },
-    end: async () => {},
-    options: pool.options,
   });
   return kysely.transaction().execute((db) => {
-    const [client] = sessions;
+    const [client] = taken;
     if (client === undefined) throw new SyncError('INTERNAL', 'A transaction began without a session.');
     return work({ db, client });
   });

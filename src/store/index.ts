@@ -40,7 +40,14 @@ export {
   setConnectionStatus,
   updateConnection,
 } from './connections.ts';
-export { openStore, type Store, type StoreDatabase, type StoreOptions, type StoreTransaction } from './database.ts';
+export {
+  openStore,
+  type ScopedStore,
+  type Store,
+  type StoreDatabase,
+  type StoreOptions,
+  type StoreTransaction,
+} from './database.ts';
 export type { ExecutionOverrides } from './execution-tables.ts';
 export {
   type ExecutionPage,

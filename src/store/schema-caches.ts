@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { SchemaDescription } from '../core/index.ts';
-import type { Store, StoreDatabase } from './database.ts';
+import type { ScopedStore, StoreDatabase } from './database.ts';
 
 /** How fresh the schemas of a source are. `refreshing`: a refresh is asked for and not finished, whoever does it. */
 export interface SchemaCacheState {
@@ -110,7 +110,7 @@ const REFRESH_LOCK_CLASS = 7_106_443;
  * @returns false when another holder of the lock is at it, or nothing is pending any more
  */
 export async function runPendingRefresh(
-  store: Store,
+  store: ScopedStore,
   connectionId: string,
   work: () => Promise<RefreshOutcome>,
 ): Promise<boolean> {

@@ -39,7 +39,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
   const database = await createTestDatabase();
   const home = await mkdtemp(join(tmpdir(), 'millrace-api-'));
   const store = await openStore({
-    url: database.url,
+    url: database.ownerUrl,
     masterKey: { environment: null, file: join(home, 'master.key') },
     maxConnections: 5,
   });

@@ -1,6 +1,6 @@
 import type { ConnectorDefinition } from '../../connector-kit/index.ts';
 import { type ErrorCode, isAbort, SyncError } from '../../core/index.ts';
-import type { Services } from '../context.ts';
+import type { ScopedServices } from '../context.ts';
 import type { Configuration } from './configuration.ts';
 
 /** How long a system may take to prove itself while somebody waits for the answer. */
@@ -11,7 +11,7 @@ const CHECK_LIMIT_MS = 30_000;
  * @throws the connector's own error, `CONN_UNREACHABLE` when it takes too long
  */
 export async function proveConfiguration(
-  services: Services,
+  services: ScopedServices,
   organizationId: string,
   definition: ConnectorDefinition<unknown>,
   configuration: Configuration,
@@ -35,7 +35,7 @@ const REFUSED_ALWAYS: readonly ErrorCode[] = ['CONN_ADDRESS_REFUSED', 'CONN_PATH
 
 /** Refuses addresses and paths that are never opened; leaves everything else to the first use. */
 export async function refuseForbidden(
-  services: Services,
+  services: ScopedServices,
   organizationId: string,
   definition: ConnectorDefinition<unknown>,
   configuration: Configuration,

@@ -1,7 +1,7 @@
 import type { Connector, ConnectorDefinition } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { ConnectionRecord } from '../../store/index.ts';
-import type { Services } from '../context.ts';
+import type { ScopedServices } from '../context.ts';
 import { describeMisfits, toMisfits } from '../misfits.ts';
 import { refuseField } from '../refusals.ts';
 
@@ -11,14 +11,14 @@ export const SECRET_MASK = '********';
 export type Configuration = Readonly<Record<string, unknown>>;
 
 /** The connector of a type that somebody sent. @throws `REQUEST_REFUSED` naming the field */
-export function requireType(services: Services, type: string): ConnectorDefinition<unknown> {
+export function requireType(services: ScopedServices, type: string): ConnectorDefinition<unknown> {
   const definition = services.connectors.get(type);
   if (definition !== undefined) return definition;
   throw refuseField('type', `"${type}" is no connection type; known are ${[...services.connectors.keys()].join(', ')}`);
 }
 
 /** The connector of a stored connection. */
-export function definitionOf(services: Services, connection: ConnectionRecord): ConnectorDefinition<unknown> {
+export function definitionOf(services: ScopedServices, connection: ConnectionRecord): ConnectorDefinition<unknown> {
   const definition = services.connectors.get(connection.type);
   if (definition !== undefined) return definition;
   throw new SyncError(
@@ -28,7 +28,7 @@ export function definitionOf(services: Services, connection: ConnectionRecord): 
 }
 
 /** The whole configuration of a stored connection, secrets opened. Never to be answered or logged. */
-export function openConfiguration(services: Services, connection: ConnectionRecord): Configuration {
+export function openConfiguration(services: ScopedServices, connection: ConnectionRecord): Configuration {
   if (connection.secrets === null) return connection.configuration;
   const owner = { organizationId: connection.organizationId, connectionId: connection.id };
   return { ...connection.configuration, ...services.store.secrets.unseal(connection.secrets, owner) };
@@ -36,7 +36,7 @@ export function openConfiguration(services: Services, connection: ConnectionReco
 
 /** Configuration as it is stored: settings in clear, secrets sealed to their owner. */
 export function sealConfiguration(
-  services: Services,
+  services: ScopedServices,
   definition: ConnectorDefinition<unknown>,
   configuration: Configuration,
   owner: { readonly organizationId: string; readonly connectionId: string },
@@ -104,7 +104,7 @@ export function parseConfiguration(
 }
 
 /** Opens the connector of a stored connection. Dispose it. */
-export async function openConnector(services: Services, connection: ConnectionRecord): Promise<Connector> {
+export async function openConnector(services: ScopedServices, connection: ConnectionRecord): Promise<Connector> {
   const definition = definitionOf(services, connection);
   const configuration = parseConfiguration(definition, openConfiguration(services, connection));
   return definition.connect(configuration, services.connectorContext(connection.organizationId));

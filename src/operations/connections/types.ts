@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ConnectorDefinition } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
-import type { Services } from '../context.ts';
+import type { ScopedServices } from '../context.ts';
 
 /** A kind of system that connections can be made to. */
 export interface ConnectionType {
@@ -16,12 +16,12 @@ export interface ConnectionType {
 }
 
 /** Every connection type, by name. */
-export function listConnectionTypes(services: Services): ConnectionType[] {
+export function listConnectionTypes(services: ScopedServices): ConnectionType[] {
   return [...services.connectors.values()].map(toConnectionType).sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /** One connection type. @throws `NOT_FOUND` */
-export function getConnectionType(services: Services, id: string): ConnectionType {
+export function getConnectionType(services: ScopedServices, id: string): ConnectionType {
   const definition = services.connectors.get(id);
   if (definition === undefined) throw new SyncError('NOT_FOUND', `There is no connection type "${id}".`);
   return toConnectionType(definition);

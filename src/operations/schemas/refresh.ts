@@ -11,7 +11,7 @@ import {
 } from '../../store/index.ts';
 import { proveConfiguration } from '../connections/check.ts';
 import { definitionOf, openConfiguration, openConnector, parseConfiguration } from '../connections/configuration.ts';
-import type { Context, Services } from '../context.ts';
+import type { Context, ScopedServices } from '../context.ts';
 import { notReady } from './not-ready.ts';
 import { requireSource } from './source.ts';
 
@@ -24,7 +24,7 @@ const DISCOVERY_LIMIT_MS = 10 * 60_000;
  * @returns false when there was nothing to do here
  */
 export function refreshSchemas(
-  services: Services,
+  services: ScopedServices,
   pending: { readonly organizationId: string; readonly connectionId: string },
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -44,7 +44,7 @@ export function refreshSchemas(
 }
 
 async function discover(
-  services: Services,
+  services: ScopedServices,
   connection: ConnectionRecord,
   signal: AbortSignal,
 ): Promise<RefreshOutcome> {
