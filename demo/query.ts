@@ -15,7 +15,7 @@ const TABLES = ['flights', 'airports', 'zipcodes', 'birdstrikes', 'movies'];
 const COUNTS = TABLES.map((table) => `SELECT '${table}', count(*) FROM ${DEMO.destinationSchema}.${table}`).join(
   ' UNION ALL ',
 );
-const WORST = `SELECT a.name, count(*), round(avg(f.delay), 1)
+const WORST = `SELECT a.name, count(*), CAST(avg(f.delay) AS decimal(10, 1))
   FROM ${DEMO.destinationSchema}.flights f JOIN ${DEMO.destinationSchema}.airports a ON a.iata = f.origin
   GROUP BY a.name HAVING count(*) > 20000 ORDER BY 3 DESC, 1 LIMIT 5`;
 

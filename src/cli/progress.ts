@@ -37,13 +37,20 @@ export function progressSummary(schemas: readonly SchemaProgress[]): string {
   const records = sum(schemas, ({ records }) => records);
   const recordRate = sum(schemas.filter(isWorking), (schema) => schema.records_per_second ?? 0);
   const byteRate = sum(schemas.filter(isWorking), (schema) => schema.bytes_per_second ?? 0);
-  const secondsLeft = Math.max(0, ...schemas.filter(isWorking).map((schema) => schema.seconds_left ?? 0));
+  const secondsLeft = timeLeft(schemas, recordRate);
   return [
     `${done} of ${schemas.length} schemas done`,
     `${formatCount(records)} records`,
     ...(recordRate > 0 ? [`${formatCount(recordRate)} records/s`, formatRate(byteRate)] : []),
     ...(secondsLeft > 0 ? [`about ${formatDuration(secondsLeft)} left`] : []),
   ].join(', ');
+}
+
+/** Of everything that is estimated, at the present speed. Schemas that have not begun count, too. */
+function timeLeft(schemas: readonly SchemaProgress[], recordRate: number): number {
+  const open = schemas.filter((schema) => !isDone(schema));
+  const records = sum(open, (schema) => Math.max(0, (schema.estimated_records ?? 0) - schema.records));
+  return recordRate === 0 ? 0 : records / recordRate;
 }
 
 function selectShown(schemas: readonly SchemaProgress[], limit: number): readonly SchemaProgress[] {

@@ -62,6 +62,15 @@ describe('receiptLines', () => {
     }
   });
 
+  it('says once what is true of every schema', () => {
+    const [flights] = receipt({ notes: ['only flights'] }).schemas;
+    const [movies] = receipt({ schema: 'public.movies' }).schemas;
+    const schemas = [flights, movies].filter((schema) => schema !== undefined);
+    const text = receiptLines({ ...receipt({}), schemas }, plain).join('\n');
+    expect(text.match(/0\/1A2B3C/g)).toHaveLength(1);
+    expect(text).toMatch(/every schema\n {2}read at[\s\S]*public\.flights\n {2}only flights$/);
+  });
+
   it('shows a dash where a side was not looked at', () => {
     const lines = receiptLines(receipt({ verdict: 'unproved', destination: null, depth: 'counts' }), plain);
     expect(lines.join('\n')).toMatch(/3,000,000 +- +0123/);

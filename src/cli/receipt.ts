@@ -31,7 +31,7 @@ export function receiptLines(receipt: ReceiptBody, terminal: Pick<Terminal, 'sty
     ...formatTable(COUNTS, receipt.schemas.map(countRow)),
     '',
     ...formatTable(PROOFS, receipt.schemas.map(proofRow)),
-    ...receipt.schemas.flatMap((schema) => remarks(schema, terminal)),
+    ...remarks(receipt.schemas, terminal),
   ];
 }
 
@@ -60,21 +60,32 @@ function shortSum(sum: string | null): string {
   return sum === null ? '-' : `${sum.slice(0, 16)}…`;
 }
 
-function remarks(schema: SchemaReceiptBody, terminal: Pick<Terminal, 'style'>): string[] {
-  const lines = [
-    ...schema.positions.map(
-      ({ position, taken_at }) => `read at ${position ?? 'no position'}, ${formatTime(taken_at)}`,
-    ),
-    ...(schema.hashing === null ? [] : [`records hashed as ${schema.hashing}, moved as ${schema.format}`]),
-    ...schema.conversions.map((conversion) => `converted: ${conversion}`),
-    ...schema.notes,
-    ...schema.differences.map(
+/** What is true of every schema is said once. */
+function remarks(schemas: readonly SchemaReceiptBody[], terminal: Pick<Terminal, 'style'>): string[] {
+  const bySchema = schemas.map((schema) => ({ title: schema.schema, lines: remarksOf(schema) }));
+  const [first, ...others] = bySchema;
+  const shared = first?.lines.filter((line) => others.every(({ lines }) => lines.includes(line))) ?? [];
+  const sections = [
+    { title: schemas.length === 1 ? (first?.title ?? '') : 'every schema', lines: shared },
+    ...bySchema.map(({ title, lines }) => ({ title, lines: lines.filter((line) => !shared.includes(line)) })),
+  ];
+  return sections
+    .filter(({ lines }) => lines.length > 0)
+    .flatMap(({ title, lines }) => ['', terminal.style('dim', title), ...lines.map((line) => `  ${line}`)]);
+}
+
+function remarksOf({ positions, hashing, format, conversions, notes, differences }: SchemaReceiptBody): string[] {
+  return [
+    ...positions.map(({ position, taken_at }) => `read at ${position ?? 'no position'}, ${formatTime(taken_at)}`),
+    `moved as ${format}`,
+    ...(hashing === null ? [] : [`records hashed as ${hashing}`]),
+    ...conversions.map((conversion) => `converted: ${conversion}`),
+    ...notes,
+    ...differences.map(
       ({ range, source, destination }) =>
         `differs: ${range} (${formatCount(source.records)} records at the source, ${formatCount(destination.records)} at the destination)`,
     ),
-  ];
-  if (lines.length === 0) return [];
-  return ['', terminal.style('dim', schema.schema), ...lines.map((line) => `  ${toOneLine(line)}`)];
+  ].map(toOneLine);
 }
 
 /** Rejected records by their key and the destination's reason. */

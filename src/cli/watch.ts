@@ -116,7 +116,8 @@ function logged(terminal: Terminal, clock: WatchClock): Display {
   };
   return {
     show: (schemas, isOver) => {
-      if (schemas.length > 0) say(progressSummary(schemas), isOver);
+      // Before the first record there is nothing to say.
+      if (isOver || schemas.some(({ records }) => records > 0)) say(progressSummary(schemas), isOver);
     },
     away: () => say('The server does not answer; waiting for it.', true),
   };
