@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +61,9 @@ export async function startMillrace(
 ): Promise<MillraceProcess> {
   const begun = performance.now();
   const log = openSync(logFileOf(home.folder), 'a', 0o600);
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|DATABASE_URL$|NODE_OPTIONS$)/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(MILLRACE_|DATABASE_URL$|NODE_OPTIONS$)/.test(name),
+  );
   const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], {
     cwd: ROOT,
     env: {
@@ -107,6 +109,7 @@ async function readUrl(child: ChildProcess, exited: Promise<unknown>, home: Test
   const said = Promise.withResolvers<string>();
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     output += text;
+    appendFileSync(logFileOf(home.folder), text);
     const [, url] = /answers at (\S+)/.exec(output) ?? [];
     if (url !== undefined) said.resolve(url);
   });

@@ -1,0 +1,263 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BulkSyncBody, Client, StartBulkSyncRequest } from '../../src/contract/index.ts';
+import { readCliFile } from '../../src/runtime/index.ts';
+import { type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
+import { checkFinal, checkResumed, checkTracked, type Ended } from './checks.ts';
+import { type DestinationImage, readDuckdbDestination, readPostgresDestination, readSource } from './compare.ts';
+import { addressOf, type RunDatabases } from './databases.ts';
+import { createRandom } from './random.ts';
+import type { Scenario } from './scenario.ts';
+import { startWriter } from './writer.ts';
+
+/** A run that has not come to its end by then has failed. */
+const RUN_LIMIT_MS = 120_000;
+/** How long an undisturbed execution takes on two cores, by experience: where shares of it are aimed at. */
+const USUAL_MS = { first: 1_500, second: 2_000, perMillionRecords: 9_000 } as const;
+const ENDED = ['completed', 'errors', 'failed', 'canceled', 'interrupted'];
+
+/** What the runs share: one home, whose server dies and comes back. */
+export interface World {
+  readonly home: TestHome;
+  readonly databases: RunDatabases;
+  server: MillraceProcess | null;
+  /** What the server that runs was started with. */
+  failpoints: string;
+}
+
+/** What came of one run. */
+export interface RunReport {
+  /** Where the execution was when the server died. */
+  readonly phase: string;
+  /** From the new start to the API's first answer, and to the end of the execution. */
+  readonly answeredMs: number;
+  readonly endedMs: number;
+  /** Transactions of the writer. */
+  readonly transactions: number;
+  /** What was found wrong; empty: nothing. */
+  readonly problems: readonly string[];
+}
+
+/** One sync under one crash, checked behind the resumed execution and once more when the source is quiet. */
+export async function runScenario(world: World, scenario: Scenario): Promise<RunReport> {
+  const signal = AbortSignal.timeout(RUN_LIMIT_MS);
+  const name = `run_${scenario.number}`;
+  const isWide = scenario.tables.some((table) => table.name === 'wide');
+  const sourceUrl = await world.databases.makeSource(`${name}_source`, isWide);
+  const destination = await makeDestination(world, scenario, name);
+  let writer: Awaited<ReturnType<typeof startWriter>> | null = null;
+  try {
+    const stage: Stage = {
+      world,
+      scenario,
+      signal,
+      sync: await makeSync(world, scenario, sourceUrl, destination, signal),
+    };
+    writer = await startWriter(sourceUrl, scenario.tables, createRandom(scenario.writerSeed));
+    if (scenario.victim === 'second') await runUndisturbed(stage);
+    const crash = await crashAndResume(stage);
+    const problems = checkResumed(scenario, crash, await destination.read());
+    const transactions = await writer.stop();
+    writer = null;
+    return { ...crash, transactions, problems: [...problems, ...(await settle(stage, sourceUrl, destination))] };
+  } finally {
+    await writer?.stop().catch(() => {});
+    await destination.remove();
+    await world.databases.drop(sourceUrl);
+  }
+}
+
+interface Stage {
+  readonly world: World;
+  readonly scenario: Scenario;
+  readonly signal: AbortSignal;
+  readonly sync: BulkSyncBody;
+}
+
+interface Destination {
+  readonly type: 'postgresql' | 'duckdb';
+  readonly configuration: Record<string, unknown>;
+  read(): Promise<DestinationImage>;
+  remove(): Promise<void>;
+}
+
+async function makeDestination({ home, databases }: World, scenario: Scenario, name: string): Promise<Destination> {
+  if (scenario.destination === 'postgresql') {
+    const url = await databases.makeEmpty(`${name}_destination`);
+    return {
+      type: 'postgresql',
+      configuration: { ...addressOf(url) },
+      read: () => readPostgresDestination(url, scenario.tables),
+      remove: () => databases.drop(url),
+    };
+  }
+  const path = `${name}/data.duckdb`;
+  // The server makes the organization's folder; its name is known only once it has run.
+  const fileOf = () => join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '', path);
+  return {
+    type: 'duckdb',
+    configuration: { path },
+    read: () => readDuckdbDestination(fileOf(), scenario.tables),
+    remove: async () => rmSync(dirname(fileOf()), { recursive: true, force: true }),
+  };
+}
+
+/** The server, started anew when it runs with other failpoints. */
+async function openServer(world: World, failpoints: string): Promise<MillraceProcess> {
+  if (world.server !== null && world.failpoints === failpoints) return world.server;
+  await closeServer(world);
+  world.server = await startMillrace(world.home, failpoints === '' ? {} : { MILLRACE_FAILPOINTS: failpoints });
+  world.failpoints = failpoints;
+  return world.server;
+}
+
+/** Ends the server in order, or at once if it does not. */
+export async function closeServer(world: World): Promise<void> {
+  const { server } = world;
+  world.server = null;
+  if (server === null) return;
+  server.interrupt();
+  await Promise.race([server.exited, delay(15_000, undefined, { ref: false })]);
+  await server.kill();
+}
+
+async function makeSync(
+  world: World,
+  scenario: Scenario,
+  sourceUrl: string,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<BulkSyncBody> {
+  const { client } = await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
+  if (destination.type === 'duckdb') {
+    const organization = readCliFile(world.home.folder)?.organizationId ?? '';
+    mkdirSync(join(world.home.folder, 'files', organization), { recursive: true, mode: 0o700 });
+  }
+  const suffix = `${scenario.seed}-${scenario.number}`;
+  const source = await client.createConnection(
+    { name: `source ${suffix}`, type: 'postgresql', configuration: { ...addressOf(sourceUrl) } },
+    signal,
+  );
+  const target = await client.createConnection(
+    { name: `destination ${suffix}`, type: destination.type, configuration: destination.configuration },
+    signal,
+  );
+  await waitFor(
+    async () => ((await client.getSchemasStatus(source.id, signal)).cache_status === 'refreshing' ? null : true),
+    signal,
+  );
+  return client.createBulkSync(
+    {
+      name: `torture ${suffix}`,
+      mode: scenario.mode,
+      source_connection_id: source.id,
+      destination_connection_id: target.id,
+      destination_configuration: { schema: 'landing' },
+      default_schedule: { frequency: 'manual' },
+      schemas: scenario.tables.map((table) => ({
+        id: `public.${table.name}`,
+        ...(scenario.tracking && table.trackingField !== null ? { tracking_field: table.trackingField } : {}),
+      })),
+    },
+    signal,
+  );
+}
+
+function failpointsOf({ kill }: Scenario): string {
+  return kill.kind === 'failpoint' ? `${kill.point}@${kill.visit}=exit` : '';
+}
+
+async function untilEnded(client: Client, syncId: string, id: string, signal: AbortSignal): Promise<Ended> {
+  const execution = await waitFor(async () => {
+    const found = await client.getExecution(syncId, id, signal);
+    return ENDED.includes(found.status) ? found : null;
+  }, signal);
+  return { execution, receipt: await client.findReceipt(syncId, id, signal) };
+}
+
+async function runUndisturbed({ world, sync, signal }: Stage, start?: StartBulkSyncRequest): Promise<Ended> {
+  const { client } = await openServer(world, '');
+  const { id } = await client.startBulkSync(sync.id, start, signal);
+  return untilEnded(client, sync.id, id, signal);
+}
+
+interface Crash extends Ended {
+  readonly phase: string;
+  readonly answeredMs: number;
+  readonly endedMs: number;
+}
+
+async function crashAndResume({ world, scenario, sync, signal }: Stage): Promise<Crash> {
+  const server = await openServer(world, failpointsOf(scenario));
+  const { id } = await server.client.startBulkSync(sync.id, undefined, signal);
+  const phase = await killAtItsMoment(server, scenario, sync.id, id, signal);
+  world.server = null;
+  if (scenario.killsPostgres) world.home.killPostgres();
+  const begun = performance.now();
+  const { client } = await openServer(world, '');
+  const answeredMs = performance.now() - begun;
+  const ended = await untilEnded(client, sync.id, id, signal);
+  return { ...ended, phase, answeredMs, endedMs: performance.now() - begun };
+}
+
+/** @returns where the execution was, in words */
+async function killAtItsMoment(
+  server: MillraceProcess,
+  scenario: Scenario,
+  syncId: string,
+  executionId: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { kill } = scenario;
+  if (kill.kind === 'time') {
+    await delay(kill.share * usualMs(scenario), undefined, { signal });
+    const phase = await phaseOf(server.client, syncId, executionId);
+    await server.kill();
+    return phase;
+  }
+  const ended = untilEnded(server.client, syncId, executionId, signal).then(
+    () => 'ended',
+    // The server is gone, as it should be.
+    () => 'gone',
+  );
+  const first = await Promise.race([server.exited.then(() => 'gone'), ended]);
+  if (first === 'ended') {
+    await server.kill();
+    return `ended, without passing ${kill.point} ${kill.visit} times`;
+  }
+  const { signal: killedBy } = await server.exited;
+  return killedBy === 'SIGKILL' ? kill.point : `${kill.point}, but ended by itself`;
+}
+
+function usualMs({ victim, size, tables }: Scenario): number {
+  const records = tables.reduce((sum, table) => sum + table.share, 0) * size;
+  return USUAL_MS[victim] + (records / 1_000_000) * USUAL_MS.perMillionRecords;
+}
+
+async function phaseOf(client: Client, syncId: string, executionId: string): Promise<string> {
+  try {
+    const { status, schemas } = await client.getProgress(syncId, executionId, AbortSignal.timeout(2_000));
+    const parts = schemas.map((schema) => `${schema.schema.replace('public.', '')} ${schema.phase}`);
+    return [status, ...parts].join(', ');
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** The source is quiet: what a tracking field promises is looked at, then everything is read once more and compared. */
+async function settle(stage: Stage, sourceUrl: string, destination: Destination): Promise<string[]> {
+  const { scenario } = stage;
+  const problems: string[] = [];
+  if (scenario.tracking) {
+    const delta = await runUndisturbed(stage);
+    problems.push(
+      ...checkTracked(scenario, delta, await readSource(sourceUrl, scenario.tables), await destination.read()),
+    );
+  }
+  const before = await destination.read();
+  const last = await runUndisturbed(stage, scenario.tracking ? { resync_mode: 'refetch' } : {});
+  const [source, after] = [await readSource(sourceUrl, scenario.tables), await destination.read()];
+  problems.push(...checkFinal(scenario, last, { source, before, after }));
+  return problems;
+}
