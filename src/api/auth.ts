@@ -13,7 +13,7 @@ export function registerAuth(app: FastifyInstance, services: Services): void {
 }
 
 /** Reads `Bearer <key>`, `Basic <organization id>:<key>` and `Basic <key>:`. @throws `AUTH_REQUIRED` */
-export function parseAuthorization(header: string | undefined): Credentials {
+function parseAuthorization(header: string | undefined): Credentials {
   const [, scheme, value] = /^(\S+) +(\S+) *$/.exec(header ?? '') ?? [];
   if (scheme?.toLowerCase() === 'bearer' && value !== undefined) return { kind: 'bearer', key: value };
   if (scheme?.toLowerCase() === 'basic' && value !== undefined) return parseBasic(value);

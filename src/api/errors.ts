@@ -25,8 +25,7 @@ export function registerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
 }
 
-/** Sends one error; also for hooks that answer by themselves. */
-export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toSyncError(thrown);
   const status = STATUS_OF[error.kind];
   if (status === 500) request.log.error({ err: thrown }, 'A request failed for a reason of our own.');

@@ -41,7 +41,7 @@ export const actorSchema = z
 export type Actor = z.infer<typeof actorSchema>;
 
 /** Where a list goes on; `next_page_token` is absent at its end. */
-export const paginationSchema = z.object({ next_page_token: z.string().optional() }).meta({ id: 'PaginationDetails' });
+const paginationSchema = z.object({ next_page_token: z.string().optional() }).meta({ id: 'PaginationDetails' });
 
 /** `{"data": …}`. */
 export function envelope<T extends z.ZodType>(data: T): z.ZodObject<{ data: T }> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { envelope, jsonObjectSchema } from './common.ts';
 
 /** What connections of a type can be used for, and how they are configured. */
-export const connectionTypeSchema = z
+const connectionTypeSchema = z
   .object({
     id: z.string(),
     name: z.string(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { actorSchema, envelope, idSchema, jsonObjectSchema, queryBooleanSchema, timestampSchema } from './common.ts';
 
 /** The type of a connection, in short. `operations` says what it can be used for. */
-export const connectionTypeRefSchema = z
+const connectionTypeRefSchema = z
   .object({ id: z.string(), name: z.string(), operations: z.array(z.string()) })
   .meta({ id: 'ConnectionTypeSchema' });
 

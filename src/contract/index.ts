@@ -39,31 +39,20 @@ export { type Client, createClient } from './client.ts';
 export {
   type Actor,
   type ApiErrorBody,
-  actorSchema,
   apiErrorSchema,
   envelope,
   idParamsSchema,
-  idSchema,
-  jsonObjectSchema,
   pageEnvelope,
-  paginationSchema,
-  pickValueSchema,
-  queryBooleanSchema,
   type RestErrorBody,
   restErrorSchema,
-  timestampSchema,
 } from './common.ts';
-export { configurationJsonSchema, connectionTypeListEnvelope, connectionTypeSchema } from './connection-types.ts';
+export { configurationJsonSchema, connectionTypeListEnvelope } from './connection-types.ts';
 export {
   type ConnectionBody,
-  type CreateConnectionRequest,
   connectionEnvelope,
   connectionListEnvelope,
-  connectionSchema,
-  connectionTypeRefSchema,
   createConnectionSchema,
   deleteConnectionQuerySchema,
-  type TestConnectionRequest,
   testConnectionSchema,
   updateConnectionSchema,
 } from './connections.ts';
@@ -102,12 +91,9 @@ export {
   acceptedSchema,
   recordsEnvelope,
   type SourceSchemaBody,
-  schemaFieldSchema,
   schemaParamsSchema,
   schemaStatusEnvelope,
-  schemaStatusSchema,
   sourceSchemaEnvelope,
-  sourceSchemaSchema,
 } from './schemas.ts';
 export { ApiFailure, type ClientOptions } from './transport.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';

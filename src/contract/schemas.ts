@@ -8,7 +8,7 @@ const associationSchema = z
   .meta({ id: 'SchemaAssociation' });
 
 /** One field of a source's schema. */
-export const schemaFieldSchema = z
+const schemaFieldSchema = z
   .object({
     id: z.string(),
     name: z.string(),

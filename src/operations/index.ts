@@ -1,4 +1,4 @@
-export { type Actor, loadActorNames, toActorColumns } from './actors.ts';
+export type { Actor } from './actors.ts';
 export {
   activateBulkSync,
   type BulkFieldView,
@@ -33,11 +33,10 @@ export {
   startBulkSync,
   updateBulkSync,
 } from './bulk-syncs/index.ts';
-export { SECRET_MASK } from './connections/configuration.ts';
+
 export {
   type Connection,
   type ConnectionInput,
-  type ConnectionTrial,
   createConnection,
   deleteConnection,
   getConnection,
@@ -46,15 +45,7 @@ export {
   updateConnection,
 } from './connections/connections.ts';
 export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
-export {
-  type Caller,
-  type ConnectorRegistry,
-  type Context,
-  createContext,
-  type ExecutionQueue,
-  type ScopedServices,
-  type Services,
-} from './context.ts';
+export { type Caller, type Context, createContext, type ExecutionQueue, type Services } from './context.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
 export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
@@ -63,7 +54,6 @@ export {
   getCreationProperty,
   listTargetObjects,
   type TargetObject,
-  type TargetObjects,
 } from './schemas/model-targets.ts';
 export { refreshNow, refreshSchemas, requestRefresh } from './schemas/refresh.ts';
 export { type BulkSource, getBulkSource, getSchema, getSchemaStatus, sampleRecords } from './schemas/source.ts';

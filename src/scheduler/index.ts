@@ -1,6 +1,1 @@
-export {
-  type RefresherLog,
-  type RefresherOptions,
-  type SchemaRefresher,
-  startSchemaRefresher,
-} from './schema-refresher.ts';
+export { type SchemaRefresher, startSchemaRefresher } from './schema-refresher.ts';

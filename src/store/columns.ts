@@ -7,9 +7,7 @@ export type DefaultedJson<T> = ColumnType<T, string | undefined, string>;
 /** A jsonb column that may be NULL. */
 export type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
 
-/** A timestamptz column. Read in milliseconds: compare in SQL where microseconds matter. */
-export type Timestamp = ColumnType<Date, Date | string, Date | string>;
-/** A timestamptz column with a default in SQL. */
+/** A timestamptz column with a default in SQL. Read in milliseconds: compare in SQL where microseconds matter. */
 export type DefaultedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>;
 /** A timestamptz column that may be NULL. */
 export type NullableTimestamp = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;

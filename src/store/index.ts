@@ -13,8 +13,6 @@ export {
   type NewBulkSyncSchema,
 } from './bulk-sync-schemas.ts';
 export {
-  type BulkSyncChange,
-  type BulkSyncPage,
   type BulkSyncPosition,
   type BulkSyncRecord,
   deleteBulkSync,
@@ -23,36 +21,23 @@ export {
   listBulkSyncs,
   listBulkSyncsInto,
   lockConnections,
-  type NewBulkSync,
   updateBulkSync,
 } from './bulk-syncs.ts';
 export type { ActorType } from './columns.ts';
 export {
-  type ConnectionChange,
   type ConnectionRecord,
-  type ConnectionUser,
   deleteConnection,
   findConnection,
   insertConnection,
   listConnections,
   listConnectionUsers,
-  type NewConnection,
   setConnectionStatus,
   updateConnection,
 } from './connections.ts';
+export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
+
 export {
-  openStore,
-  type ScopedStore,
-  type Store,
-  type StoreDatabase,
-  type StoreOptions,
-  type StoreTransaction,
-} from './database.ts';
-export type { ExecutionOverrides } from './execution-tables.ts';
-export {
-  type ExecutionPage,
   type ExecutionPosition,
-  type ExecutionQuery,
   type ExecutionRecord,
   type ExecutionSchemaRecord,
   findCurrentAndLast,
@@ -60,29 +45,23 @@ export {
   insertExecution,
   listExecutionSchemas,
   listExecutions,
-  type NewExecution,
   requestCancellation,
-  type SegmentProgress,
 } from './executions.ts';
 export {
-  type FirstObjects,
   findKeyHolder,
   findOrganization,
   findSystemPolicyId,
   insertFirstObjects,
   isReachable,
-  type KeyHolder,
   listKnownPolicyIds,
   listOrganizations,
   listUserNames,
   lockOrganizations,
   type Organization,
-  type User,
 } from './identity.ts';
 export { listRejects, type RejectPosition, type RejectRecord } from './rejects.ts';
 export {
   closeSnapshots,
-  type ExecutionChanges,
   findSnapshot,
   findStoppedExecutions,
   insertSnapshot,
@@ -104,17 +83,9 @@ export {
   runPendingRefresh,
   type SchemaCacheState,
 } from './schema-caches.ts';
-export type { MasterKeySource, SecretBox, SecretOwner } from './secrets.ts';
-export type {
-  ConnectionStatus,
-  Database,
-  PolicyAction,
-  ScheduleSettings,
-  SelectedField,
-  SelectedFilter,
-} from './tables.ts';
+
+export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
 export {
-  type CompletedSchema,
   claimItem,
   completeSchema,
   type FailedSchema,
@@ -126,7 +97,6 @@ export {
   listRunSchemas,
   nextGeneration,
   type PlannedSchema,
-  type RejectRow,
   reclaimItem,
   replacePlan,
   restartSchema,
@@ -136,4 +106,4 @@ export {
   setSchemaStatus,
   type WorkItem,
 } from './work-items.ts';
-export { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker, type WorkerRow } from './workers.ts';
+export { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker } from './workers.ts';

@@ -1,1 +1,1 @@
-export { type AddressCheckOptions, createAddressCheck } from './address-check.ts';
+export { createAddressCheck } from './address-check.ts';

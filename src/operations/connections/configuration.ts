@@ -6,7 +6,7 @@ import { describeMisfits, toMisfits } from '../misfits.ts';
 import { refuseField } from '../refusals.ts';
 
 /** What stands for a stored secret in every answer; sent back, it keeps the stored one. */
-export const SECRET_MASK = '********';
+const SECRET_MASK = '********';
 
 export type Configuration = Readonly<Record<string, unknown>>;
 
