@@ -1,0 +1,244 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { API_VERSIONS, type ApiVersion } from '../../src/contract/index.ts';
+import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
+import { addSegment, happen, planSchemas, startSync } from '../setup/executions.ts';
+import { type Contract, readContract } from './contract.ts';
+
+let fixture: BulkFixture;
+/** One sync that ran, runs and has every option. */
+let syncId: string;
+let executionId: string;
+let served: ReadonlyMap<ApiVersion, readonly string[]>;
+
+const CONTRACTS = new Map<ApiVersion, Contract>(API_VERSIONS.map((version) => [version, readContract(version)]));
+const visited = new Map<ApiVersion, Set<string>>(API_VERSIONS.map((version) => [version, new Set()]));
+
+beforeAll(async () => {
+  fixture = await startBulkFixture();
+  syncId = await fixture.createSync({
+    additional_schedules: [
+      { frequency: 'weekly', day_of_week: 'monday', hour: '1', minute: '0', schemas: ['public.orders'] },
+    ],
+    schemas: [
+      { id: 'public.orders', fields: ['id'], filters: [{ field_id: 'id', function: 'GreaterThan', value: 1 }] },
+      'public.notes',
+    ],
+  });
+  const runnable = await fixture.createSync();
+  const ended = await startSync(fixture.api, runnable);
+  await happen(fixture.api, ended, 'start');
+  await happen(fixture.api, ended, 'complete');
+  executionId = await startSync(fixture.api, runnable);
+  await happen(fixture.api, executionId, 'start');
+  await planSchemas(fixture.api, executionId, [{ schemaId: 'public.orders', estimatedRecords: 100 }], new Date());
+  await addSegment(fixture.api, executionId, { schemaId: 'public.orders', no: 1, records: 5, bytes: 100 });
+  runningSyncId = runnable;
+  served = new Map(
+    await Promise.all(API_VERSIONS.map(async (version) => [version, await listServed(version)] as const)),
+  );
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+let runningSyncId: string;
+
+/** Public operations that our own document says we serve, as `GET /api/…/{id}`. */
+async function listServed(version: ApiVersion): Promise<string[]> {
+  const document = (await fixture.api.send({ url: `/openapi/${version}.json` })).json();
+  return Object.entries<Record<string, unknown>>(document.paths)
+    .filter(([path]) => path.startsWith('/api/') && !path.startsWith('/api/x/'))
+    .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+}
+
+/** Paths with every parameter called alike: names differ between documents, places do not. */
+const normal = (operation: string): string => operation.replace(/\{[^}]+\}/g, '{}');
+
+interface Call {
+  readonly version: ApiVersion;
+  /** As we serve it, such as `GET /api/connections/{id}`. */
+  readonly operation: string;
+  /** Values of the path's parameters, in their order. */
+  readonly params?: readonly string[];
+  readonly query?: string;
+  readonly body?: unknown;
+  readonly status?: number;
+  readonly authorization?: null;
+}
+
+/** Sends one request and proves that the answer is what the published document says. */
+async function call({
+  version,
+  operation,
+  params = [],
+  query = '',
+  body,
+  status = 200,
+  authorization,
+}: Call): Promise<ReturnType<typeof JSON.parse>> {
+  const [method = '', path = ''] = operation.split(' ');
+  const left = [...params];
+  const url = `${path.replace(/\{[^}]+\}/g, () => encodeURIComponent(left.shift() ?? ''))}${query}`;
+  const answer = await fixture.api.send({
+    method: method as 'GET',
+    url,
+    body,
+    version,
+    ...(authorization === undefined ? {} : { authorization }),
+  });
+  expect([url, answer.statusCode, answer.statusCode === status ? '' : answer.body]).toEqual([url, status, '']);
+  expect(answer.headers['x-polytomic-version']).toBe(version);
+  if (status < 300) visited.get(version)?.add(normal(operation));
+  const contract = CONTRACTS.get(version);
+  const published = [...(contract?.operations.keys() ?? [])].find((name) => normal(name) === normal(operation));
+  if (contract === undefined || published === undefined) throw new Error(`${version} has no ${operation}`);
+  if (answer.body === '') return null;
+  const content = answer.json();
+  expect([operation, contract.check(published, status, content)]).toEqual([operation, []]);
+  expect([operation, listUnknownKeys(version, published, status, content)]).toEqual([operation, []]);
+  return content;
+}
+
+const AUDIT = ['.data.created_at', '.data.created_by', '.data.updated_at', '.data.updated_by'];
+
+/** Keys that we answer beyond the published documents: a written connection is answered as a read of it would be. */
+const ADDITIONS: Readonly<Record<string, readonly string[]>> = {
+  'POST /api/connections': AUDIT,
+  'PUT /api/connections/{id}': AUDIT,
+};
+
+/** The document of 2023 is a lower bound; live answers of that time had keys that 2024 wrote down. */
+function listUnknownKeys(version: ApiVersion, operation: string, status: number, content: unknown): string[] {
+  const added = ADDITIONS[operation] ?? [];
+  const unknown = (CONTRACTS.get(version)?.listUnknownKeys(operation, status, content) ?? []).filter(
+    (key) => !added.includes(key),
+  );
+  const next = CONTRACTS.get('2024-02-08');
+  if (version !== '2023-04-25' || next?.operations.has(operation) !== true) return unknown;
+  const alsoThen = new Set(next.listUnknownKeys(operation, status, content));
+  return unknown.filter((key) => alsoThen.has(key));
+}
+
+const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
+
+describe.each(API_VERSIONS)('version %s', (version) => {
+  const isServed = (operation: string): boolean =>
+    served.get(version)?.some((name) => normal(name) === normal(operation)) ?? false;
+  /** Calls an operation in the versions that have it. */
+  const callIfServed = async (rest: Omit<Call, 'version'>) =>
+    isServed(rest.operation) ? call({ version, ...rest }) : null;
+
+  it('serves nothing that the published document does not have', () => {
+    const published = new Set([...(CONTRACTS.get(version)?.operations.keys() ?? [])].map(normal));
+    expect((served.get(version) ?? []).map(normal).filter((operation) => !published.has(operation))).toEqual([]);
+  });
+
+  it('answers about identity and connections as published', async () => {
+    await call({ version, operation: 'GET /api/me' });
+    await callIfServed({ operation: 'GET /api/connection_types' });
+    await callIfServed({ operation: 'GET /api/connection_types/{id}', params: ['postgresql'] });
+    await callIfServed({ operation: 'GET /api/connections' });
+    await callIfServed({ operation: 'GET /api/connections/{id}', params: [fixture.sourceId] });
+    const configuration = await connectionConfiguration();
+    const body = { name: `made in ${version}`, type: 'postgresql', configuration };
+    const made = await callIfServed({ operation: 'POST /api/connections', body });
+    const id: string = made?.data.id ?? (await fixture.connect(`made for ${version}`, fixture.source));
+    await callIfServed({
+      operation: 'PUT /api/connections/{id}',
+      params: [id],
+      body: { name: `renamed in ${version}`, configuration },
+    });
+    await callIfServed({ operation: 'POST /api/connections/test', body: { type: 'postgresql', configuration } });
+    await callIfServed({ operation: 'DELETE /api/connections/{id}', params: [id] });
+  });
+
+  it('answers about schemas and sync ends as published', async () => {
+    const params = [fixture.sourceId];
+    await callIfServed({ operation: 'GET /api/connections/{id}/schemas/status', params });
+    await callIfServed({
+      operation: 'GET /api/connections/{id}/schemas/{schema_id}',
+      params: [...params, 'public.orders'],
+    });
+    await callIfServed({
+      operation: 'GET /api/connections/{id}/schemas/{schema_id}/records',
+      params: [...params, 'public.orders'],
+    });
+    await callIfServed({ operation: 'POST /api/connections/{id}/schemas/refresh', params, status: 202 });
+    await fixture.refresh(fixture.sourceId);
+    await callIfServed({ operation: 'GET /api/connections/{id}/bulksync/source', params });
+    await callIfServed({ operation: 'GET /api/connections/{id}/bulksync/target', params: [fixture.destinationId] });
+    await callIfServed({ operation: 'GET /api/bulk/source/{connection_id}', params });
+    const query = '?include_target_creation_values=true';
+    const targets = await callIfServed({
+      operation: 'GET /api/connections/{id}/modelsync/targetobjects',
+      params,
+      query,
+    });
+    const property: string | undefined = targets?.target_creation.properties[0]?.id;
+    const operation = 'GET /api/connections/{id}/modelsync/targetobjects/properties/{property}';
+    if (property !== undefined) await callIfServed({ operation, params: [...params, property] });
+  });
+
+  it('answers about bulk syncs as published', async () => {
+    await callIfServed({ operation: 'GET /api/bulk/syncs', query: '?limit=1' });
+    const made = await callIfServed({ operation: 'POST /api/bulk/syncs', body: fixture.syncBody() });
+    const id: string = made?.data.id ?? (await fixture.createSync());
+    await callIfServed({ operation: 'GET /api/bulk/syncs/{id}', params: [syncId] });
+    await callIfServed({
+      operation: 'PUT /api/bulk/syncs/{id}',
+      params: [id],
+      body: fixture.syncBody({ active: true }),
+    });
+    await callIfServed({ operation: 'GET /api/bulk/syncs/{id}/schemas', params: [syncId] });
+    await callIfServed({
+      operation: 'GET /api/bulk/syncs/{id}/schemas/{schema_id}',
+      params: [syncId, 'public.orders'],
+    });
+    await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/activate', params: [id], body: { active: true } });
+    await callIfServed({ operation: 'DELETE /api/bulk/syncs/{id}', params: [id] });
+  });
+
+  it('answers about executions as published', async () => {
+    const id = await fixture.createSync();
+    await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/executions', params: [id], body: {} });
+    await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/cancel', params: [id] });
+    const params = [runningSyncId, executionId];
+    await callIfServed({
+      operation: 'GET /api/bulk/syncs/{id}/executions',
+      params: [runningSyncId],
+      query: '?limit=1',
+    });
+    await callIfServed({ operation: 'GET /api/bulk/syncs/{id}/executions/{exec_id}', params });
+    await callIfServed({ operation: 'GET /api/bulk/syncs/{id}/status', params: [runningSyncId] });
+    await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/executions/{exec_id}/cancel', params });
+  });
+
+  it('answers errors as published', async () => {
+    await call({ version, operation: 'GET /api/me', status: 401, authorization: null });
+    await call({ version, operation: 'GET /api/connections/{id}', params: [UNKNOWN_ID], status: 404 });
+    await call({ version, operation: 'GET /api/bulk/syncs/{id}/status', params: [UNKNOWN_ID], status: 404 });
+    await call({
+      version,
+      operation: 'POST /api/bulk/syncs/{id}/activate',
+      params: [syncId],
+      body: { active: 'yes' },
+      status: 400,
+    });
+    await callIfServed({
+      operation: 'POST /api/bulk/syncs',
+      body: fixture.syncBody({ policies: [UNKNOWN_ID] }),
+      status: 422,
+    });
+    await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/executions', params: [runningSyncId], status: 409 });
+  });
+
+  it('was asked everything that it serves', () => {
+    expect(
+      (served.get(version) ?? []).map(normal).filter((operation) => !visited.get(version)?.has(operation)),
+    ).toEqual([]);
+  });
+});
+
+async function connectionConfiguration(): Promise<Record<string, unknown>> {
+  const answer = await fixture.api.send({ url: `/api/connections/${fixture.sourceId}` });
+  const password = decodeURIComponent(new URL(fixture.source.url).password);
+  return { ...answer.json().data.configuration, password };
+}
