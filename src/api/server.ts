@@ -61,7 +61,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   registerAuth(app, options.services);
   registerNotFound(app, ROUTES);
   registerOpenApi(app, options.productVersion);
-  registerPages(app, options);
+  registerPages(app, options.services, options.productVersion);
   void app.after(() => {
     for (const route of ROUTES) for (const version of route.versions) addRoute(app, route, version, options.services);
   });

@@ -115,9 +115,7 @@ export interface Connector extends AsyncDisposable {
 export interface ModelTargetCatalogue {
   listObjects(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** Properties asked for when a target is created; `values` where the system can list them. */
-  creationProperties(
-    signal: AbortSignal,
-  ): Promise<
+  creationProperties(signal: AbortSignal): Promise<
     readonly {
       readonly id: string;
       readonly title: string;
