@@ -25,7 +25,6 @@ export const startWithOverridesRequestSchema = z
     max_loss_percent: z.number().nullish(),
   })
   .nullish();
-export type StartWithOverridesRequest = z.infer<typeof startWithOverridesRequestSchema>;
 
 const countFields = { record_count: z.int(), error_count: z.int(), warning_count: z.int() };
 const timeFields = {

@@ -66,8 +66,6 @@ export {
   progressSchema,
   type SchemaExecutionBody,
   type StartBulkSyncRequest,
-  type StartWithOverridesRequest,
-  type SyncStatusBody,
   startBulkSyncRequestSchema,
   startWithOverridesRequestSchema,
   syncStatusSchema,

@@ -23,11 +23,8 @@ export {
   assignOutputNames,
   assignTableNames,
   NAME_RULES,
-  type NamedThing,
   type NameRule,
-  type NamingOptions,
   nameKey,
-  normalizeName,
 } from './names.ts';
 export type { RangeSum, Receipt, ReceiptScope, SchemaReceipt, SourcePosition } from './receipts.ts';
 export {

@@ -114,7 +114,7 @@ async function createSync(api: TestApi, body: Record<string, unknown>): Promise<
 }
 
 /** Runs statements on a test database, in a session of their own. */
-export async function query(url: string, sql: string): Promise<pg.QueryResult> {
+async function query(url: string, sql: string): Promise<pg.QueryResult> {
   const client = new pg.Client(url);
   await client.connect();
   try {
