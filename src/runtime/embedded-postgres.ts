@@ -4,7 +4,7 @@ import { SyncError } from '../core/index.ts';
 import { findServerAccount } from './embedded-postgres/account.ts';
 import { findBinaries } from './embedded-postgres/binaries.ts';
 import { prepareCluster, SUPERUSER } from './embedded-postgres/cluster.ts';
-import { findPlace, type Place } from './embedded-postgres/place.ts';
+import { findAbandoned, findPlace, type Place } from './embedded-postgres/place.ts';
 import { findPostmaster, type Postmaster, stopPostmaster } from './embedded-postgres/postmaster.ts';
 import { findSecrets, type Secrets } from './embedded-postgres/secrets.ts';
 import { type ServerSpec, startServer, wasStartedAs } from './embedded-postgres/server.ts';
@@ -52,6 +52,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     const spec = { place, binaries: findBinaries(account, place.copyRoot), account, settings: options.settings ?? {} };
     const secrets = findSecrets(place);
+    await reportAbandoned(place, options.log);
     prepareCluster(place, spec.binaries, account, secrets);
     return await openServer(spec, secrets, lock, options.log);
   } catch (error) {
@@ -68,6 +69,18 @@ function lockServer(place: Place): ProcessLock {
     `Another process, ${holder.pid}, runs the embedded database of ${place.stateFolder}. Stop it, or use another home.`,
     { detail: { pid: holder.pid } },
   );
+}
+
+/** A deleted home leaves its data where root keeps them, and after kill -9 a server that nobody would ever stop. */
+async function reportAbandoned(place: Place, log: EmbeddedPostgresOptions['log']): Promise<void> {
+  for (const folder of findAbandoned(place)) {
+    const server = findPostmaster(join(folder, 'data'));
+    if (server !== undefined) await stopPostmaster(server.process);
+    log.warn(
+      { folder },
+      'data of an earlier home at this place are still on the disk; delete the folder if that home is gone',
+    );
+  }
 }
 
 async function openServer(

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SyncError } from '../../core/index.ts';
 import { readFileIfAny, writePrivateFile } from '../private-file.ts';
@@ -44,14 +44,28 @@ function findDataParent(stateFolder: string, account: ServerAccount): string {
   const pointer = readFileIfAny(pointerFile)?.trim();
   if (pointer !== undefined) return followPointer(pointer, pointerFile, stateFolder);
   if (canReach(account, stateFolder)) return stateFolder;
-  const hash = createHash('sha256').update(stateFolder).digest('hex').slice(0, 12);
   // A random part, so that a home that was deleted and made again does not find data whose keys are gone.
-  const folder = join(SYSTEM_FOLDER, `${hash}-${randomBytes(4).toString('hex')}`);
+  const folder = join(SYSTEM_FOLDER, `${hashOf(stateFolder)}-${randomBytes(4).toString('hex')}`);
   makeFolder(SYSTEM_FOLDER, 0o755);
   makeFolder(folder, 0o700, account);
   writePrivateFile(join(folder, 'owner'), `${stateFolder}\n`);
   writePrivateFile(pointerFile, `${folder}\n`);
   return folder;
+}
+
+/**
+ * Data folders of deleted homes that lay at this place. They are never removed by us: a home that is only not mounted
+ * looks the same.
+ */
+export function findAbandoned(place: Place): string[] {
+  if (place.dataParent === place.stateFolder) return [];
+  return globSync(`${hashOf(place.stateFolder)}-*`, { cwd: SYSTEM_FOLDER })
+    .map((name) => join(SYSTEM_FOLDER, name))
+    .filter((folder) => folder !== place.dataParent);
+}
+
+function hashOf(stateFolder: string): string {
+  return createHash('sha256').update(stateFolder).digest('hex').slice(0, 12);
 }
 
 /** A home that was moved keeps its data; a copy of a home must not open the original's. */
