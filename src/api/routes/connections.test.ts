@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTestApi, type TestApi } from '../../../tests/setup/api.ts';
 import { createMemorySystem } from '../../../tests/setup/memory-connector.ts';
 
@@ -274,9 +274,9 @@ describe('testing a configuration', () => {
 describe('deleting a connection', () => {
   const remove = (id: string, query = '') => api.send({ method: 'DELETE', url: `/api/connections/${id}${query}` });
 
-  async function createUser(connectionId: string): Promise<string> {
+  async function createUser(connectionId: string, db = api.services.store.db): Promise<string> {
     const id = api.services.newId();
-    await api.services.store.db
+    await db
       .insertInto('bulkSyncs')
       .values({
         id,
@@ -310,6 +310,27 @@ describe('deleting a connection', () => {
     expect(answer.statusCode).toBe(422);
     expect(answer.json().metadata).toEqual({ used_by: [{ type: 'bulk_sync', name: 'Nightly', id: syncId }] });
     expect((await remove(id, '?force=false')).statusCode).toBe(422);
+  });
+
+  it('refuses when a sync is made at the same time', async () => {
+    const { id } = await create();
+    let answer: ReturnType<typeof remove> | undefined;
+    await api.services.store.transaction(async ({ db, client }) => {
+      await createUser(id, db);
+      answer = remove(id);
+      // Not before the delete waits for our row: it has then found no sync that uses the connection.
+      await vi.waitUntil(
+        async () => {
+          const { rows } = await client.query(
+            'SELECT 1 FROM pg_locks WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid))',
+            [(await client.query('SELECT pg_backend_pid() AS pid')).rows[0].pid],
+          );
+          return rows.length > 0;
+        },
+        { timeout: 10_000 },
+      );
+    });
+    expect([(await answer)?.statusCode, (await answer)?.json().key]).toEqual([422, 'CONNECTION_IN_USE']);
   });
 
   it('takes the syncs along when forced', async () => {

@@ -185,15 +185,15 @@ export async function deleteConnection(
   const { name } = await requireConnection(context, id);
   const users = await listConnectionUsers(context.store.db, organizationId, id);
   if (users.length > 0 && !options.force) throw inUse(name, users);
-  const result = await context.store.transaction(async ({ db }) => {
+  await context.store.transaction(async ({ db }) => {
     for (const user of users) await deleteBulkSync(db, organizationId, user.id);
-    return deleteConnectionRow(db, organizationId, id);
+    const result = await deleteConnectionRow(db, organizationId, id);
+    if (result === 'in_use') throw inUse(name, []); // a sync was made meanwhile
   });
-  if (result === 'in_use') throw inUse(name, await listConnectionUsers(context.store.db, organizationId, id));
 }
 
 function inUse(name: string, users: Awaited<ReturnType<typeof listConnectionUsers>>): SyncError {
-  const names = users.map((user) => `bulk sync "${user.name}"`).join(', ');
+  const names = users.map((user) => `bulk sync "${user.name}"`).join(', ') || 'a sync that was made just now';
   return new SyncError(
     'CONNECTION_IN_USE',
     `Connection in use: "${name}" is used by ${names}. Delete those first, or delete with force=true.`,
