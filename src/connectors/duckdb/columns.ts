@@ -57,14 +57,11 @@ export function sameKey(keys: readonly LoadColumn[], left: string, right: string
   return keys.map(({ name }) => `${left}.${quoteName(name)} = ${right}.${quoteName(name)}`).join(' AND ');
 }
 
-/** SQL that is true where two records differ in a column beside their key; zero and negative zero differ, too. */
+/** SQL that is true where two records differ in a column beside their key; to DuckDB a zero has no sign here. */
 export function differs(plan: LoadPlan, left: string, right: string): string {
-  const conditions = plan.columns.flatMap(({ name, logicalType, isKey }) => {
-    if (isKey) return [];
-    const [a, b] = [`${left}.${quoteName(name)}`, `${right}.${quoteName(name)}`];
-    const isDistinct = `${a} IS DISTINCT FROM ${b}`;
-    return logicalType.kind === 'float' ? [isDistinct, `(${a} = 0 AND signbit(${a}) <> signbit(${b}))`] : [isDistinct];
-  });
+  const conditions = plan.columns
+    .filter(({ isKey }) => !isKey)
+    .map(({ name }) => `${left}.${quoteName(name)} IS DISTINCT FROM ${right}.${quoteName(name)}`);
   return conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`;
 }
 

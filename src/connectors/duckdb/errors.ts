@@ -62,7 +62,7 @@ const RULES: readonly Rule[] = [
     toError: () => new SyncError('CANCELED', 'The work was cancelled.'),
   },
   {
-    pattern: /^TransactionContext Error/,
+    pattern: /write-write conflict|Conflict on (tuple|update)/,
     toError: (_, action, path) =>
       new SyncError(
         'CONN_LOST',
@@ -83,6 +83,14 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
+    pattern: /when casting from source column c(\d+)/,
+    toError: (match, action, path) =>
+      new SyncError(
+        'RECORD_REFUSED',
+        `${action} ${path} failed: a value of the column at position ${match[1]} does not fit its type.`,
+      ),
+  },
+  {
     pattern: /^Conversion Error|^Out of Range Error|^Invalid Input Error/,
     toError: (_, action, path) =>
       new SyncError('RECORD_REFUSED', `${action} ${path} failed: a value does not fit its column's type.`),
@@ -92,7 +100,8 @@ const RULES: readonly Rule[] = [
     toError: (match) => new SyncError('RECORD_REFUSED', match[0].replace(/^Constraint Error: /, '')),
   },
   {
-    pattern: /^Constraint Error: .*?(foreign key|primary key|unique)/i,
+    // At the end of a statement or of the transaction.
+    pattern: /^(?:Constraint Error|TransactionContext Error: Failed to commit): .*?(foreign key|primary key|unique)/i,
     toError: (match) =>
       new SyncError('RECORD_REFUSED', `The table's ${match[1]?.toLowerCase()} constraint was violated.`),
   },
@@ -134,6 +143,6 @@ function codeOf(error: unknown): string | null {
 }
 
 function describe(message: string): string {
-  const isAboutNames = /^(Catalog|Binder|Parser|Dependency|Internal|IO) Error/.test(message);
+  const isAboutNames = /^(Catalog|Binder|Parser|Dependency|INTERNAL|IO|TransactionContext) Error/.test(message);
   return isAboutNames ? `: ${(message.split('\n')[0] ?? '').replace(/^[A-Za-z ]+ Error: /, '')}` : '';
 }

@@ -13,6 +13,8 @@ export function resolveDatabasePath(path: string, filesRoot: string): string {
   const inside = relative(root, real);
   if (inside === '') throw refused(path, 'it names the folder itself');
   if (inside === '..' || inside.startsWith(`..${sep}`)) throw refused(path, 'it leads out of that folder');
+  // DuckDB takes what is behind it for options, and would look for its own files elsewhere.
+  if (real.includes('?')) throw refused(path, 'DuckDB cannot use a path with a question mark');
   return real;
 }
 

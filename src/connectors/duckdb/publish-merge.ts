@@ -30,6 +30,7 @@ export async function upsert(
   const { live, work } = namesOf(plan);
   const keys = keyColumns(plan);
   const staged = `${condition} AND NOT ${isRefused(plan, 's')}`;
+  await stepOffZero(session, plan, staged);
   const assignments = assignmentsOf(plan);
   const updated =
     assignments.length === 0
@@ -45,6 +46,20 @@ export async function upsert(
       `WHERE ${staged} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(live)} AS l WHERE ${sameKey(keys, 'l', 's')})`,
   );
   return { inserted, updated };
+}
+
+/** DuckDB takes the update of a zero to a zero of the other sign for no change; by way of another number it is one. */
+async function stepOffZero(session: Session, plan: LoadPlan, staged: string): Promise<void> {
+  const { live, work } = namesOf(plan);
+  for (const { name, logicalType, isKey } of plan.columns) {
+    if (isKey || logicalType.kind !== 'float') continue;
+    const column = quoteName(name);
+    await session.run(
+      `UPDATE ${quoteTable(live)} AS l SET ${column} = 1 FROM ${quoteTable(work)} AS s ` +
+        `WHERE ${sameKey(keyColumns(plan), 'l', 's')} AND ${staged} ` +
+        `AND l.${column} = 0 AND s.${column} = 0 AND signbit(l.${column}) <> signbit(s.${column})`,
+    );
+  }
 }
 
 /** A record that the source has and the destination refused keeps its last good version. */

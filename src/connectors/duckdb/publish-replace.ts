@@ -15,7 +15,6 @@ export async function replaceLive(session: Session, plan: LoadPlan, guard: LossG
   const inserted = await count(session, quoteTable(namesOf(plan).work));
   const deleted = live === null ? 0 : await retire(session, plan, live, inserted, guard);
   if (live?.hasRules) {
-    await fitLive(session, plan, live);
     await refill(session, plan, 'true');
     await session.run(`DROP TABLE ${quoteTable(namesOf(plan).work)}`);
   } else {
@@ -28,6 +27,7 @@ export async function replaceLive(session: Session, plan: LoadPlan, guard: LossG
 export async function refill(session: Session, plan: LoadPlan, condition: string): Promise<void> {
   const { live, work } = namesOf(plan);
   const columns = [...plan.columns, ...ownColumns(plan)];
+  await fitLive(session, plan, await findTable(session, live));
   await session.run(`DELETE FROM ${quoteTable(live)}`);
   await session.run(
     `INSERT INTO ${quoteTable(live)} (${listNames(columns)}) SELECT ${listNames(columns, 's')} FROM ${quoteTable(work)} AS s WHERE ${condition}`,
