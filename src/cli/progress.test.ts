@@ -58,7 +58,16 @@ describe('progressSummary', () => {
   it('sums what runs', () => {
     const done = schema({ status: 'completed', phase: 'done', records: 500, records_per_second: 999 });
     expect(progressSummary([done, moving])).toBe(
-      '1 of 2 schemas done, 1,500,500 records, 412,000 records/s, 52.1 MB/s, about 3.6 s left',
+      '1 of 2 schemas done, 1,500,500 records read, 412,000 records/s, 52.1 MB/s, about 3.6 s of reading left',
     );
+  });
+
+  it('says that reading is over while results are published', () => {
+    const finishing = schema({ phase: 'finishing', records: 500, estimated_records: 600, records_per_second: 9 });
+    expect(progressSummary([finishing])).toBe('0 of 1 schemas done, 1 being published and verified, 500 records read');
+  });
+
+  it('does not guess the time left from the first records', () => {
+    expect(progressSummary([{ ...moving, records: 100 }])).not.toContain('left');
   });
 });

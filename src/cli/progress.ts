@@ -6,6 +6,7 @@ import type { Terminal } from './terminal.ts';
 export type SchemaProgress = ProgressBody['schemas'][number];
 
 const BAR_CELLS = 20;
+const LEAST_SHARE = 0.05;
 
 const COLUMNS: readonly Column[] = [
   { title: 'schema' },
@@ -31,26 +32,28 @@ export function progressLines(
   return lines.map((line) => cutToWidth(line, terminal.columns));
 }
 
-/** The same for a log: one line with the sums. */
+/** The same for a log: one line with the sums. Speed and time left are those of reading. */
 export function progressSummary(schemas: readonly SchemaProgress[]): string {
-  const done = schemas.filter(isDone).length;
-  const records = sum(schemas, ({ records }) => records);
-  const recordRate = sum(schemas.filter(isWorking), (schema) => schema.records_per_second ?? 0);
-  const byteRate = sum(schemas.filter(isWorking), (schema) => schema.bytes_per_second ?? 0);
+  const reading = schemas.filter(({ phase }) => phase === 'reading');
+  const finishing = schemas.filter(({ phase }) => phase === 'finishing').length;
+  const recordRate = sum(reading, (schema) => schema.records_per_second ?? 0);
+  const byteRate = sum(reading, (schema) => schema.bytes_per_second ?? 0);
   const secondsLeft = timeLeft(schemas, recordRate);
   return [
-    `${done} of ${schemas.length} schemas done`,
-    `${formatCount(records)} records`,
+    `${schemas.filter(isDone).length} of ${schemas.length} schemas done`,
+    ...(finishing > 0 ? [`${finishing} being published and verified`] : []),
+    `${formatCount(sum(schemas, ({ records }) => records))} records read`,
     ...(recordRate > 0 ? [`${formatCount(recordRate)} records/s`, formatRate(byteRate)] : []),
-    ...(secondsLeft > 0 ? [`about ${formatDuration(secondsLeft)} left`] : []),
+    ...(secondsLeft === null ? [] : [`about ${formatDuration(secondsLeft)} of reading left`]),
   ].join(', ');
 }
 
-/** Of everything that is estimated, at the present speed. Schemas that have not begun count, too. */
-function timeLeft(schemas: readonly SchemaProgress[], recordRate: number): number {
+/** Of everything that is estimated, at the present speed; null where so little was read that it would be a guess. */
+function timeLeft(schemas: readonly SchemaProgress[], recordRate: number): number | null {
   const open = schemas.filter((schema) => !isDone(schema));
-  const records = sum(open, (schema) => Math.max(0, (schema.estimated_records ?? 0) - schema.records));
-  return recordRate === 0 ? 0 : records / recordRate;
+  const read = sum(open, ({ records }) => records);
+  const left = sum(open, (schema) => Math.max(0, (schema.estimated_records ?? 0) - schema.records));
+  return recordRate === 0 || left === 0 || read < (read + left) * LEAST_SHARE ? null : left / recordRate;
 }
 
 function selectShown(schemas: readonly SchemaProgress[], limit: number): readonly SchemaProgress[] {
@@ -60,7 +63,8 @@ function selectShown(schemas: readonly SchemaProgress[], limit: number): readonl
 }
 
 function toRow(schema: SchemaProgress): string[] {
-  const isMoving = isWorking(schema) && (schema.records_per_second ?? 0) > 0;
+  // A finished schema keeps its mean speed.
+  const isMoving = (isWorking(schema) || isDone(schema)) && (schema.records_per_second ?? 0) > 0;
   return [
     schema.schema,
     stateOf(schema),
