@@ -1,5 +1,4 @@
 export { type Chunk, type Hashing, WIRE_FORMATS, type WireFormat } from './chunk.ts';
-export { readFields } from './csv/fields.ts';
 export { createRecordHasher, type RecordHasher } from './hashing/record-hasher.ts';
 export { type KeyField, readKey } from './keys/read-key.ts';
 export { CopyReader, type CopyReaderHandlers, type CopyReaderOptions } from './pgcopy-binary/copy-reader.ts';

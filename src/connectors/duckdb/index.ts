@@ -1,1 +1,1 @@
-export { type DuckdbConfig, duckdb } from './definition.ts';
+export { duckdb } from './definition.ts';

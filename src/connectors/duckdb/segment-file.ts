@@ -5,7 +5,7 @@ import { toSyncError } from './errors.ts';
 import type { CsvFile } from './read-csv.ts';
 
 /** Found by loading ever longer cells at the memory limit: the buffers of a record and of its block must fit side by side. */
-export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
 /** Era mark of dates before the year 1, which DuckDB's own casts overlook. */
 const BEFORE_CHRIST = Buffer.from(' BC');

@@ -10,11 +10,6 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A text literal, or NULL. */
-export function quoteNullable(text: string | null): string {
-  return text === null ? 'NULL' : quoteText(text);
-}
-
 /** A table's name in SQL, with its schema. */
 export function quoteTable(table: TableName): string {
   return `${quoteName(table.schema)}.${quoteName(table.name)}`;
