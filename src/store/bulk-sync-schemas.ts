@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { StoreDatabase } from './database.ts';
 import type { Database } from './tables.ts';
 
@@ -59,12 +59,31 @@ export async function listSchemaIdsOfSyncs(
   return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
 }
 
-/** Makes the next read of every schema of the sync complete: what was remembered belongs to another source or table. */
-export async function forgetCursors(db: StoreDatabase, organizationId: string, syncId: string): Promise<void> {
+/**
+ * Makes the next read of every schema complete, of one sync or of all that use a connection: what was remembered
+ * belongs to another source or table. What an execution that runs now would remember is void, too, since the
+ * generation that it loads is no longer the last.
+ */
+export async function forgetCursors(
+  db: StoreDatabase,
+  organizationId: string,
+  of: { readonly syncId: string } | { readonly connectionId: string },
+): Promise<void> {
+  const syncs = db
+    .selectFrom('bulkSyncs')
+    .select('bulkSyncs.id')
+    .where('bulkSyncs.organizationId', '=', organizationId);
+  const meant = syncs.where(({ eb, or }) =>
+    'syncId' in of
+      ? eb('bulkSyncs.id', '=', of.syncId)
+      : or([
+          eb('bulkSyncs.sourceConnectionId', '=', of.connectionId),
+          eb('bulkSyncs.destinationConnectionId', '=', of.connectionId),
+        ]),
+  );
   await db
     .updateTable('bulkSyncSchemas')
-    .set({ cursor: null, loadedShape: null })
-    .where('organizationId', '=', organizationId)
-    .where('syncId', '=', syncId)
+    .set({ cursor: null, loadedShape: null, generation: sql`generation + 1` })
+    .where('syncId', 'in', meant)
     .execute();
 }

@@ -372,6 +372,8 @@ export async function completeSchema(store: Store, done: CompletedSchema): Promi
       })
       .where('syncId', '=', done.syncId)
       .where('schemaId', '=', schemaId)
+      // `forgetCursors` raises it: this load was of another source, or into another table.
+      .where('generation', '=', String(done.item.generation))
       .execute();
     return true;
   });

@@ -59,6 +59,8 @@ export async function addSegment(
     readonly generation?: number;
     readonly records?: number;
     readonly bytes?: number;
+    readonly workerId?: string;
+    readonly token?: number;
   },
 ): Promise<void> {
   await api.services.store.db
@@ -72,6 +74,8 @@ export async function addSegment(
       state: segment.state ?? 'owned',
       progressRecords: segment.records ?? 0,
       progressBytes: segment.bytes ?? 0,
+      workerId: segment.workerId ?? null,
+      token: segment.token ?? 0,
     })
     .execute();
 }

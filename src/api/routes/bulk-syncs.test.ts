@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BulkFixture, SOURCE_SCHEMAS, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { addSegment, makeSchemaReceipt, planSchemas, startSync } from '../../../tests/setup/executions.ts';
+import { completeSchema, nextGeneration, registerWorker } from '../../store/index.ts';
 
 let fixture: BulkFixture;
 
@@ -417,6 +419,62 @@ describe('updating a bulk sync', () => {
       normalize_names: 'disabled',
     });
     expect(await readCursor()).toBeNull();
+  });
+
+  it('does so too when one of its connections leads elsewhere, but not for a new password', async () => {
+    const { db } = fixture.api.services.store;
+    const other = await fixture.connect('moving', fixture.source);
+    await fixture.refresh(other);
+    const id = await fixture.createSync({ source_connection_id: other, schemas: ['public.orders'] });
+    const rows = db.updateTable('bulkSyncSchemas').set({ cursor: '{"version":1}' }).where('syncId', '=', id);
+    const readCursor = async () =>
+      (await db.selectFrom('bulkSyncSchemas').select('cursor').where('syncId', '=', id).executeTakeFirst())?.cursor;
+    const { configuration } = (await send('GET', `/api/connections/${other}`)).body.data;
+    const password = decodeURIComponent(new URL(fixture.source.url).password);
+    await rows.execute();
+    const move = (changes: object): Promise<Answer> =>
+      send('PUT', `/api/connections/${other}`, { name: 'moving', configuration: { ...configuration, ...changes } });
+    expect((await move({ password })).status).toBe(200);
+    expect(await readCursor()).toEqual({ version: 1 });
+    expect((await move({ database: fixture.destination.name })).status).toBe(200);
+    expect(await readCursor()).toBeNull();
+  });
+
+  it.each([
+    ['keeps what a running execution has learned', {}, { version: 7 }],
+    ['lets it remember nothing of where the sync was', { destination_configuration: { schema: 'moved' } }, null],
+  ])('%s', async (_what, changes, expected) => {
+    const { api } = fixture;
+    const { store } = api.services;
+    const body = fixture.syncBody({ schemas: ['public.orders'] });
+    const id: string = (await send('POST', '/api/bulk/syncs', body)).body.data.id;
+    const executionId = await startSync(api, id);
+    const generation = await nextGeneration(store.db, id, 'public.orders');
+    const workerId = api.services.newId();
+    await registerWorker(store.db, { id: workerId, host: 'here', pid: 1, build: 'test' });
+    await planSchemas(api, executionId, [{ schemaId: 'public.orders', generation }], new Date());
+    const item = {
+      executionId,
+      schemaId: 'public.orders',
+      generation,
+      no: 1,
+      kind: 'finish' as const,
+      token: 1,
+      range: null,
+    };
+    await addSegment(api, executionId, { ...item, workerId });
+    await send('PUT', `/api/bulk/syncs/${id}`, { ...body, ...changes });
+    const ended = { item, workerId, outcome: {}, syncId: id, receipt: makeSchemaReceipt('public.orders') };
+    const counts = { recordCount: 1, errorCount: 0, warningCount: 0 };
+    const isDone = await completeSchema(store, { ...ended, ...counts, nextCursor: { version: 7 }, shape: [] });
+    expect(isDone).toBe(true);
+    const { cursor } = await store.db
+      .selectFrom('bulkSyncSchemas')
+      .select('cursor')
+      .where('syncId', '=', id)
+      .where('schemaId', '=', 'public.orders')
+      .executeTakeFirstOrThrow();
+    expect(cursor).toEqual(expected);
   });
 
   it('refuses a source that lacks what the sync selects', async () => {

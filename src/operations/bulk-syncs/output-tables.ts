@@ -52,7 +52,7 @@ export async function refuseSharedTables(
 }
 
 function tablesOf(sync: SyncTables, destination: DestinationCapabilities): ReadonlyMap<string, OutputTable> {
-  const schema = sync.destinationConfiguration.schema ?? destination.configuration.schema?.default ?? '';
+  const schema = sync.destinationConfiguration.schema || destination.configuration.schema?.default || '';
   const names = nameTables(sync, destination);
   return new Map([...names].map(([id, name]) => [id, { schema: String(schema), name }]));
 }

@@ -131,7 +131,7 @@ export async function updateBulkSync(context: Context, id: string, input: BulkSy
     const change = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
     if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
     await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
-    if (isMoved(before, input)) await forgetCursors(db, organizationId, id);
+    if (isMoved(before, input)) await forgetCursors(db, organizationId, { syncId: id });
     if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
     return viewOf(context, db, await requireBulkSync(context, id, db));
   });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ConnectorDefinition } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import {
@@ -6,6 +7,7 @@ import {
   deleteConnection as deleteConnectionRow,
   findConnection,
   findSystemPolicyId,
+  forgetCursors,
   insertConnection,
   listConnections as listConnectionRows,
   listConnectionUsers,
@@ -141,6 +143,10 @@ export async function updateConnection(
     });
     if (row === 'name_taken') throw nameTaken(input.name);
     if (row === undefined) throw new SyncError('NOT_FOUND', `Connection ${id} was deleted meanwhile.`);
+    if (!isDeepStrictEqual(stored.configuration, row.configuration)) {
+      // Another database, perhaps: what syncs remember of the old one would hide records of the new one.
+      await forgetCursors(db, organizationId, { connectionId: id });
+    }
     await requestRefreshOf(db, organizationId, id, definition);
   });
   return getConnection(context, id);
