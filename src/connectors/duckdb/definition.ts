@@ -29,10 +29,15 @@ const capabilities: Capabilities = {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch'],
     configuration: {
-      schema: { default: 'main' },
-      mirror_schemas: { default: false },
+      schema: { type: 'string', default: 'main' },
+      // The public API shows switches without a default.
+      mirror_schemas: { type: 'boolean' },
       advanced: {
-        items: { table_prefix: {}, truncate_existing: { default: false }, hard_deletes: { default: false } },
+        items: {
+          table_prefix: { type: 'string' },
+          truncate_existing: { type: 'boolean' },
+          hard_deletes: { type: 'boolean' },
+        },
       },
     },
     placement: 'owner',
