@@ -1,5 +1,6 @@
 import {
   findRunSchema,
+  hasSync,
   nextGeneration,
   type Run,
   restartSchema,
@@ -43,6 +44,7 @@ export async function restartInNewSnapshot(
       snapshot: snapshot.ref,
       snapshotEpoch: snapshot.epoch,
       columnPrefix: parts.columnPrefix,
+      isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
       nextGeneration: (schemaId) => nextGeneration(db, run.sync.id, schemaId),
       signal: stop,
     },

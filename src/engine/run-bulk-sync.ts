@@ -10,6 +10,7 @@ import {
 } from '../core/index.ts';
 import {
   hasItemsOfOthers,
+  hasSync,
   lastSnapshotEpoch,
   listRunSchemas,
   loadRun,
@@ -101,6 +102,7 @@ async function planRun(parts: EngineParts, run: Run, stop: AbortSignal) {
       snapshot: snapshot.ref,
       snapshotEpoch: snapshot.epoch,
       columnPrefix: parts.columnPrefix,
+      isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
       nextGeneration: (schemaId) => retryStore(() => nextGeneration(db, run.sync.id, schemaId), stop),
       signal: stop,
     },

@@ -64,6 +64,7 @@ export {
   closeSnapshots,
   findSnapshot,
   findStoppedExecutions,
+  hasSync,
   insertSnapshot,
   lastSnapshotEpoch,
   listOpenExecutions,

@@ -28,6 +28,8 @@ export interface ExecutionPlanContext {
   readonly snapshot: SnapshotRef;
   readonly snapshotEpoch: number;
   readonly columnPrefix: string;
+  /** True while a sync with this id exists here; a table of a deleted one may be adopted. */
+  readonly isLivingSync: (syncId: string) => Promise<boolean>;
   /** Gives the next generation of a schema. */
   readonly nextGeneration: (schemaId: string) => Promise<number>;
   readonly signal: AbortSignal;
@@ -81,7 +83,7 @@ async function planOne(
   }
   const destination = targetOf(context.destination);
   const state = await destination.inspect(table, context.signal);
-  refuseForeignTable(context.run, selection.schemaId, table, state);
+  await refuseForeignTable(context, selection.schemaId, table, state);
   const plan = await planSchema(
     { ...context, source: sideOf(context.source), destination },
     { selection, schema, table, state, names: nameFields(context, schema) },
@@ -108,21 +110,28 @@ function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<re
   );
 }
 
-function refuseForeignTable(run: Run, schemaId: string, table: TableName, state: TableState): void {
-  if (!state.exists) return;
+async function refuseForeignTable(
+  context: ExecutionPlanContext,
+  schemaId: string,
+  table: TableName,
+  state: TableState,
+): Promise<void> {
+  const { sync } = context.run;
+  const { owner } = state;
+  if (!state.exists || (owner?.syncId === sync.id && owner.schemaId === schemaId)) return;
   const name = `${table.schema}.${table.name}`;
-  if (state.owner === null && !run.sync.adopt) {
-    throw new SyncError(
-      'TABLE_NOT_OURS',
-      `The destination table ${name} exists and was not created by Millrace. Set "adopt" in the sync's settings to write into it, or choose another destination schema.`,
-    );
-  }
-  if (state.owner !== null && (state.owner.syncId !== run.sync.id || state.owner.schemaId !== schemaId)) {
+  if (owner !== null && (await context.isLivingSync(owner.syncId))) {
     throw new SyncError(
       'TABLE_OWNED',
-      `The destination table ${name} is written by the sync ${state.owner.syncId} (schema ${state.owner.schemaId}). Delete that sync, or choose another destination schema.`,
+      `The destination table ${name} is written by the sync ${owner.syncId} (schema ${owner.schemaId}). Delete that sync, or choose another destination schema.`,
     );
   }
+  if (sync.adopt) return;
+  const origin = owner === null ? 'was not created by Millrace' : `belonged to the sync ${owner.syncId}, which is gone`;
+  throw new SyncError(
+    'TABLE_NOT_OURS',
+    `The destination table ${name} exists and ${origin}. Set "adopt" in the sync's settings to write into it, or choose another destination schema.`,
+  );
 }
 
 /** Large schemas first, so that the last lane to finish is not the one with the largest table. */
