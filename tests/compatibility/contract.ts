@@ -6,7 +6,7 @@ import addFormatsModule from 'ajv-formats';
 // The package's types describe a CommonJS module; under ESM the function is its `default`.
 const addFormats = addFormatsModule.default;
 
-/** Any JSON schema or OpenAPI node, read by name. */
+/** Any JSON schema or OpenAPI node, read by name. Casts in this file name what OpenAPI says stands there. */
 type Node = Readonly<Record<string, unknown>>;
 
 /** The public description of one API version. */

@@ -78,6 +78,7 @@ async function call({
   const left = [...params];
   const url = `${path.replace(/\{[^}]+\}/g, () => encodeURIComponent(left.shift() ?? ''))}${query}`;
   const answer = await fixture.api.send({
+    // One of the methods of the list that we were given.
     method: method as 'GET',
     url,
     body,
