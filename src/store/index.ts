@@ -61,6 +61,18 @@ export {
 } from './identity.ts';
 export { listRejects, type RejectPosition, type RejectRecord } from './rejects.ts';
 export {
+  completeSchema,
+  type FailedSchema,
+  findRunSchema,
+  listRunSchemas,
+  nextGeneration,
+  type PlannedSchema,
+  replacePlan,
+  restartSchema,
+  saveSchemaReceipt,
+  setSchemaStatus,
+} from './run-schemas.ts';
+export {
   closeSnapshots,
   findSnapshot,
   findStoppedExecutions,
@@ -84,27 +96,16 @@ export {
   runPendingRefresh,
   type SchemaCacheState,
 } from './schema-caches.ts';
-
 export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
 export {
   claimItem,
-  completeSchema,
-  type FailedSchema,
-  findRunSchema,
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
   listReads,
-  listRunSchemas,
-  nextGeneration,
-  type PlannedSchema,
   reclaimItem,
-  replacePlan,
-  restartSchema,
   saveProgress,
   saveRejects,
-  saveSchemaReceipt,
-  setSchemaStatus,
   type WorkItem,
 } from './work-items.ts';
 export { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker } from './workers.ts';

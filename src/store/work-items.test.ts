@@ -7,21 +7,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
 import { openStore, type Store } from './database.ts';
 import {
-  claimItem,
   completeSchema,
   findRunSchema,
+  nextGeneration,
+  type PlannedSchema,
+  replacePlan,
+  restartSchema,
+  setSchemaStatus,
+} from './run-schemas.ts';
+import {
+  claimItem,
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
   listReads,
-  nextGeneration,
-  type PlannedSchema,
   reclaimItem,
-  replacePlan,
-  restartSchema,
   saveProgress,
   saveRejects,
-  setSchemaStatus,
   type WorkItem,
 } from './work-items.ts';
 import { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker } from './workers.ts';

@@ -1,0 +1,244 @@
+import { sql } from 'kysely';
+import type { SchemaReceipt, SchemaStatus } from '../core/index.ts';
+import type { Store, StoreDatabase } from './database.ts';
+import { finishItem, type WorkItem } from './work-items.ts';
+
+export interface PlannedSchema {
+  readonly schemaId: string;
+  readonly position: number;
+  readonly outputName: string;
+  readonly plan: unknown;
+  readonly generation: number;
+  readonly snapshotEpoch: number;
+  readonly estimatedRecords: number | null;
+  readonly estimatedBytes: number | null;
+  readonly ranges: readonly unknown[];
+}
+
+export interface FailedSchema {
+  readonly schemaId: string;
+  readonly position: number;
+  readonly message: string;
+}
+
+/** Raises and answers the next generation of a schema: gaps are harmless, repeats are not. */
+export async function nextGeneration(db: StoreDatabase, syncId: string, schemaId: string): Promise<number> {
+  const row = await db
+    .updateTable('bulkSyncSchemas')
+    .set({ generation: sql`generation + 1` })
+    .where('syncId', '=', syncId)
+    .where('schemaId', '=', schemaId)
+    .returning('generation')
+    .executeTakeFirstOrThrow();
+  return Number(row.generation);
+}
+
+/** Replaces the whole plan of an execution, so that planning can be repeated until it is recorded. */
+export async function replacePlan(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  planned: readonly PlannedSchema[],
+  failed: readonly FailedSchema[],
+): Promise<void> {
+  await db.deleteFrom('segments').where('executionId', '=', execution.id).execute();
+  await db.deleteFrom('executionSchemas').where('executionId', '=', execution.id).execute();
+  for (const schema of planned) await insertPlanned(db, execution, schema);
+  for (const schema of failed) {
+    await db
+      .insertInto('executionSchemas')
+      .values({
+        executionId: execution.id,
+        organizationId: execution.organizationId,
+        schemaId: schema.schemaId,
+        position: schema.position,
+        status: 'failed',
+        statusMessage: schema.message,
+        startedAt: sql`now()`,
+        completedAt: sql`now()`,
+      })
+      .execute();
+  }
+}
+
+async function insertPlanned(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  schema: PlannedSchema,
+): Promise<void> {
+  await db
+    .insertInto('executionSchemas')
+    .values({
+      executionId: execution.id,
+      organizationId: execution.organizationId,
+      schemaId: schema.schemaId,
+      position: schema.position,
+      status: 'scheduled',
+      outputName: schema.outputName,
+      plan: JSON.stringify(schema.plan),
+      generation: schema.generation,
+      snapshotEpoch: schema.snapshotEpoch,
+      estimatedRecords: schema.estimatedRecords,
+      estimatedBytes: schema.estimatedBytes,
+    })
+    .execute();
+  await insertItems(db, execution.id, schema);
+}
+
+async function insertItems(
+  db: StoreDatabase,
+  executionId: string,
+  schema: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>,
+): Promise<void> {
+  const item = { executionId, schemaId: schema.schemaId, generation: schema.generation };
+  const reads = schema.ranges.map((range, index) => ({
+    ...item,
+    no: index + 1,
+    kind: 'read' as const,
+    range: JSON.stringify(range),
+  }));
+  const rows = [
+    { ...item, no: 0, kind: 'prepare' as const, range: null },
+    ...reads,
+    { ...item, no: reads.length + 1, kind: 'finish' as const, range: null },
+  ];
+  // 65,535 parameters is the protocol's limit of one statement.
+  for (let start = 0; start < rows.length; start += 5_000) {
+    await db
+      .insertInto('segments')
+      .values(rows.slice(start, start + 5_000))
+      .execute();
+  }
+}
+
+/** Starts a schema over in a new generation and snapshot; its older segments are forgotten. */
+export async function restartSchema(
+  db: StoreDatabase,
+  executionId: string,
+  schema: Pick<PlannedSchema, 'schemaId' | 'plan' | 'generation' | 'snapshotEpoch' | 'ranges'>,
+): Promise<void> {
+  await db
+    .deleteFrom('segments')
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await db
+    .deleteFrom('rejects')
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await db
+    .updateTable('executionSchemas')
+    .set({ plan: JSON.stringify(schema.plan), generation: schema.generation, snapshotEpoch: schema.snapshotEpoch })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await insertItems(db, executionId, schema);
+}
+
+/** The engine's view of one schema of an execution. */
+export async function findRunSchema(db: StoreDatabase, executionId: string, schemaId: string) {
+  const row = await db
+    .selectFrom('executionSchemas')
+    .selectAll()
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .executeTakeFirst();
+  return row === undefined ? null : { ...row, generation: Number(row.generation ?? 0) };
+}
+
+export async function listRunSchemas(db: StoreDatabase, executionId: string) {
+  const rows = await db
+    .selectFrom('executionSchemas')
+    .selectAll()
+    .where('executionId', '=', executionId)
+    .orderBy('position')
+    .execute();
+  return rows.map((row) => ({ ...row, generation: Number(row.generation ?? 0) }));
+}
+
+/** Moves a schema on; a schema that has ended stays as it is. */
+export async function setSchemaStatus(
+  db: StoreDatabase,
+  executionId: string,
+  schemaId: string,
+  status: SchemaStatus,
+  message: string | null = null,
+): Promise<void> {
+  const ends = status === 'failed' || status === 'canceled' || status === 'interrupted' || status === 'completed';
+  await db
+    .updateTable('executionSchemas')
+    .set({
+      status,
+      statusMessage: message,
+      startedAt: sql`coalesce(started_at, now())`,
+      ...(ends ? { completedAt: sql`now()` } : {}),
+    })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .where('status', 'in', ['created', 'scheduled', 'running', 'exporting', 'processing'])
+    .execute();
+}
+
+export interface CompletedSchema {
+  readonly item: WorkItem;
+  readonly workerId: string;
+  readonly outcome: unknown;
+  readonly syncId: string;
+  readonly receipt: SchemaReceipt;
+  readonly recordCount: number;
+  readonly errorCount: number;
+  readonly warningCount: number;
+  readonly nextCursor: unknown;
+  readonly shape: unknown;
+}
+
+/**
+ * Ends a schema as completed, in one transaction with what the next execution starts from.
+ * @returns false when the `finish` item was taken over meanwhile; nothing is written then
+ */
+export async function completeSchema(store: Store, done: CompletedSchema): Promise<boolean> {
+  return store.transaction(async ({ db }) => {
+    if (!(await finishItem(db, done.item, done.workerId, done.outcome))) return false;
+    const { executionId, schemaId } = done.item;
+    await db
+      .updateTable('executionSchemas')
+      .set({
+        status: 'completed',
+        receipt: JSON.stringify(done.receipt),
+        recordCount: done.recordCount,
+        errorCount: done.errorCount,
+        warningCount: done.warningCount,
+        completedAt: sql`now()`,
+      })
+      .where('executionId', '=', executionId)
+      .where('schemaId', '=', schemaId)
+      .execute();
+    await db
+      .updateTable('bulkSyncSchemas')
+      .set({
+        cursor: done.nextCursor === null ? null : JSON.stringify(done.nextCursor),
+        loadedShape: JSON.stringify(done.shape),
+      })
+      .where('syncId', '=', done.syncId)
+      .where('schemaId', '=', schemaId)
+      // `forgetCursors` raises it: this load was of another source, or into another table.
+      .where('generation', '=', String(done.item.generation))
+      .execute();
+    return true;
+  });
+}
+
+/** Keeps a failed schema's proof, so that the difference it found can be read. */
+export async function saveSchemaReceipt(
+  db: StoreDatabase,
+  executionId: string,
+  schemaId: string,
+  receipt: SchemaReceipt,
+): Promise<void> {
+  await db
+    .updateTable('executionSchemas')
+    .set({ receipt: JSON.stringify(receipt) })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .execute();
+}
