@@ -215,7 +215,9 @@ describe('updating a connection', () => {
   it('replaces the whole configuration and keeps the secret behind the mask', async () => {
     const { id, name } = await create({ configuration: { ...configuration, port: 6543 }, healthcheck_interval: '5m' });
     const body = { name, configuration: { hostname: 'other.example', password: '********' } };
-    const { data } = (await api.send({ method: 'PUT', url: `/api/connections/${id}`, body })).json();
+    const put = await api.send({ method: 'PUT', url: `/api/connections/${id}`, body });
+    expect(put.body).toContain('"data"');
+    const { data } = put.json();
     expect(data.configuration).toEqual({ hostname: 'other.example', port: 5432, password: '********' });
     expect(data).not.toHaveProperty('healthcheck_interval');
     const trial = { type: 'memory', configuration: {}, connection_id: id };
