@@ -335,8 +335,22 @@ describe('the end of a schema', () => {
     });
   }
 
+  function setGeneration(generation: number) {
+    return store.db.updateTable('bulkSyncSchemas').set({ generation }).where('syncId', '=', syncId).execute();
+  }
+
+  it('leaves no cursor when the sync was moved to another source or table meanwhile', async () => {
+    const item = await claimEnd();
+    await setGeneration(item.generation + 1);
+    expect(await complete(item)).toBe(true);
+    const selection = store.db.selectFrom('bulkSyncSchemas').select('cursor').where('syncId', '=', syncId);
+    expect(await selection.execute()).toContainEqual({ cursor: null });
+  });
+
   it('stores status, receipt and what the next execution starts from', async () => {
-    expect(await complete(await claimEnd())).toBe(true);
+    const item = await claimEnd();
+    await setGeneration(item.generation);
+    expect(await complete(item)).toBe(true);
     const schema = await findRunSchema(store.db, executionId, 'a');
     expect(schema).toMatchObject({ status: 'completed', receipt, recordCount: '3' });
     const selection = await store.db
