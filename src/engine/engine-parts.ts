@@ -1,6 +1,6 @@
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
 import { SyncError } from '../core/index.ts';
-import type { Run, RunConnection, Store } from '../store/index.ts';
+import { loadRun, type Run, type RunConnection, type Store } from '../store/index.ts';
 import type { CancelWatch } from './cancellation.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
@@ -22,6 +22,8 @@ export interface EngineParts {
   readonly threads: ThreadPool;
   readonly snapshots: SnapshotHolder;
   readonly cancels: CancelWatch;
+  /** Restarts of schemas that are under way, by execution. */
+  readonly restarts: Map<string, Promise<void>>;
   readonly columnPrefix: string;
   readonly log: EngineLog;
   readonly random: () => number;
@@ -68,6 +70,16 @@ export function specsOf(parts: EngineParts, run: Run): RunSpecs {
     ? (definition.ownerKey?.(definition.config.parse(run.destination.config), context) ?? null)
     : null;
   return { source: spec(run.source), destination: spec(run.destination), ownerKey };
+}
+
+/** An execution with everything that belongs to it; null when it was deleted together with its sync. */
+export async function findRun(parts: EngineParts, executionId: string): Promise<Run | null> {
+  try {
+    return await retryStore(() => loadRun(parts.store, executionId), parts.draining);
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 /** Waits out passing failures of the metadata database, so that its restart ends no execution. */

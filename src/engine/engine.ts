@@ -59,6 +59,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     ...options,
     snapshots: new SnapshotHolder(store, workerId),
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
+    restarts: new Map(),
     draining: drain.signal,
     inFlight: new Set(),
   };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SegmentRange } from '../connector-kit/index.ts';
+import type { SegmentRange, SnapshotRef } from '../connector-kit/index.ts';
 import { firstError, isAbort, SyncError, serializeError } from '../core/index.ts';
 import {
   claimItem,
@@ -14,8 +14,8 @@ import {
   setSchemaStatus,
   type WorkItem,
 } from '../store/index.ts';
-import { type EngineParts, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
-import { finishSchema } from './finish-schema.ts';
+import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
+import { discardQuietly, finishSchema } from './finish-schema.ts';
 import type { Progress } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
@@ -42,8 +42,9 @@ export async function runLane(
   using watch = parts.cancels.watch(executionId);
   const stop = AbortSignal.any([watch.signal, signal, parts.draining]);
   const run = await retryStore(() => loadRun(parts.store, executionId), stop);
-  const lane: Lane = { parts, run, specs: specsOf(parts, run), laneId, stop };
+  const lane: Lane = { parts, run, specs: specsOf(parts, run), laneId, stop, unfinished: new Map() };
   while (!stop.aborted && (await step(lane)));
+  if (watch.signal.aborted) await discardIfDeleted(lane);
   if (parts.draining.aborted) await new Promise<never>(() => {});
 }
 
@@ -53,6 +54,16 @@ interface Lane {
   readonly specs: RunSpecs;
   readonly laneId: string;
   readonly stop: AbortSignal;
+  /** Schemas that this lane has worked on and not seen the end of. */
+  readonly unfinished: Map<string, { readonly item: WorkItem; readonly plan: SchemaPlan }>;
+}
+
+// The plans of a deleted sync are gone from the metadata: only who has worked by them still knows what to drop.
+async function discardIfDeleted({ parts, run, specs, unfinished }: Lane): Promise<void> {
+  if ((await findRun(parts, run.execution.id)) !== null) return;
+  for (const { item, plan } of unfinished.values()) {
+    await discardQuietly(parts, { run, specs, item, plan }, AbortSignal.timeout(30_000));
+  }
 }
 
 // False when nothing is left to do.
@@ -133,13 +144,25 @@ async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<vo
   if (row === null || row.generation !== item.generation) return;
   // Written by planExecution of this build's protocol.
   const plan = row.plan as SchemaPlan;
-  if (item.kind === 'prepare') return prepareSchema(lane, item, plan);
-  if (item.kind === 'finish')
-    return finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch: row.snapshotEpoch ?? 0 }, stop);
-  return readSegment(lane, item, plan, row.snapshotEpoch ?? 0, isolate);
+  const snapshotEpoch = row.snapshotEpoch ?? 0;
+  lane.unfinished.set(item.schemaId, { item, plan });
+  if (item.kind === 'prepare') return prepareSchema(lane, item, plan, snapshotEpoch);
+  if (item.kind === 'read') return readSegment(lane, item, plan, snapshotEpoch, isolate);
+  await finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch }, stop);
+  lane.unfinished.delete(item.schemaId);
 }
 
-async function prepareSchema({ parts, run, specs, stop }: Lane, item: WorkItem, plan: SchemaPlan): Promise<void> {
+/** The image that a schema is read from. @throws `SNAPSHOT_LOST` */
+async function requireSnapshot({ parts, stop }: Lane, item: WorkItem, epoch: number): Promise<SnapshotRef> {
+  const snapshot = await retryStore(() => parts.snapshots.find(item.executionId, epoch), stop);
+  if (snapshot !== null) return snapshot;
+  throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the process that held it.`);
+}
+
+async function prepareSchema(lane: Lane, item: WorkItem, plan: SchemaPlan, snapshotEpoch: number): Promise<void> {
+  const { parts, run, specs, stop } = lane;
+  // Before anything is made for reads that could not begin.
+  await requireSnapshot(lane, item, snapshotEpoch);
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'running'), stop);
   const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
   await parts.threads.run({ kind: 'prepare', destination: specs.destination, load }, specs.ownerKey, stop);
@@ -155,9 +178,7 @@ async function readSegment(
   isolate: boolean,
 ): Promise<void> {
   const { parts, run, specs, stop } = lane;
-  const snapshot = await retryStore(() => parts.snapshots.find(item.executionId, snapshotEpoch), stop);
-  if (snapshot === null)
-    throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the process that held it.`);
+  const snapshot = await requireSnapshot(lane, item, snapshotEpoch);
   // Written by planSegments of the source's connector and stored untouched.
   const range = item.range as SegmentRange;
   const outcome = await parts.threads.run(

@@ -1,6 +1,7 @@
 import {
   findRunSchema,
   hasSync,
+  listLostSchemas,
   nextGeneration,
   type Run,
   restartSchema,
@@ -8,12 +9,13 @@ import {
   type WorkItem,
 } from '../store/index.ts';
 import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
-import { planExecution } from './planner/plan-execution.ts';
+import { type ExecutionPlan, planExecution } from './planner/plan-execution.ts';
 import { openConnection, openSides } from './sides.ts';
 
 /**
  * Begins a schema again in a new snapshot and generation, since segments of two source images must not be mixed
- * (DESIGN §4.3). What the lost generation left in the destination is dropped by the new one's `prepare`.
+ * (DESIGN §4.3), and with it every other schema that has lost its image and that nobody works on: the source is looked
+ * through once for all. What the lost generations left in the destination is dropped by the new ones' `prepare`.
  */
 export async function restartInNewSnapshot(
   parts: EngineParts,
@@ -21,21 +23,66 @@ export async function restartInNewSnapshot(
   item: WorkItem,
   stop: AbortSignal,
 ): Promise<void> {
+  // One after another: the first lane to lose the image does it for the others.
+  const turn = (parts.restarts.get(item.executionId) ?? Promise.resolve()).then(() => restart(parts, run, item, stop));
+  const last = turn.catch(() => {});
+  parts.restarts.set(item.executionId, last);
+  try {
+    await turn;
+  } finally {
+    if (parts.restarts.get(item.executionId) === last) parts.restarts.delete(item.executionId);
+  }
+}
+
+async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: AbortSignal): Promise<void> {
   const { db } = parts.store;
+  const { executionId } = item;
+  const lost = await retryStore(() => listLostSchemas(db, item), stop);
+  // Another lane was faster.
+  if (!lost.has(item.schemaId)) return;
+  const { planned, failed } = await planAgain(parts, run, item, new Set(lost.keys()), stop);
+  await retryStore(
+    () =>
+      parts.store.transaction(async (transaction) => {
+        const isStillLost = async (schemaId: string) =>
+          (await findRunSchema(transaction.db, executionId, schemaId))?.generation === lost.get(schemaId);
+        for (const schema of planned) {
+          if (await isStillLost(schema.schemaId)) await restartSchema(transaction.db, executionId, schema);
+        }
+        for (const { schemaId, message } of failed) {
+          if (await isStillLost(schemaId))
+            await setSchemaStatus(transaction.db, executionId, schemaId, 'failed', message);
+        }
+      }),
+    stop,
+  );
+  for (const { schemaId, snapshotEpoch } of planned) {
+    parts.log.info(
+      { executionId, schemaId, snapshot: snapshotEpoch },
+      'The source snapshot was lost; the schema is read again in a new one.',
+    );
+  }
+}
+
+async function planAgain(
+  parts: EngineParts,
+  run: Run,
+  item: WorkItem,
+  only: ReadonlySet<string>,
+  stop: AbortSignal,
+): Promise<ExecutionPlan> {
+  const { db } = parts.store;
+  const destinationCapabilities = definitionOf(parts, run.destination.type).capabilities.destination;
+  if (destinationCapabilities === undefined) return { planned: [], failed: [] };
   const row = await retryStore(() => findRunSchema(db, item.executionId, item.schemaId), stop);
-  // Another lane of this schema was faster.
-  if (row === null || row.generation !== item.generation) return;
   await using sides = await openSides(parts, run);
-  const lost = Math.max(row.snapshotEpoch ?? 0, 0);
   const snapshot = await parts.snapshots.renew(
     item.executionId,
-    lost,
+    row?.snapshotEpoch ?? 0,
     () => openConnection(parts, run, run.source),
     stop,
   );
-  const destinationCapabilities = definitionOf(parts, run.destination.type).capabilities.destination;
-  if (destinationCapabilities === undefined) return;
-  const { planned, failed } = await planExecution(
+  return await planExecution(
     {
       run,
       source: sides.source,
@@ -45,24 +92,9 @@ export async function restartInNewSnapshot(
       snapshotEpoch: snapshot.epoch,
       columnPrefix: parts.columnPrefix,
       isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
-      nextGeneration: (schemaId) => nextGeneration(db, run.sync.id, schemaId),
+      nextGeneration: (schemaId) => retryStore(() => nextGeneration(db, run.sync.id, schemaId), stop),
       signal: stop,
     },
-    item.schemaId,
-  );
-  parts.log.info(
-    { executionId: item.executionId, schemaId: item.schemaId, snapshot: snapshot.epoch },
-    'The source snapshot was lost; the schema is read again in a new one.',
-  );
-  await retryStore(
-    () =>
-      parts.store.transaction(async (transaction) => {
-        const present = await findRunSchema(transaction.db, item.executionId, item.schemaId);
-        if (present === null || present.generation !== item.generation) return;
-        for (const schema of planned) await restartSchema(transaction.db, item.executionId, schema);
-        for (const schema of failed)
-          await setSchemaStatus(transaction.db, item.executionId, schema.schemaId, 'failed', schema.message);
-      }),
-    stop,
+    only,
   );
 }

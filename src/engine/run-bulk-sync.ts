@@ -1,13 +1,5 @@
 import { availableParallelism } from 'node:os';
-import {
-  firstError,
-  isAbort,
-  isTerminal,
-  type Receipt,
-  type SchemaReceipt,
-  SyncError,
-  serializeError,
-} from '../core/index.ts';
+import { firstError, isAbort, isTerminal, type Receipt, type SchemaReceipt, serializeError } from '../core/index.ts';
 import {
   hasItemsOfOthers,
   hasSync,
@@ -21,7 +13,7 @@ import {
   replacePlan,
   setSchemaStatus,
 } from '../store/index.ts';
-import { definitionOf, type EngineParts, retryStore, specsOf } from './engine-parts.ts';
+import { definitionOf, type EngineParts, findRun, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly } from './finish-schema.ts';
 import { planExecution } from './planner/plan-execution.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
@@ -143,16 +135,6 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
 export async function letGo(parts: EngineParts, executionId: string): Promise<void> {
   await parts.snapshots.close(executionId);
   await parts.threads.release(executionId);
-}
-
-// Null when it was deleted together with its sync.
-async function findRun(parts: EngineParts, executionId: string): Promise<Run | null> {
-  try {
-    return await retryStore(() => loadRun(parts.store, executionId), parts.draining);
-  } catch (error) {
-    if (error instanceof SyncError && error.code === 'NOT_FOUND') return null;
-    throw error;
-  }
 }
 
 // Schemas that no lane brought to an end were cancelled, or lost every worker that tried. A worker that died between a

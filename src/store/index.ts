@@ -102,6 +102,7 @@ export {
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
+  listLostSchemas,
   listReads,
   reclaimItem,
   saveProgress,

@@ -20,6 +20,7 @@ import {
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
+  listLostSchemas,
   listReads,
   reclaimItem,
   saveProgress,
@@ -284,6 +285,39 @@ describe('a schema that is begun again', () => {
     expect(rejects).toEqual([]);
     const rest = ['b prepare 0', 'b read 1', 'b finish 2'];
     expect(await workOff()).toEqual(['a prepare 0', 'a read 1', 'a finish 2', ...rest]);
+  });
+
+  it('takes along the others of its snapshot that have reads left and that nobody works on', async () => {
+    await plan(schemaOf('a', 2), schemaOf('b', 2));
+    const item = (await claim()) as WorkItem;
+    expect(await listLostSchemas(store.db, item)).toEqual(
+      new Map([
+        ['a', 1],
+        ['b', 1],
+      ]),
+    );
+    // Somebody works on b.
+    await finishItem(store.db, item, workerId, null);
+    const read = (await claim('lane-1')) as WorkItem;
+    await claim('lane-2');
+    const other = (await claim('lane-3')) as WorkItem;
+    expect(nameOf(other)).toBe('b prepare 0');
+    expect(await listLostSchemas(store.db, read)).toEqual(new Map([['a', 1]]));
+    // b has another snapshot.
+    await restartSchema(store.db, executionId, schemaOf('b', 2, { generation: 2, snapshotEpoch: 2 }));
+    expect(await listLostSchemas(store.db, read)).toEqual(new Map([['a', 1]]));
+    // a was begun again by somebody else.
+    await restartSchema(store.db, executionId, schemaOf('a', 2, { generation: 2, snapshotEpoch: 2 }));
+    expect(await listLostSchemas(store.db, read)).toEqual(new Map());
+  });
+
+  it('leaves schemas alone of which only the end is left', async () => {
+    await plan(schemaOf('a', 1), schemaOf('b', 1));
+    for (const _ of ['prepare', 'read']) await finishItem(store.db, (await claim()) as WorkItem, workerId, null);
+    await claim('lane-2');
+    const item = (await claim('lane-1')) as WorkItem;
+    expect(nameOf(item)).toBe('b prepare 0');
+    expect(await listLostSchemas(store.db, item)).toEqual(new Map([['b', 1]]));
   });
 
   it('gets generations that only rise', async () => {

@@ -14,6 +14,26 @@ export interface WorkItem {
   readonly token: number;
 }
 
+/**
+ * Schemas that share the snapshot of this item's schema, have reads left, and on which no living worker works; the
+ * item's own schema whoever works on it. Empty when that one was restarted meanwhile.
+ * @returns generations by schema id
+ */
+export async function listLostSchemas(db: StoreDatabase, item: WorkItem): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await sql<{ schemaId: string; generation: string }>`
+    SELECT e.schema_id, e.generation FROM execution_schemas e
+    JOIN execution_schemas own ON own.execution_id = e.execution_id AND own.schema_id = ${item.schemaId}
+      AND own.generation = ${item.generation} AND own.snapshot_epoch = e.snapshot_epoch
+    WHERE e.execution_id = ${item.executionId} AND e.status IN ('scheduled', 'running')
+      AND EXISTS (SELECT 1 FROM segments s WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id
+        AND s.generation = e.generation AND s.kind <> 'finish' AND s.state <> 'done')
+      AND (e.schema_id = own.schema_id OR NOT EXISTS (SELECT 1 FROM segments s JOIN workers w ON w.id = s.worker_id
+        WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation
+          AND s.state = 'owned' AND w.dead_at IS NULL))
+    ORDER BY e.position`.execute(db);
+  return new Map(rows.map((row) => [row.schemaId, Number(row.generation)]));
+}
+
 interface Owner {
   readonly executionId: string;
   readonly laneId: string;

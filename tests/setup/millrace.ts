@@ -61,9 +61,7 @@ export async function startMillrace(
 ): Promise<MillraceProcess> {
   const begun = performance.now();
   const log = openSync(logFileOf(home.folder), 'a', 0o600);
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(MILLRACE_|DATABASE_URL$|NODE_OPTIONS$)/.test(name),
-  );
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|DATABASE_URL$)/.test(name));
   const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], {
     cwd: ROOT,
     env: {

@@ -1,12 +1,6 @@
-import type { ExecutionBody, ReceiptBody } from '../../src/contract/index.ts';
+import type { Ended } from '../setup/syncs.ts';
 import { type DestinationImage, describeDifference, subtract, type TableImage } from './compare.ts';
 import type { Scenario } from './scenario.ts';
-
-/** An execution and what it proved; null: it has no receipt. */
-export interface Ended {
-  readonly execution: ExecutionBody;
-  readonly receipt: ReceiptBody | null;
-}
 
 /** The execution that was killed came to a good end, and its receipt holds for what it says it covers. */
 export function checkResumed(scenario: Scenario, ended: Ended, destination: DestinationImage): string[] {

@@ -7,16 +7,6 @@ export interface DatabaseServer {
   readonly ownerUrl: string;
 }
 
-/** What a connection's configuration says about a database. */
-export interface DatabaseAddress {
-  readonly hostname: string;
-  readonly port: number;
-  readonly username: string;
-  readonly password: string;
-  readonly database: string;
-  readonly ssl: false;
-}
-
 /** Databases of the runs on that server. */
 export class RunDatabases implements AsyncDisposable {
   readonly #server: DatabaseServer;
@@ -90,17 +80,4 @@ export class RunDatabases implements AsyncDisposable {
       await client.end();
     }
   }
-}
-
-/** The parts of a URL as a connection wants them. */
-export function addressOf(url: string): DatabaseAddress {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  return {
-    hostname,
-    port: Number(port),
-    username,
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-    ssl: false,
-  };
 }

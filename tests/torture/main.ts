@@ -5,7 +5,7 @@ import { RunDatabases } from './databases.ts';
 import { closeServer, runScenario, type World } from './run.ts';
 import { createScenario, describeScenario } from './scenario.ts';
 
-const SIZE = 200_000;
+const SIZE = 120_000;
 const USAGE = 'npm run torture -- [--runs 20] [--seed <number>] [--only <run>] [--log]';
 
 /** Many syncs, one kill -9 each. Exit code 0 when everything was equal in the end. */
@@ -87,8 +87,12 @@ function readArguments(): { runs: number; seed: number; only: number | null; sho
 
 /** Ctrl-C ends everything at once and leaves nothing; what `using` would do takes too long then. */
 function stopOnSignals(homes: readonly TestHome[]): void {
+  let ending = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (ending) return;
+      ending = true;
+      // The server ends by itself when we are gone.
       void Promise.all(homes.map((home) => home[Symbol.asyncDispose]())).finally(() => process.exit(130));
     });
   }

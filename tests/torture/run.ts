@@ -3,10 +3,17 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BulkSyncBody, Client, StartBulkSyncRequest } from '../../src/contract/index.ts';
 import { readCliFile } from '../../src/runtime/index.ts';
-import { type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-import { checkFinal, checkResumed, checkTracked, type Ended } from './checks.ts';
-import { type DestinationImage, readDuckdbDestination, readPostgresDestination, readSource } from './compare.ts';
-import { addressOf, type RunDatabases } from './databases.ts';
+import { type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
+import { makeSync as createSync, type Ended, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+import { checkFinal, checkResumed, checkTracked } from './checks.ts';
+import {
+  type DestinationImage,
+  readDuckdbDestination,
+  readPostgresDestination,
+  readSource,
+  type TableImage,
+} from './compare.ts';
+import type { RunDatabases } from './databases.ts';
 import { createRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { startWriter } from './writer.ts';
@@ -15,7 +22,6 @@ import { startWriter } from './writer.ts';
 const RUN_LIMIT_MS = 120_000;
 /** How long an undisturbed execution takes on two cores, by experience: where shares of it are aimed at. */
 const USUAL_MS = { first: 1_500, second: 2_000, perMillionRecords: 9_000 } as const;
-const ENDED = ['completed', 'errors', 'failed', 'canceled', 'interrupted'];
 
 /** What the runs share: one home, whose server dies and comes back. */
 export interface World {
@@ -57,10 +63,13 @@ export async function runScenario(world: World, scenario: Scenario): Promise<Run
     writer = await startWriter(sourceUrl, scenario.tables, createRandom(scenario.writerSeed));
     if (scenario.victim === 'second') await runUndisturbed(stage);
     const crash = await crashAndResume(stage);
-    const problems = checkResumed(scenario, crash, await destination.read());
+    const resumed = await destination.read();
+    const problems = checkResumed(scenario, crash, resumed);
     const transactions = await writer.stop();
     writer = null;
-    return { ...crash, transactions, problems: [...problems, ...(await settle(stage, sourceUrl, destination))] };
+    const source = await readSource(sourceUrl, scenario.tables);
+    problems.push(...(await settle(stage, { source, resumed, destination })));
+    return { ...crash, transactions, problems };
   } finally {
     await writer?.stop().catch(() => {});
     await destination.remove();
@@ -87,7 +96,7 @@ async function makeDestination({ home, databases }: World, scenario: Scenario, n
     const url = await databases.makeEmpty(`${name}_destination`);
     return {
       type: 'postgresql',
-      configuration: { ...addressOf(url) },
+      configuration: postgresConfiguration(url),
       read: () => readPostgresDestination(url, scenario.tables),
       remove: () => databases.drop(url),
     };
@@ -129,32 +138,18 @@ async function makeSync(
   destination: Destination,
   signal: AbortSignal,
 ): Promise<BulkSyncBody> {
-  const { client } = await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
+  const server = await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
   if (destination.type === 'duckdb') {
     const organization = readCliFile(world.home.folder)?.organizationId ?? '';
     mkdirSync(join(world.home.folder, 'files', organization), { recursive: true, mode: 0o700 });
   }
-  const suffix = `${scenario.seed}-${scenario.number}`;
-  const source = await client.createConnection(
-    { name: `source ${suffix}`, type: 'postgresql', configuration: { ...addressOf(sourceUrl) } },
-    signal,
-  );
-  const target = await client.createConnection(
-    { name: `destination ${suffix}`, type: destination.type, configuration: destination.configuration },
-    signal,
-  );
-  await waitFor(
-    async () => ((await client.getSchemasStatus(source.id, signal)).cache_status === 'refreshing' ? null : true),
-    signal,
-  );
-  return client.createBulkSync(
+  return createSync(
+    server,
     {
-      name: `torture ${suffix}`,
+      name: `torture ${scenario.seed}-${scenario.number}`,
       mode: scenario.mode,
-      source_connection_id: source.id,
-      destination_connection_id: target.id,
-      destination_configuration: { schema: 'landing' },
-      default_schedule: { frequency: 'manual' },
+      source: sourceUrl,
+      destination: [destination.type, destination.configuration],
       schemas: scenario.tables.map((table) => ({
         id: `public.${table.name}`,
         ...(scenario.tracking && table.trackingField !== null ? { tracking_field: table.trackingField } : {}),
@@ -168,18 +163,10 @@ function failpointsOf({ kill }: Scenario): string {
   return kill.kind === 'failpoint' ? `${kill.point}@${kill.visit}=exit` : '';
 }
 
-async function untilEnded(client: Client, syncId: string, id: string, signal: AbortSignal): Promise<Ended> {
-  const execution = await waitFor(async () => {
-    const found = await client.getExecution(syncId, id, signal);
-    return ENDED.includes(found.status) ? found : null;
-  }, signal);
-  return { execution, receipt: await client.findReceipt(syncId, id, signal) };
-}
-
 async function runUndisturbed({ world, sync, signal }: Stage, start?: StartBulkSyncRequest): Promise<Ended> {
-  const { client } = await openServer(world, '');
-  const { id } = await client.startBulkSync(sync.id, start, signal);
-  return untilEnded(client, sync.id, id, signal);
+  const server = await openServer(world, '');
+  const { id } = await server.client.startBulkSync(sync.id, start, signal);
+  return untilEnded(server, sync.id, id, signal);
 }
 
 interface Crash extends Ended {
@@ -195,9 +182,9 @@ async function crashAndResume({ world, scenario, sync, signal }: Stage): Promise
   world.server = null;
   if (scenario.killsPostgres) world.home.killPostgres();
   const begun = performance.now();
-  const { client } = await openServer(world, '');
+  const resumed = await openServer(world, '');
   const answeredMs = performance.now() - begun;
-  const ended = await untilEnded(client, sync.id, id, signal);
+  const ended = await untilEnded(resumed, sync.id, id, signal);
   return { ...ended, phase, answeredMs, endedMs: performance.now() - begun };
 }
 
@@ -216,7 +203,7 @@ async function killAtItsMoment(
     await server.kill();
     return phase;
   }
-  const ended = untilEnded(server.client, syncId, executionId, signal).then(
+  const ended = untilEnded(server, syncId, executionId, signal).then(
     () => 'ended',
     // The server is gone, as it should be.
     () => 'gone',
@@ -245,19 +232,24 @@ async function phaseOf(client: Client, syncId: string, executionId: string): Pro
   }
 }
 
+interface Quiet {
+  readonly source: ReadonlyMap<string, TableImage>;
+  /** The destination behind the resumed execution. */
+  readonly resumed: DestinationImage;
+  readonly destination: Destination;
+}
+
 /** The source is quiet: what a tracking field promises is looked at, then everything is read once more and compared. */
-async function settle(stage: Stage, sourceUrl: string, destination: Destination): Promise<string[]> {
+async function settle(stage: Stage, { source, resumed, destination }: Quiet): Promise<string[]> {
   const { scenario } = stage;
   const problems: string[] = [];
+  let before = resumed;
   if (scenario.tracking) {
     const delta = await runUndisturbed(stage);
-    problems.push(
-      ...checkTracked(scenario, delta, await readSource(sourceUrl, scenario.tables), await destination.read()),
-    );
+    before = await destination.read();
+    problems.push(...checkTracked(scenario, delta, source, before));
   }
-  const before = await destination.read();
   const last = await runUndisturbed(stage, scenario.tracking ? { resync_mode: 'refetch' } : {});
-  const [source, after] = [await readSource(sourceUrl, scenario.tables), await destination.read()];
-  problems.push(...checkFinal(scenario, last, { source, before, after }));
+  problems.push(...checkFinal(scenario, last, { source, before, after: await destination.read() }));
   return problems;
 }

@@ -56,9 +56,10 @@ export const TORTURE_TABLES: readonly TortureTable[] = [
     key: [],
     sequenceColumn: null,
     trackingField: null,
-    columns: { n: 'text', amount: 'text', note: 'text', detail: 'text', at: 'time' },
+    columns: { n: 'text', amount: 'text', note: 'text', detail: 'text', happened: 'time' },
     share: 0.7,
-    create: 'CREATE TABLE events (n int NOT NULL, amount bigint NOT NULL, note text, detail jsonb, at timestamptz)',
+    create:
+      'CREATE TABLE events (n int NOT NULL, amount bigint NOT NULL, note text, detail jsonb, happened timestamptz)',
     fill: `INSERT INTO events SELECT ${N}, ${AMOUNT}, ${NOTE}, jsonb_build_object('i', i, 'of', md5(i::text)),
       timestamptz '2024-01-01 00:00+00' + i * interval '1.000001 s' ${FROM}`,
   },

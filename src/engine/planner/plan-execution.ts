@@ -40,10 +40,10 @@ export interface ExecutionPlan {
   readonly failed: readonly FailedSchema[];
 }
 
-/** Plans the named schemas, or all of the sync. What cannot be planned fails alone; the others go on. */
+/** Plans the schemas of these ids, or all of the sync (null). What cannot be planned fails alone; the others go on. */
 export async function planExecution(
   context: ExecutionPlanContext,
-  onlySchemaId: string | null,
+  only: ReadonlySet<string> | null,
 ): Promise<ExecutionPlan> {
   const discovered = new Map(
     (await sideOf(context.source).discover(context.signal)).map((schema) => [schema.id, schema]),
@@ -51,9 +51,7 @@ export async function planExecution(
   const tables = nameTables(context);
   const planned: PlannedSchema[] = [];
   const failed: FailedSchema[] = [];
-  const selections = context.run.schemas.filter(
-    (selection) => onlySchemaId === null || selection.schemaId === onlySchemaId,
-  );
+  const selections = context.run.schemas.filter((selection) => only?.has(selection.schemaId) ?? true);
   for (const [position, selection] of bySize(selections, discovered).entries()) {
     try {
       planned.push(await planOne(context, selection, discovered, tables, position));

@@ -1,0 +1,76 @@
+import type { BulkSyncBody, BulkSyncRequest, ExecutionBody, ReceiptBody } from '../../src/contract/index.ts';
+import { type MillraceProcess, waitFor } from './millrace.ts';
+
+/** A connection's configuration for the database of that URL. */
+export function postgresConfiguration(url: string): Record<string, unknown> {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  return {
+    hostname,
+    port: Number(port),
+    username,
+    password: decodeURIComponent(password),
+    database: pathname.slice(1),
+    ssl: false,
+  };
+}
+
+/** Both ends of a sync, and what it takes along. */
+export interface SyncToMake {
+  readonly name: string;
+  readonly source: string;
+  /** Type and configuration. */
+  readonly destination: readonly [type: string, configuration: Record<string, unknown>];
+  readonly schemas: NonNullable<BulkSyncRequest['schemas']>;
+  readonly mode?: BulkSyncRequest['mode'];
+}
+
+/** Makes connections and sync through the API; the destination's schema is `landing`. */
+export async function makeSync(
+  { client }: Pick<MillraceProcess, 'client'>,
+  { name, source, destination: [type, configuration], schemas, mode = 'replicate' }: SyncToMake,
+  signal: AbortSignal,
+): Promise<BulkSyncBody> {
+  const from = await client.createConnection(
+    { name: `source of ${name}`, type: 'postgresql', configuration: postgresConfiguration(source) },
+    signal,
+  );
+  const to = await client.createConnection({ name: `destination of ${name}`, type, configuration }, signal);
+  await waitFor(
+    async () => ((await client.getSchemasStatus(from.id, signal)).cache_status === 'refreshing' ? null : true),
+    signal,
+  );
+  return client.createBulkSync(
+    {
+      name,
+      mode,
+      source_connection_id: from.id,
+      destination_connection_id: to.id,
+      destination_configuration: { schema: 'landing' },
+      default_schedule: { frequency: 'manual' },
+      schemas,
+    },
+    signal,
+  );
+}
+
+/** An execution that has ended, and its receipt; null: it has none. */
+export interface Ended {
+  readonly execution: ExecutionBody;
+  readonly receipt: ReceiptBody | null;
+}
+
+const ENDED = ['completed', 'errors', 'failed', 'canceled', 'interrupted'];
+
+/** Waits for the end of an execution, whatever it is. */
+export async function untilEnded(
+  { client }: Pick<MillraceProcess, 'client'>,
+  syncId: string,
+  executionId: string,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const execution = await waitFor(async () => {
+    const found = await client.getExecution(syncId, executionId, signal);
+    return ENDED.includes(found.status) ? found : null;
+  }, signal);
+  return { execution, receipt: await client.findReceipt(syncId, executionId, signal) };
+}
