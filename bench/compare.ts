@@ -2,7 +2,7 @@ import type { BenchDatabase } from './database.ts';
 import { type DuckdbFloor, type LimitRun, makeCsvFile, measureDuckdbFloor, runPsql } from './limits.ts';
 import type { BenchOptions } from './options.ts';
 import { makeSync, openProduct, type Product, type ProductRun } from './product.ts';
-import type { MemoryFigure, Pair, Results } from './results.ts';
+import { type MemoryFigure, megabytes, type Pair, type Results } from './results.ts';
 import { say } from './say.ts';
 import { tableName } from './table.ts';
 
@@ -74,16 +74,32 @@ export async function measureMemory(
   const found: MemoryFigure[] = [];
   for (const destination of ['postgresql', 'duckdb'] as const) {
     for (const rows of sizes) {
-      const run = await withProduct(home, database, async (product) =>
-        product.run(await makeSync(product, { destination, depth: 'counts', rows })),
-      );
-      found.push({ rows, destination, aboveIdleBytes: run.memoryAboveIdleBytes });
+      const figure = await withProduct(home, database, (product) => measureTwoRuns(product, destination, rows));
+      found.push(figure);
       say(
-        `memory, ${destination}, ${rows} records: ${(run.memoryAboveIdleBytes / 1_000_000).toFixed(0)} MB above idle`,
+        `memory, ${destination}, ${rows} records: ${megabytes(figure.firstPeakBytes - figure.idleBytes)} MB above idle`,
       );
     }
   }
   return found;
+}
+
+async function measureTwoRuns(
+  product: Product,
+  destination: MemoryFigure['destination'],
+  rows: number,
+): Promise<MemoryFigure> {
+  const sync = await makeSync(product, { destination, depth: 'counts', rows });
+  const first = await product.run(sync);
+  const second = await product.run(sync);
+  return {
+    rows,
+    destination,
+    idleBytes: first.idleBytes,
+    firstPeakBytes: first.peakBytes,
+    warmIdleBytes: second.idleBytes,
+    secondPeakBytes: second.peakBytes,
+  };
 }
 
 async function inTurns<A, B>(round: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {

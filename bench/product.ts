@@ -25,8 +25,10 @@ export interface ProductRun {
   readonly cpuSeconds: number;
   /** CPU seconds of the metadata database meanwhile. */
   readonly metadataCpuSeconds: number;
-  /** Highest resident memory during the execution less the memory before it, in bytes. */
-  readonly memoryAboveIdleBytes: number;
+  /** Resident memory before the execution, in bytes. */
+  readonly idleBytes: number;
+  /** Highest resident memory during the execution, in bytes. */
+  readonly peakBytes: number;
 }
 
 const NO_SIGNAL = new AbortController().signal;
@@ -42,6 +44,7 @@ export async function openProduct(home: string, database: BenchDatabase): Promis
     const client = createClient(server);
     await removeEverything(client);
     removeDuckdbFile(home, server);
+    await removeTables(database);
     const connections = await makeConnections(client, database);
     // What starting up leaves behind is collected before the first figure is taken.
     await delay(SETTLE_MS);
@@ -92,7 +95,8 @@ async function run(client: Client, sync: BulkSyncBody, pid: number): Promise<Pro
     wallSeconds,
     cpuSeconds: after.own - before.own,
     metadataCpuSeconds: after.databases - before.databases,
-    memoryAboveIdleBytes: readMemory(pid).highest - idleBytes,
+    idleBytes,
+    peakBytes: readMemory(pid).highest,
   };
 }
 
@@ -107,6 +111,11 @@ async function waitForEnd(client: Client, syncId: string, executionId: string): 
 async function removeEverything(client: Client): Promise<void> {
   for (const { id } of await client.listBulkSyncs()) await client.deleteBulkSync(id);
   for (const { id } of await client.listConnections()) await client.deleteConnection(id);
+}
+
+/** Tables of syncs that are gone would be somebody else's to the new ones. */
+async function removeTables({ destination }: BenchDatabase): Promise<void> {
+  await destination.query('DROP SCHEMA IF EXISTS bench_counts, bench_checksums, __millrace CASCADE');
 }
 
 function removeDuckdbFile(home: string, { organizationId }: DemoServer): void {

@@ -1,6 +1,6 @@
 import { type Column, formatCount, formatTable } from '../src/cli/index.ts';
 import type { DuckdbFloor, LimitRun } from './limits.ts';
-import { median, type Pair, type Results } from './results.ts';
+import { median, megabytes, type Pair, type Results } from './results.ts';
 
 /** The figures as aligned text, ready for a terminal or a code block. */
 export function reportLines(results: Results): string[] {
@@ -81,14 +81,25 @@ function toFigures({ product, ratio }: Pair<unknown>, [seconds, cpuSeconds]: [nu
 
 function memoryLines({ memory }: Results): string[] {
   if (memory === undefined) return [];
-  const rows = memory.map(({ rows, destination, aboveIdleBytes }) => [
-    destination,
-    formatCount(rows),
-    (aboveIdleBytes / 1_000_000).toFixed(0),
+  const rows = memory.map((figure) => [
+    figure.destination,
+    formatCount(figure.rows),
+    megabytes(figure.idleBytes),
+    megabytes(figure.firstPeakBytes - figure.idleBytes),
+    megabytes(figure.warmIdleBytes),
+    megabytes(figure.secondPeakBytes - figure.warmIdleBytes),
   ]);
+  const columns = [
+    { title: 'destination' },
+    right('records'),
+    right('idle MB'),
+    right('first run +'),
+    right('idle again'),
+    right('second run +'),
+  ];
   return [
-    ...section("Peak resident memory of the server's process above its idle memory"),
-    ...formatTable([{ title: 'destination' }, right('records'), right('MB')], rows),
+    ...section("Resident memory of the server's process, in a freshly started server"),
+    ...formatTable(columns, rows),
   ];
 }
 

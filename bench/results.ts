@@ -9,11 +9,17 @@ export interface Pair<Limit> {
   readonly ratio: number;
 }
 
-/** Peak memory of one execution in a freshly started server. */
+/** Memory of the first two executions of a freshly started server, in bytes. */
 export interface MemoryFigure {
   readonly rows: number;
   readonly destination: 'postgresql' | 'duckdb';
-  readonly aboveIdleBytes: number;
+  /** Before anything ran. */
+  readonly idleBytes: number;
+  /** Highest in the first execution, which starts threads and loads code. */
+  readonly firstPeakBytes: number;
+  /** Between the two. */
+  readonly warmIdleBytes: number;
+  readonly secondPeakBytes: number;
 }
 
 /** Everything that one benchmark measured; absent parts were not asked for. */
@@ -45,4 +51,9 @@ export function median(values: readonly number[]): number {
   const lower = sorted[Math.ceil(sorted.length / 2) - 1];
   if (upper === undefined || lower === undefined) throw new RangeError('There is no median of nothing.');
   return (upper + lower) / 2;
+}
+
+/** Decimal megabytes without fractions. */
+export function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(0);
 }
