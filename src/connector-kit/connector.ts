@@ -141,6 +141,7 @@ export interface BulkSource {
   planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan>;
   /**
    * Reads one segment in the snapshot. Called again from the start after a failure: rereading is harmless.
+   * A chunk's bytes stay as they are until the next chunk is asked for; then they may be overwritten.
    * @throws `SNAPSHOT_LOST` when the snapshot's token is gone
    */
   read(request: ReadRequest, signal: AbortSignal): AsyncIterable<SourceChunk>;

@@ -6,6 +6,7 @@ import { SyncError } from '../../core/index.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
 import { CopyIn } from './client/copy-in.ts';
 import { CopyOut } from './client/copy-out.ts';
+import { createReadSocket } from './client/read-socket.ts';
 import type { PostgresqlConfig } from './config.ts';
 import { type Side, toSyncError } from './errors.ts';
 
@@ -22,6 +23,9 @@ export interface SessionOptions {
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 30_000;
 const CANCEL_TIMEOUT_MS = 5_000;
+const CANCEL_DELAYS_MS = [0, 100, 500];
+/** In place of a protocol version: cancel what the backend with this id and key does. */
+const CANCEL_REQUEST = 80_877_102;
 const OLDEST_VERSION = 120_000;
 
 /**
@@ -56,6 +60,8 @@ export async function openSession(options: SessionOptions, signal: AbortSignal):
     password: config.password,
     database: config.database,
     ssl: toTlsOptions(config),
+    // A TLS layer would read past it.
+    ...(config.ssl ? {} : { stream: createReadSocket }),
     application_name: context.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -268,21 +274,30 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /** A request of its own, on a connection of its own; it is not answered, and failing to send it is harmless. */
+  /**
+   * Requests on connections of their own; they are not answered, and failing to send one is harmless. Repeated, because
+   * one that overtakes the statement which it is to cancel does nothing.
+   */
   #sendCancel(): void {
     const { processID, secretKey } = this.#internals;
     if (!processID) return;
     const message = Buffer.alloc(16);
     message.writeInt32BE(16, 0);
-    message.writeInt32BE(80877102, 4);
+    message.writeInt32BE(CANCEL_REQUEST, 4);
     message.writeInt32BE(processID, 8);
     message.writeInt32BE(secretKey, 12);
-    const socket = connectSocket(this.#options.config.port, this.#address, () => socket.end(message));
-    socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
-    socket.on('error', () => socket.destroy());
-    socket.resume();
-    socket.unref();
+    for (const delayMs of CANCEL_DELAYS_MS) {
+      setTimeout(() => sendOnce(this.#options.config.port, this.#address, message), delayMs).unref();
+    }
   }
+}
+
+function sendOnce(port: number, host: string, message: Buffer): void {
+  const socket = connectSocket(port, host, () => socket.end(message));
+  socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.resume();
+  socket.unref();
 }
 
 /** A COPY … FROM STDIN that takes data. */

@@ -20,6 +20,9 @@ import { type HeldSnapshot, holdSnapshot, importSnapshot } from './source/snapsh
 import { planTracking } from './source/tracking.ts';
 import { offerFormats } from './types.ts';
 
+/** An idle reader keeps its locks and keeps VACUUM from cleaning up, so it waits for the next segment only this long. */
+const IDLE_MS = 5_000;
+
 /** Reads tables and views of one database. Sessions that have imported a snapshot are kept for its next segment. */
 export class PostgresqlSource implements BulkSource, AsyncDisposable {
   readonly #pool: SessionPool;
@@ -27,6 +30,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   readonly #readers: Session[] = [];
   #token = '';
   #held: HeldSnapshot | null = null;
+  #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(pool: SessionPool) {
     this.#pool = pool;
@@ -47,7 +51,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   async openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {
     const session = await this.#pool.acquire(signal);
     try {
-      this.#held = await holdSnapshot(session, signal);
+      this.#held = await holdSnapshot(session, () => this.#dropReaders(), signal);
       return this.#held;
     } catch (error) {
       session.destroy();
@@ -122,11 +126,15 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   }
 
   async #keepReader(session: Session, token: string): Promise<void> {
-    if (token === this.#token) this.#readers.push(session);
-    else await session[Symbol.asyncDispose]();
+    if (token !== this.#token) return session[Symbol.asyncDispose]();
+    this.#readers.push(session);
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => void this.#dropReaders(), IDLE_MS);
+    this.#idleTimer.unref();
   }
 
   async #dropReaders(): Promise<void> {
+    clearTimeout(this.#idleTimer);
     await Promise.all(this.#readers.splice(0).map((session) => session[Symbol.asyncDispose]()));
   }
 }

@@ -7,6 +7,8 @@ export interface CopyReaderHandlers {
   chunk(chunk: Chunk): void;
   /** Every message that is not `CopyData`: its type as a character code, and its payload, valid during the call only. */
   message(type: number, payload: Uint8Array): void;
+  /** A buffer of `bytes` bytes for the next chunk, with any content: a new one, or one that nobody uses any more. */
+  allocate(bytes: number): Uint8Array<ArrayBuffer>;
 }
 
 export interface CopyReaderOptions {
@@ -18,93 +20,92 @@ export interface CopyReaderOptions {
 }
 
 const COPY_DATA = 0x64;
+/** A message's type and its length, which counts itself but not the type. */
 const HEADER_BYTES = 5;
 
 /**
  * Cuts a server's answer to COPY … TO STDOUT into chunks. PostgreSQL sends one `CopyData` message per record, in every
- * format, so the payload is copied without being looked into; the file header of the binary format and its trailer are
- * taken off.
+ * format, so no record is looked into; the file header of the binary format and its trailer are taken off.
+ *
+ * What is fed goes into the chunk's own buffer in one copy, and records are moved together there: a view for each
+ * record would cost more than the copy, in garbage.
  */
 export class CopyReader {
   readonly #options: CopyReaderOptions;
   readonly #handlers: CopyReaderHandlers;
   #buffer: Uint8Array<ArrayBuffer>;
+  /** Bytes of the buffer that are records. */
   #used = 0;
+  /** Bytes behind them that are messages yet, the last one incomplete. */
+  #raw = 0;
   #ends = new Uint32Array(256);
   #records = 0;
-  /** Payload bytes of a `CopyData` message that have not arrived yet. */
-  #missing = 0;
-  /** Another message, or a message's first five bytes, cut by the end of what was fed. */
-  #rest: Uint8Array | null = null;
   #isBeforeHeader: boolean;
 
   constructor(options: CopyReaderOptions, handlers: CopyReaderHandlers) {
     this.#options = options;
     this.#handlers = handlers;
-    this.#buffer = new Uint8Array(options.chunkBytes);
+    this.#buffer = handlers.allocate(options.chunkBytes);
     this.#isBeforeHeader = options.format === 'pgcopy-binary';
   }
 
   /** Takes the next bytes from the socket, in whatever pieces they come. @throws `FORMAT_CORRUPT`, `RECORD_TOO_LARGE` */
   feed(bytes: Uint8Array): void {
-    let position = this.#missing > 0 ? this.#continueRecord(bytes) : 0;
-    let source = bytes;
-    if (this.#rest !== null) {
-      source = join(this.#rest, bytes.subarray(position));
-      position = 0;
-      this.#rest = null;
+    for (let offset = 0; offset < bytes.length; ) {
+      this.#makeRoom(bytes.length - offset);
+      const start = this.#used + this.#raw;
+      const end = Math.min(bytes.length, offset + this.#buffer.length - start);
+      this.#buffer.set(end - offset === bytes.length ? bytes : bytes.subarray(offset, end), start);
+      this.#raw += end - offset;
+      offset = end;
+      this.#cut();
     }
-    const length = source.length;
-    while (position + HEADER_BYTES <= length) {
-      const size = readInt32(source, position + 1);
-      const start = position + HEADER_BYTES;
-      const end = position + 1 + size;
-      if (source[position] === COPY_DATA) {
-        this.#reserve(size - 4);
-        if (end > length) {
-          this.#buffer.set(source.subarray(start), this.#used);
-          this.#used += length - start;
-          this.#missing = end - length;
-          return;
-        }
-        this.#buffer.set(source.subarray(start, end), this.#used);
-        this.#used += size - 4;
-        this.#endRecord();
-      } else {
-        if (end > length) break;
-        this.#handlers.message(source[position] ?? 0, source.subarray(start, end));
-      }
-      position = end;
-    }
-    if (position < length) this.#rest = source.slice(position);
   }
 
-  /** Hands on what is left. Called when the server has said that the copy is done. */
+  /** Hands on what is left. Called when the server has said that the copy is done, never from within a handler. */
   flush(): void {
     if (this.#records === 0) return;
-    const payload = this.#buffer.subarray(0, this.#used);
+    const full = this.#buffer;
+    const payload = full.subarray(0, this.#used);
     const chunk = { format: this.#options.format, payload, ends: this.#ends.slice(0, this.#records) };
-    this.#buffer = new Uint8Array(this.#options.chunkBytes);
+    this.#buffer = this.#handlers.allocate(this.#options.chunkBytes);
+    this.#buffer.set(full.subarray(this.#used, this.#used + this.#raw));
     this.#used = 0;
     this.#records = 0;
     this.#handlers.chunk(chunk);
   }
 
-  #continueRecord(bytes: Uint8Array): number {
-    const taken = Math.min(this.#missing, bytes.length);
-    this.#buffer.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#used);
-    this.#used += taken;
-    this.#missing -= taken;
-    if (this.#missing === 0) this.#endRecord();
-    return taken;
+  /** Sees to it that at least some of the bytes fit; a record that is larger than a chunk gets a buffer of its own. */
+  #makeRoom(wantedBytes: number): void {
+    if (this.#used + this.#raw + wantedBytes <= this.#buffer.length) return;
+    this.flush();
+    if (this.#raw < HEADER_BYTES) return;
+    const messageBytes = 1 + readInt32(this.#buffer, this.#used + 1);
+    if (messageBytes <= this.#buffer.length) return;
+    const { maxRecordBytes } = this.#options;
+    if (messageBytes - HEADER_BYTES > maxRecordBytes) throw recordTooLarge(messageBytes - HEADER_BYTES, maxRecordBytes);
+    const larger = new Uint8Array(messageBytes);
+    larger.set(this.#buffer.subarray(this.#used, this.#used + this.#raw));
+    this.#used = 0;
+    this.#buffer = larger;
   }
 
-  /** Makes room for one record, handing on what is there when it does not fit beside it. */
-  #reserve(recordBytes: number): void {
-    if (this.#used + recordBytes <= this.#buffer.length) return;
-    if (recordBytes > this.#options.maxRecordBytes) throw recordTooLarge(recordBytes, this.#options.maxRecordBytes);
-    this.flush();
-    if (recordBytes > this.#buffer.length) this.#buffer = new Uint8Array(recordBytes);
+  #cut(): void {
+    const buffer = this.#buffer;
+    const end = this.#used + this.#raw;
+    let position = this.#used;
+    while (position + HEADER_BYTES <= end) {
+      const next = position + 1 + readInt32(buffer, position + 1);
+      if (next > end) break;
+      if (buffer[position] === COPY_DATA) {
+        buffer.copyWithin(this.#used, position + HEADER_BYTES, next);
+        this.#used += next - position - HEADER_BYTES;
+        this.#endRecord();
+      } else this.#handlers.message(buffer[position] ?? 0, buffer.subarray(position + HEADER_BYTES, next));
+      position = next;
+    }
+    if (position > this.#used) buffer.copyWithin(this.#used, position, end);
+    this.#raw = end - position;
   }
 
   #endRecord(): void {
@@ -135,13 +136,6 @@ export class CopyReader {
 
 function readInt32(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
-}
-
-function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
 }
 
 function grow(ends: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { SyncError } from '../../../core/index.ts';
 import type { ServerError } from '../errors.ts';
+import { type ByteSink, divertBytes } from './read-socket.ts';
 
 /** An authenticated socket between two answers of the server, lent to a COPY. */
 export interface BorrowedSocket {
@@ -9,37 +10,20 @@ export interface BorrowedSocket {
   giveBack(): void;
 }
 
-/**
- * Takes the socket's data away from the driver's parser. It holds no bytes of its own while the session is idle, so
- * nothing is lost at either hand-over; authentication and TLS stay the driver's.
- */
-export function borrowSocket(
-  stream: Duplex,
-  onData: (bytes: Buffer) => void,
-  onClose: (error: Error) => void,
-): BorrowedSocket {
-  const parsers = stream.listeners('data');
+/** Takes the socket's bytes away from the driver; authentication and TLS stay its business. */
+export function borrowSocket(stream: Duplex, sink: ByteSink, onClose: (error: Error) => void): BorrowedSocket {
   const close = () => onClose(new SyncError('CONN_LOST', 'The server closed the connection in the middle of a COPY.'));
-  // Ours first: a flowing stream without a listener drops its data.
-  stream.on('data', onData);
-  for (const parser of parsers) stream.off('data', toListener(parser));
+  const restore = divertBytes(stream, sink);
   stream.on('close', close);
   stream.on('error', onClose);
   return {
     stream,
     giveBack() {
-      for (const parser of parsers) stream.on('data', toListener(parser));
-      stream.off('data', onData);
+      restore();
       stream.off('close', close);
       stream.off('error', onClose);
-      stream.resume();
     },
   };
-}
-
-function toListener(listener: unknown): (...args: unknown[]) => void {
-  // `listeners` types its result as Function; every entry was given to `on`.
-  return listener as (...args: unknown[]) => void;
 }
 
 /** Message types of the backend that a COPY meets, as character codes. */

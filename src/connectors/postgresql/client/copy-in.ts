@@ -9,6 +9,8 @@ import {
 } from '../../../formats/index.ts';
 import { BACKEND, type BorrowedSocket, borrowSocket, fromErrorResponse, toQueryMessage } from './borrow.ts';
 
+/** Notices and errors quote values, which can be long. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 const COPY_DONE = Uint8Array.of(0x63, 0, 0, 0, 4);
 
 /**
@@ -27,15 +29,21 @@ export class CopyIn {
   constructor(stream: Duplex, sql: string, format: WireFormat) {
     this.#format = format;
     const reader = new CopyReader(
-      { format, chunkBytes: 0, maxRecordBytes: 0 },
-      { chunk: () => {}, message: (type, payload) => this.#takeMessage(type, payload) },
+      { format, chunkBytes: 8192, maxRecordBytes: MAX_MESSAGE_BYTES },
+      {
+        chunk: () => {},
+        message: (type, payload) => this.#takeMessage(type, payload),
+        allocate: (bytes) => new Uint8Array(bytes),
+      },
     );
     this.#socket = borrowSocket(
       stream,
-      (bytes) => reader.feed(bytes),
+      (bytes) => {
+        reader.feed(bytes);
+        return true;
+      },
       (error) => this.abort(error),
     );
-    stream.on('drain', this.#wakeUp);
     stream.write(toQueryMessage(sql));
   }
 
@@ -48,7 +56,6 @@ export class CopyIn {
   abort(error: Error): void {
     this.#error ??= error;
     this.#isBroken = true;
-    this.#release();
     this.#wakeUp();
   }
 
@@ -58,7 +65,7 @@ export class CopyIn {
     if (this.#format === 'pgcopy-binary') await this.#send(COPY_BINARY_HEADER);
   }
 
-  /** Resolves when the operating system has taken the bytes; awaiting it is the backpressure. */
+  /** Resolves when the operating system has taken the bytes, which may be overwritten then; awaiting it is the backpressure. */
   async write(chunk: Pick<Chunk, 'payload'>): Promise<void> {
     if (chunk.payload.length > 0) await this.#send(chunk.payload);
   }
@@ -75,9 +82,13 @@ export class CopyIn {
     const { stream } = this.#socket;
     stream.cork();
     stream.write(toCopyDataHeader(payload.length));
-    const isTaken = stream.write(payload);
+    let isTaken = false;
+    stream.write(payload, () => {
+      isTaken = true;
+      this.#wakeUp();
+    });
     stream.uncork();
-    if (!isTaken) await this.#until(() => !stream.writableNeedDrain);
+    await this.#until(() => isTaken);
   }
 
   /** @throws the server's refusal, once it is ready again, or what broke the socket */
@@ -95,19 +106,14 @@ export class CopyIn {
     if (type === BACKEND.error) this.#error ??= fromErrorResponse(payload);
     if (type === BACKEND.ready) {
       this.#isReady = true;
-      this.#release();
       this.#socket.giveBack();
     }
     this.#wakeUp();
   }
 
-  #release(): void {
-    this.#socket.stream.off('drain', this.#wakeUp);
-  }
-
-  readonly #wakeUp = (): void => {
+  #wakeUp(): void {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
-  };
+  }
 }

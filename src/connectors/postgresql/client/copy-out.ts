@@ -6,16 +6,20 @@ import { BACKEND, type BorrowedSocket, borrowSocket, fromErrorResponse, toQueryM
 const CHUNK_BYTES = 256 * 1024;
 /** Chunks that wait for the consumer before the socket is paused. */
 const MAX_WAITING = 3;
+/** Buffers that are kept for the next chunks, so that no garbage piles up. */
+const MAX_SPARE = MAX_WAITING + 1;
 /** A record longer than this would not fit any pipeline's memory. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;
 
 /**
  * Runs a COPY … TO STDOUT on an idle session and yields its chunks. The socket is paused while the consumer lags.
+ * A chunk's bytes stay as they are until the next chunk is asked for; then they may be overwritten.
  * Ends with the session idle again, or throws the server's error with the session idle; a consumer that stops early
  * or a broken socket leaves a session that must be destroyed, which `isClean` tells.
  */
 export class CopyOut {
   readonly #waiting: Chunk[] = [];
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   readonly #reader: CopyReader;
   readonly #socket: BorrowedSocket;
   #error: Error | null = null;
@@ -27,7 +31,11 @@ export class CopyOut {
   constructor(stream: Duplex, sql: string, format: WireFormat) {
     this.#reader = new CopyReader(
       { format, chunkBytes: CHUNK_BYTES, maxRecordBytes: MAX_RECORD_BYTES },
-      { chunk: (chunk) => this.#take(chunk), message: (type, payload) => this.#takeMessage(type, payload) },
+      {
+        chunk: (chunk) => this.#take(chunk),
+        message: (type, payload) => this.#takeMessage(type, payload),
+        allocate: (bytes) => this.#spare.pop() ?? new Uint8Array(bytes),
+      },
     );
     this.#socket = borrowSocket(
       stream,
@@ -54,11 +62,18 @@ export class CopyOut {
       if (chunk !== undefined) {
         if (this.#isPaused && this.#waiting.length < MAX_WAITING) this.#resume();
         yield chunk;
+        this.#reuse(chunk);
       } else if (this.#isDone || this.#isBroken) {
         if (this.#error !== null) throw this.#error;
         return;
       } else await this.#arrival();
     }
+  }
+
+  /** A buffer that was given away to another thread is no longer there. */
+  #reuse({ payload }: Chunk): void {
+    const { buffer } = payload;
+    if (buffer.byteLength === CHUNK_BYTES && this.#spare.length < MAX_SPARE) this.#spare.push(new Uint8Array(buffer));
   }
 
   #arrival(): Promise<void> {
@@ -72,17 +87,16 @@ export class CopyOut {
     this.#socket.stream.resume();
   }
 
-  #feed(bytes: Buffer): void {
-    if (this.#isBroken) return;
+  #feed(bytes: Uint8Array): boolean {
+    if (this.#isBroken) return true;
     try {
       this.#reader.feed(bytes);
+      if (this.#isDone && this.#error === null) this.#reader.flush();
     } catch (error) {
       this.#break(error instanceof Error ? error : new Error(String(error)));
     }
-    if (this.#waiting.length >= MAX_WAITING && !this.#isDone) {
-      this.#isPaused = true;
-      this.#socket.stream.pause();
-    }
+    this.#isPaused = this.#waiting.length >= MAX_WAITING && !this.#isDone;
+    return !this.#isPaused;
   }
 
   #take(chunk: Chunk): void {
@@ -93,8 +107,7 @@ export class CopyOut {
   #takeMessage(type: number, payload: Uint8Array): void {
     if (type === BACKEND.error) this.#error ??= fromErrorResponse(payload);
     if (type !== BACKEND.ready) return;
-    if (this.#error === null) this.#reader.flush();
-    else this.#waiting.length = 0;
+    if (this.#error !== null) this.#waiting.length = 0;
     this.#isDone = true;
     this.#socket.giveBack();
     this.#wakeUp();

@@ -105,12 +105,7 @@ export async function dropGenerations(
   for (const row of writers)
     await endBackend(session, { pid: row.pid ?? '', startedAt: row.backend_start ?? '' }, signal);
   for (const table of await findScratchTables(session, plan, last, signal)) {
-    await session
-      .script(action, `BEGIN; ${LOCK_TIMEOUT}; DROP TABLE IF EXISTS ${table}; COMMIT`, signal)
-      .catch(async (error: unknown) => {
-        if (session.isUsable) await session.script(action, 'ROLLBACK', signal);
-        throw error;
-      });
+    await session.script(action, `BEGIN; ${LOCK_TIMEOUT}; DROP TABLE IF EXISTS ${table}; COMMIT`, signal);
   }
   await session.execute(action, `DELETE FROM __millrace.segments ${where}`, key, signal);
   // The newest publication is remembered: a repeated publish must find it.
@@ -191,14 +186,8 @@ async function fitLiveTable(
   }
   const additions = toAddColumns(plan, live);
   if (additions.length === 0) return;
-  const action = `Adding columns to ${table}`;
-  await session.script(action, 'BEGIN', signal);
-  try {
-    await session.script(action, `${LOCK_TIMEOUT}; ALTER TABLE ${table} ${additions.join(', ')}; COMMIT`, signal);
-  } catch (error) {
-    if (session.isUsable) await session.script(action, 'ROLLBACK', signal);
-    throw error;
-  }
+  const alter = `ALTER TABLE ${table} ${additions.join(', ')}`;
+  await session.script(`Adding columns to ${table}`, `BEGIN; ${LOCK_TIMEOUT}; ${alter}; COMMIT`, signal);
 }
 
 /** A newer attempt at this load has begun, so this one must stop. */

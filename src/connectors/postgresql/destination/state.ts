@@ -7,7 +7,6 @@ import type { Session } from '../client.ts';
  * `segments`: who writes a segment, and what it committed. `publications`: what a published generation counted.
  */
 const STATE = `
-  CREATE SCHEMA IF NOT EXISTS __millrace;
   CREATE TABLE IF NOT EXISTS __millrace.owners (
     table_schema text NOT NULL, table_name text NOT NULL, sync_id text NOT NULL, schema_id text NOT NULL,
     owned_since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (table_schema, table_name));
@@ -32,9 +31,12 @@ export async function ensureState(session: Session, signal: AbortSignal): Promis
   const action = 'Creating the schema __millrace';
   try {
     // IF NOT EXISTS alone still fails when two sessions make the same thing at once.
-    await session.script(action, `BEGIN; SELECT pg_advisory_xact_lock(${STATE_LOCK}); ${STATE}; COMMIT`, signal);
+    await session.script(action, `BEGIN; SELECT pg_advisory_xact_lock(${STATE_LOCK})`, signal);
+    const found = await session.query(action, `SELECT FROM pg_namespace WHERE nspname = '__millrace'`, [], signal);
+    // Even with IF NOT EXISTS the statement needs a privilege that the schema's owner may lack.
+    if (found.length === 0) await session.script(action, 'CREATE SCHEMA __millrace', signal);
+    await session.script(action, `${STATE}; COMMIT`, signal);
   } catch (error) {
-    if (session.isUsable) await session.script(action, 'ROLLBACK', signal);
     if (!(error instanceof SyncError) || error.code !== 'CONN_PRIVILEGE_MISSING') throw error;
     throw new SyncError(
       'CONN_PRIVILEGE_MISSING',
@@ -74,8 +76,9 @@ export async function endBackend(session: Session, backend: Backend, signal: Abo
 }
 
 /**
- * Runs the statement by which a new owner takes over, and ends the session of the one before it. An earlier owner that
- * stands between its last statement and COMMIT holds the row: it is ended first, then the statement is run again.
+ * Runs the statement by which a new owner takes over, and ends the session of the one before it when that succeeded.
+ * An earlier owner that stands between its last statement and COMMIT holds the row: then it is ended first, and the
+ * statement is run again. `earlier` must be one that may be taken over from, or null.
  */
 export async function takeOver(
   session: Session,
@@ -84,14 +87,15 @@ export async function takeOver(
   signal: AbortSignal,
 ): Promise<number> {
   await session.script('Taking over', `SET lock_timeout = '2s'`, signal);
+  let taken: number;
   try {
-    return await statement();
+    taken = await statement();
   } catch (error) {
     if (earlier === null || !(error instanceof SyncError) || error.code !== 'LOCK_TIMEOUT') throw error;
     await endBackend(session, earlier, signal);
-    return await statement();
-  } finally {
-    if (session.isUsable) await session.script('Taking over', 'SET lock_timeout = 0', signal);
-    if (earlier !== null && session.isUsable) await endBackend(session, earlier, signal);
+    taken = await statement();
   }
+  await session.script('Taking over', 'SET lock_timeout = 0', signal);
+  if (earlier !== null && taken > 0) await endBackend(session, earlier, signal);
+  return taken;
 }

@@ -55,8 +55,8 @@ async function claim(session: Session, plan: LoadPlan, segment: SegmentId, signa
   const [before] = await session.query(
     action,
     `SELECT pid, backend_start FROM __millrace.segments
-     WHERE sync_id = $1 AND schema_id = $2 AND generation = $3 AND segment = $4 AND committed IS NULL`,
-    key,
+     WHERE sync_id = $1 AND schema_id = $2 AND generation = $3 AND segment = $4 AND committed IS NULL AND token <= $5`,
+    [...key, segment.token],
     signal,
   );
   const earlier = before === undefined ? null : { pid: before.pid ?? '', startedAt: before.backend_start ?? '' };

@@ -41,9 +41,11 @@ export class HeldSnapshot implements SourceSnapshot {
   /** The session whose transaction is the snapshot; planning may read in it, one statement at a time. */
   readonly session: Session;
   readonly #ping: NodeJS.Timeout;
+  readonly #onEnd: () => Promise<void>;
 
-  constructor(session: Session, ref: SnapshotRef) {
+  constructor(session: Session, ref: SnapshotRef, onEnd: () => Promise<void>) {
     this.session = session;
+    this.#onEnd = onEnd;
     this.token = ref.token;
     this.position = ref.position;
     this.lowerBound = ref.lowerBound;
@@ -55,21 +57,27 @@ export class HeldSnapshot implements SourceSnapshot {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#ping);
+    await this.#onEnd();
     await this.session[Symbol.asyncDispose]();
   }
 }
 
-/** Takes one consistent image. The session belongs to the snapshot from here on. */
-export async function holdSnapshot(session: Session, signal: AbortSignal): Promise<HeldSnapshot> {
+/** Takes one consistent image. The session belongs to the snapshot from here on; `onEnd` runs before it is let go. */
+export async function holdSnapshot(
+  session: Session,
+  onEnd: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<HeldSnapshot> {
   const lowerBound = await findLowerBound(session, signal);
   const action = 'Taking a snapshot';
   await session.script(action, BEGIN, signal);
   const [image] = await session.query(action, IMAGE, [], signal);
-  return new HeldSnapshot(session, {
+  const ref = {
     token: `${image?.token} ${image?.fingerprint}`,
     position: { position: image?.position ?? null, takenAt: image?.taken ?? '' },
     lowerBound,
-  });
+  };
+  return new HeldSnapshot(session, ref, onEnd);
 }
 
 async function findLowerBound(session: Session, signal: AbortSignal): Promise<SnapshotRef['lowerBound']> {

@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDatabaseContext, NEVER, openSide, type Side, toConfig } from '../../../tests/setup/postgresql-loads.ts';
+import type { Chunk, WireFormat } from '../../formats/index.ts';
+import { openSession, type Session } from './client.ts';
+import { postgresqlConfig } from './config.ts';
+
+let side: Side;
+
+beforeAll(async () => {
+  side = await openSide();
+});
+
+afterAll(() => side[Symbol.asyncDispose]());
+
+function open(): Promise<Session> {
+  return openSession(
+    { config: postgresqlConfig.parse(toConfig(side.url)), context: createDatabaseContext(), side: 'source' },
+    NEVER,
+  );
+}
+
+async function collect(chunks: AsyncIterable<Chunk>): Promise<Chunk[]> {
+  const all: Chunk[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  return all;
+}
+
+/** Copies one table into another of the same shape through our own framing, on two sessions. */
+async function relay(from: string, into: string, format: WireFormat): Promise<number> {
+  await using reader = await open();
+  await using writer = await open();
+  const option = format === 'csv' ? 'csv' : 'binary';
+  const target = await writer.copyIn('Writing', `COPY ${into} FROM STDIN (FORMAT ${option})`, format, NEVER);
+  let records = 0;
+  for await (const chunk of reader.copyOut('Reading', `COPY ${from} TO STDOUT (FORMAT ${option})`, format, NEVER)) {
+    records += chunk.ends.length;
+    await target.write(chunk, NEVER);
+  }
+  await target.end(NEVER);
+  return records;
+}
+
+describe.each(['pgcopy-binary', 'csv'] as const)('a relay of %s', (format) => {
+  it('keeps every value: NULLs, empty strings, quotes, line ends, non-ASCII text, a cell of 10 MB', async () => {
+    await side.sql('DROP TABLE IF EXISTS a, b; CREATE TABLE a (id int, t text, v bytea); CREATE TABLE b (LIKE a)');
+    await side.sql(`INSERT INTO a VALUES (1, NULL, NULL), (2, '', ''), (3, 'ä"b' || chr(10) || 'c,\\N' || chr(13), '\\x00ff0a'),
+      (4, '🌊 naïve', NULL), (NULL, repeat('x', 10000000), decode(repeat('00', 1000), 'hex'))`);
+    await side.sql(`INSERT INTO a SELECT i, repeat(md5(i::text), i % 20), NULL FROM generate_series(10, 20000) i`);
+    expect(await relay('a', 'b', format)).toBe(5 + 19991);
+    const hash = (table: string) =>
+      side.sql(`SELECT count(*), md5(string_agg(${table}::text, '|' ORDER BY id, t)) FROM ${table}`);
+    expect(await hash('b')).toEqual(await hash('a'));
+  });
+
+  it('copies an empty table', async () => {
+    await side.sql('DROP TABLE IF EXISTS a, b; CREATE TABLE a (id int); CREATE TABLE b (LIKE a)');
+    expect(await relay('a', 'b', format)).toBe(0);
+  });
+});
+
+describe('a session', () => {
+  it('is idle again after a copy, and takes the next statement', async () => {
+    await using session = await open();
+    for (let turn = 0; turn < 3; turn += 1) {
+      const chunks = await collect(
+        session.copyOut(
+          'Reading',
+          'COPY (SELECT generate_series(1, 100000)) TO STDOUT (FORMAT binary)',
+          'pgcopy-binary',
+          NEVER,
+        ),
+      );
+      expect(chunks.reduce((sum, { ends }) => sum + ends.length, 0)).toBe(100_000);
+      expect(await session.query('Asking', 'SELECT $1::int + 1 AS n', [turn], NEVER)).toEqual([
+        { n: String(turn + 1) },
+      ]);
+    }
+  });
+
+  it('waits for a slow consumer without holding the table in memory', async () => {
+    await using session = await open();
+    let chunks = 0;
+    let mostBytes = 0;
+    const before = process.memoryUsage().arrayBuffers;
+    for await (const _ of session.copyOut(
+      'Reading',
+      `COPY (SELECT repeat('x', 1000) FROM generate_series(1, 60000)) TO STDOUT (FORMAT binary)`,
+      'pgcopy-binary',
+      NEVER,
+    )) {
+      chunks += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - before);
+    }
+    expect(chunks).toBeGreaterThan(200);
+    expect(mostBytes).toBeLessThan(40_000_000);
+  });
+
+  it('reports what the server refuses in a copy, and goes on', async () => {
+    await using session = await open();
+    await expect(collect(session.copyOut('Reading', 'COPY missing TO STDOUT', 'csv', NEVER))).rejects.toMatchObject({
+      code: 'SOURCE_CHANGED',
+    });
+    const failing = 'COPY (SELECT 1 / (50000 - i) FROM generate_series(1, 60000) i) TO STDOUT (FORMAT binary)';
+    await expect(collect(session.copyOut('Reading', failing, 'pgcopy-binary', NEVER))).rejects.toMatchObject({
+      code: 'SOURCE_QUERY_FAILED',
+    });
+    await expect(session.copyIn('Writing', 'COPY missing FROM STDIN', 'csv', NEVER)).rejects.toMatchObject({
+      code: 'SOURCE_CHANGED',
+    });
+    await session.script('Preparing', 'CREATE TEMP TABLE narrow (n int)', NEVER);
+    const target = await session.copyIn('Writing', 'COPY narrow FROM STDIN (FORMAT csv)', 'csv', NEVER);
+    await target.write({ payload: new Uint8Array(Buffer.from('1\nx\n')) }, NEVER);
+    await expect(target.end(NEVER)).rejects.toMatchObject({ code: 'SOURCE_QUERY_FAILED' });
+    expect(await session.query('Asking', 'SELECT count(*) AS n FROM narrow', [], NEVER)).toEqual([{ n: '0' }]);
+  });
+
+  it('refuses further records once the server has refused one, however much is still to come', async () => {
+    await using session = await open();
+    await session.script('Preparing', 'CREATE TEMP TABLE narrow (n int)', NEVER);
+    const target = await session.copyIn('Writing', 'COPY narrow FROM STDIN (FORMAT csv)', 'csv', NEVER);
+    const payload = new Uint8Array(Buffer.from('x\n'.repeat(100_000)));
+    const writeMuch = async () => {
+      for (let turn = 0; turn < 1000; turn += 1) await target.write({ payload }, NEVER);
+      await target.end(NEVER);
+    };
+    await expect(writeMuch()).rejects.toMatchObject({ code: 'SOURCE_QUERY_FAILED' });
+  });
+
+  it('ends at once when a copy is aborted, and so does the backend', async () => {
+    const session = await open();
+    const abort = new AbortController();
+    const read = async () => {
+      for await (const _ of session.copyOut(
+        'Reading',
+        'COPY (SELECT pg_sleep(0.01) FROM generate_series(1, 100000)) TO STDOUT',
+        'csv',
+        abort.signal,
+      ))
+        abort.abort();
+    };
+    const reading = read();
+    abort.abort(new Error('stop'));
+    await expect(reading).rejects.toThrow('stop');
+    expect(session.isUsable).toBe(false);
+    await expect
+      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
+      .toEqual([['0']]);
+  });
+
+  it('ends at once when a query is aborted, and so does the backend', async () => {
+    const session = await open();
+    const abort = new AbortController();
+    const asking = session.query('Asking', 'SELECT pg_sleep(60)', [], abort.signal);
+    abort.abort(new Error('stop'));
+    await expect(asking).rejects.toThrow('stop');
+    await expect
+      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
+      .toEqual([['0']]);
+  });
+
+  it('is closed when its consumer stops early', async () => {
+    const session = await open();
+    for await (const _ of session.copyOut(
+      'Reading',
+      'COPY (SELECT generate_series(1, 1000000)) TO STDOUT',
+      'csv',
+      NEVER,
+    ))
+      break;
+    expect(session.isUsable).toBe(false);
+  });
+
+  it('says that the connection was lost when the server ends it in a copy', async () => {
+    const session = await open();
+    const read = collect(
+      session.copyOut(
+        'Reading',
+        'COPY (SELECT pg_sleep(0.01) FROM generate_series(1, 100000)) TO STDOUT',
+        'csv',
+        NEVER,
+      ),
+    );
+    const lost = expect(read).rejects.toMatchObject({ code: 'CONN_LOST' });
+    await expect.poll(() => side.sql(`SELECT pg_terminate_backend(${session.pid})`)).toEqual([['t']]);
+    await lost;
+  });
+
+  it('prints every value in one form, whatever the user’s own settings are', async () => {
+    const [[user] = []] = await side.sql('SELECT current_user');
+    await side.sql(
+      `ALTER ROLE "${user}" SET DateStyle = 'SQL, DMY'; ALTER ROLE "${user}" SET TimeZone = 'Asia/Tokyo'; ALTER ROLE "${user}" SET bytea_output = 'escape'; ALTER ROLE "${user}" SET statement_timeout = '50ms'`,
+    );
+    try {
+      await using session = await open();
+      const sql = `SELECT '2026-01-02 03:04:05.6+00'::timestamptz AS t, '\\x01'::bytea AS b, '1 day 2 hours'::interval AS i, 0.1::float8 AS f, current_setting('statement_timeout') AS s`;
+      expect(await session.query('Asking', sql, [], NEVER)).toEqual([
+        { t: '2026-01-02 03:04:05.6+00', b: '\\x01', i: 'P1DT2H', f: '0.1', s: '0' },
+      ]);
+    } finally {
+      await side.sql(`ALTER ROLE "${user}" RESET ALL`);
+    }
+  });
+});

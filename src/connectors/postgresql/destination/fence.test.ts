@@ -1,0 +1,244 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  connectDatabase,
+  copySchema,
+  NEVER,
+  openLoad,
+  openSide,
+  planCopy,
+  type ReadPlan,
+  type Side,
+} from '../../../../tests/setup/postgresql-loads.ts';
+import type { Load, LoadPlan } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+
+let source: Side;
+let destination: Side;
+let generation = 0;
+
+beforeAll(async () => {
+  source = await openSide();
+  destination = await openSide();
+  await source.sql('CREATE TABLE items (id int PRIMARY KEY, note text)');
+  await source.sql(`INSERT INTO items SELECT i, repeat('x', 100) FROM generate_series(1, 1000) i`);
+});
+
+afterAll(async () => {
+  await source[Symbol.asyncDispose]();
+  await destination[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  await destination.sql('DROP SCHEMA IF EXISTS __millrace CASCADE; DROP TABLE IF EXISTS items');
+});
+
+const OUTCOME = { recordsRead: 1000, bytesRead: 1, source: { records: 1000, sum: null }, rejects: [] };
+
+interface Scene extends AsyncDisposable {
+  readonly plan: LoadPlan;
+  readonly load: Load;
+  /** All records of the table, in one chunk or a few. */
+  readonly chunks: Parameters<Awaited<ReturnType<Load['beginSegment']>>['write']>[0][];
+  /** A generation that has begun, seen by another process. */
+  open(given?: Partial<LoadPlan>, failpoint?: (name: string) => void): Promise<Load>;
+}
+
+async function prepareScene(): Promise<Scene> {
+  generation += 10;
+  const copy = {
+    source: source.connector,
+    destination: destination.connector,
+    schemaId: 'public.items',
+    plan: { generation },
+  };
+  const stack = new AsyncDisposableStack();
+  const snapshot = await source.connector.source?.openSnapshot(NEVER);
+  if (snapshot === undefined) throw new Error('no source');
+  await using held = snapshot;
+  const { plan, read } = await planCopy(copy, held);
+  const load = await openLoad(destination.connector, plan);
+  await load.prepare(NEVER);
+  return {
+    plan,
+    load,
+    chunks: await readAll(read, plan),
+    async open(given = {}, failpoint = () => {}) {
+      const connector = stack.use(await connectDatabase(destination.url, { failpoint }));
+      return openLoad(connector, { ...plan, ...given });
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function readAll(read: ReadPlan, plan: LoadPlan): Promise<Scene['chunks']> {
+  const [range] = read.ranges;
+  if (range === undefined) throw new Error('no range');
+  const chunks: Scene['chunks'] = [];
+  const request = { ...read, fields: read.offer.fields, format: plan.format, range, from: null };
+  for await (const { chunk } of source.connector.source?.read(request, NEVER) ?? [])
+    chunks.push({ ...chunk, payload: chunk.payload.slice() });
+  return chunks;
+}
+
+async function writeAll(load: Load, chunks: Scene['chunks'], token: number) {
+  const writer = await load.beginSegment({ no: 0, token }, { isolate: false }, NEVER);
+  for (const chunk of chunks) await writer.write(chunk, NEVER);
+  return writer;
+}
+
+async function scratchCount(plan: LoadPlan): Promise<string | null | undefined> {
+  const [[name] = []] = await destination.sql(
+    `SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '\\_\\_millrace\\_%\\_${plan.generation}'`,
+  );
+  const [[count] = []] = await destination.sql(`SELECT count(*) FROM "${name}"`);
+  return count;
+}
+
+describe('a segment', () => {
+  it('leaves nothing when it is given up', async () => {
+    await using scene = await prepareScene();
+    {
+      await using writer = await writeAll(scene.load, scene.chunks, 1);
+      void writer;
+    }
+    expect(await scene.load.digest(null, true, NEVER)).toEqual({ records: 0, sum: null });
+  });
+
+  it('is committed by the newer of two owners only', async () => {
+    await using scene = await prepareScene();
+    await using older = await writeAll(scene.load, scene.chunks, 1);
+    await using newer = await writeAll(await scene.open(), scene.chunks, 2);
+    await expect(older.commit(OUTCOME, NEVER)).rejects.toBeInstanceOf(SyncError);
+    await newer.commit(OUTCOME, NEVER);
+    expect(await scratchCount(scene.plan)).toBe('1000');
+  });
+
+  it('cannot be taken by an owner with an older token', async () => {
+    await using scene = await prepareScene();
+    await using newer = await writeAll(scene.load, scene.chunks, 2);
+    await expect(
+      (await scene.open()).beginSegment({ no: 0, token: 1 }, { isolate: false }, NEVER),
+    ).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    await newer.commit(OUTCOME, NEVER);
+    await expect(
+      (await scene.open()).beginSegment({ no: 0, token: 3 }, { isolate: false }, NEVER),
+    ).rejects.toMatchObject({ code: 'FENCE_LOST' });
+  });
+
+  it('is taken from an owner that stands between its last statement and COMMIT', async () => {
+    await using scene = await prepareScene();
+    const frozen = await scene.open({}, (name) => {
+      if (name === 'postgresql:segment-fenced') throw new Error('frozen');
+    });
+    // Not disposed of yet: its transaction is open and holds the segment's row.
+    await using older = await writeAll(frozen, scene.chunks, 1);
+    await expect(older.commit(OUTCOME, NEVER)).rejects.toThrow('frozen');
+    await using newer = await writeAll(scene.load, scene.chunks, 2);
+    await newer.commit(OUTCOME, NEVER);
+    expect(await scratchCount(scene.plan)).toBe('1000');
+  });
+
+  it('tells after a lost answer what became of it', async () => {
+    await using scene = await prepareScene();
+    const segment = { no: 0, token: 1 };
+    expect(await scene.load.lookup(segment, NEVER)).toEqual({ state: 'absent' });
+    const dying = await scene.open({}, (name) => {
+      if (name === 'postgresql:segment-committed') throw new Error('killed');
+    });
+    const writer = await writeAll(dying, scene.chunks, 1);
+    expect(await scene.load.lookup(segment, NEVER)).toEqual({ state: 'unknown' });
+    await expect(writer.commit(OUTCOME, NEVER)).rejects.toThrow('killed');
+    expect(await scene.load.lookup(segment, NEVER)).toEqual({ state: 'committed', outcome: OUTCOME });
+  });
+
+  it('is nothing when the process dies before COMMIT, and can be written again', async () => {
+    await using scene = await prepareScene();
+    const dying = await scene.open({}, (name) => {
+      if (name === 'postgresql:segment-fenced') throw new Error('killed');
+    });
+    const writer = await writeAll(dying, scene.chunks, 1);
+    await expect(writer.commit(OUTCOME, NEVER)).rejects.toThrow('killed');
+    await writer[Symbol.asyncDispose]();
+    await using again = await writeAll(scene.load, scene.chunks, 2);
+    await again.commit(OUTCOME, NEVER);
+    expect(await scratchCount(scene.plan)).toBe('1000');
+  });
+});
+
+describe('a generation', () => {
+  it('ends the writers of older ones and drops their tables', async () => {
+    await using scene = await prepareScene();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    const next = await scene.open({ generation: scene.plan.generation + 1 });
+    await next.prepare(NEVER);
+    await expect(writer.commit(OUTCOME, NEVER)).rejects.toBeInstanceOf(SyncError);
+    const tables = await destination.sql(
+      `SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '\\_\\_millrace\\_%'`,
+    );
+    expect(tables.map(([name]) => name?.split('_').at(-1))).toEqual([String(scene.plan.generation + 1)]);
+    await next.discard(NEVER);
+  });
+
+  it('cannot be prepared, written or published once a newer one has begun', async () => {
+    await using scene = await prepareScene();
+    const next = await scene.open({ generation: scene.plan.generation + 1 });
+    await next.prepare(NEVER);
+    await expect(scene.load.prepare(NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    await expect(scene.load.beginSegment({ no: 0, token: 9 }, { isolate: false }, NEVER)).rejects.toMatchObject({
+      code: 'FENCE_LOST',
+    });
+    await expect(scene.load.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    await next.discard(NEVER);
+  });
+
+  it('keeps its committed segments when it is prepared again', async () => {
+    await using scene = await prepareScene();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    await writer.commit(OUTCOME, NEVER);
+    await (await scene.open()).prepare(NEVER);
+    expect(await scratchCount(scene.plan)).toBe('1000');
+  });
+
+  it.each(['postgresql:publish-applied', 'postgresql:publish-fenced'])(
+    'leaves the live table as it was when the process dies at %s, and is published by the next',
+    async (point) => {
+      await copySchema({
+        source: source.connector,
+        destination: destination.connector,
+        schemaId: 'public.items',
+        plan: { generation: generation + 1 },
+      });
+      await using scene = await prepareScene();
+      await using writer = await writeAll(scene.load, scene.chunks, 1);
+      await writer.commit(OUTCOME, NEVER);
+      const before = await destination.sql(`SELECT 'items'::regclass::oid`);
+      const dying = await scene.open({}, (name) => {
+        if (name === point) throw new Error('killed');
+      });
+      await expect(dying.publish({ maxLossPercent: 100 }, NEVER)).rejects.toThrow('killed');
+      expect(await destination.sql(`SELECT 'items'::regclass::oid`)).toEqual(before);
+      expect(await scene.load.published(NEVER)).toBeNull();
+      const counts = await scene.load.publish({ maxLossPercent: 100 }, NEVER);
+      expect(counts.inserted).toBe(1000);
+      expect(await destination.sql(`SELECT 'items'::regclass::oid`)).not.toEqual(before);
+    },
+  );
+
+  it('is found published when the process dies behind COMMIT', async () => {
+    await using scene = await prepareScene();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    await writer.commit(OUTCOME, NEVER);
+    const dying = await scene.open({}, (name) => {
+      if (name === 'postgresql:publish-committed') throw new Error('killed');
+    });
+    await expect(dying.publish({ maxLossPercent: 100 }, NEVER)).rejects.toThrow('killed');
+    await scene.load.prepare(NEVER);
+    expect(await scene.load.published(NEVER)).toMatchObject({ inserted: 1000 });
+    await scene.load.seal(NEVER);
+    expect(await scene.load.digest(null, true, NEVER)).toEqual({ records: 1000, sum: null });
+    await scene.load.discard(NEVER);
+    expect(
+      await destination.sql(`SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '\\_\\_millrace\\_%'`),
+    ).toEqual([]);
+  });
+});
