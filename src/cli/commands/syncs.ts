@@ -147,7 +147,9 @@ async function watchSync(
 ): Promise<number> {
   const target = { syncId: sync.id, executionId: started.id };
   // With --json standard output holds one document only.
-  const execution = await followExecution(client, target, session.isJson ? session.err : session.out, session.signal);
+  const terminal = session.isJson ? session.err : session.out;
+  terminal.line(`Started "${sync.name}", execution ${started.id}. Ctrl-C leaves it running.`);
+  const execution = await followExecution(client, target, terminal, session.signal);
   if (execution === null) {
     session.err.line(
       '',

@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
+
+const ENTRY = join(import.meta.dirname, '../../src/main.ts');
+
+let home: TestHome;
+let server: MillraceProcess;
+let source: TestDatabase;
+let destination: TestDatabase;
+let session: pg.Client;
+
+beforeAll(async () => {
+  [source, destination, home] = await Promise.all([createTestDatabase(), createTestDatabase(), createTestHome()]);
+  session = new pg.Client(source.url);
+  await session.connect();
+  await session.query('CREATE TABLE people (id bigint PRIMARY KEY, name varchar(20))');
+  await session.query(`INSERT INTO people SELECT i, 'person ' || i FROM generate_series(1, 1000) AS i`);
+  server = await startMillrace(home);
+  for (const [name, database] of Object.entries({ shop: source, warehouse: destination })) {
+    const { code, errors } = await millrace(['connections', 'create', '-f', connectionFile(name, database)]);
+    expect(errors).toBe('');
+    expect(code).toBe(0);
+  }
+  const made = await millrace(['syncs', 'create', '-f', syncFile()]);
+  expect(made).toMatchObject({ code: 0, errors: '' });
+}, 90_000);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await session.end();
+  await home[Symbol.asyncDispose]();
+  await source[Symbol.asyncDispose]();
+  await destination[Symbol.asyncDispose]();
+});
+
+/** The command in a process of its own; it finds the server by the home folder. */
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    env: {
+      ...process.env,
+      MILLRACE_HOME: home.folder,
+      TEST_PASSWORD: decodeURIComponent(new URL(source.url).password),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { output: '', errors: '' };
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text.output += part;
+  });
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    text.errors += part;
+  });
+  return { child, text, ended: once(child, 'close').then(([code]) => ({ code, ...text })) };
+}
+
+function millrace(args: readonly string[]) {
+  return start(args).ended;
+}
+
+function write(name: string, text: string): string {
+  const file = join(home.folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+function connectionFile(name: string, { url }: TestDatabase): string {
+  const { hostname, port, username, pathname } = new URL(url);
+  // JSON is YAML, too.
+  const configuration = {
+    hostname,
+    port: Number(port),
+    username,
+    database: pathname.slice(1),
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the notation of definition files
+    password: '${TEST_PASSWORD}',
+    ssl: false,
+  };
+  return write(`${name}.json`, JSON.stringify({ name, type: 'postgresql', configuration }));
+}
+
+function syncFile(): string {
+  return write(
+    'sync.yaml',
+    [
+      'name: people',
+      'mode: replicate',
+      'source_connection_id: shop',
+      'destination_connection_id: warehouse',
+      'destination_configuration: {schema: copied}',
+      'default_schedule: {frequency: manual}',
+      'schemas: [public.people]',
+    ].join('\n'),
+  );
+}
+
+describe('syncs start --watch', () => {
+  it('follows a sync to its end, prints its receipt and answers 0', async () => {
+    const { code, output, errors } = await millrace(['syncs', 'start', 'people', '--watch']);
+    expect(errors).toBe('');
+    expect(output).toContain('completed: 1,000 records written');
+    expect(output).toMatch(/Receipt +equal/);
+    expect(output).not.toContain('\u001b');
+    expect(code).toBe(0);
+  });
+
+  it('prints one JSON document with the execution and its receipt', async () => {
+    const { code, output } = await millrace(['syncs', 'start', 'people', '--watch', '--json']);
+    expect(JSON.parse(output)).toMatchObject({
+      execution: { status: 'completed', record_count: 0 },
+      receipt: { verdict: 'equal' },
+    });
+    expect(code).toBe(0);
+  });
+
+  it('leaves the sync running at Ctrl-C and says so', async () => {
+    await session.query('BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE');
+    const { child, text, ended } = start(['syncs', 'start', 'people', '--watch']);
+    const limit = AbortSignal.timeout(20_000);
+    await waitFor(async () => (text.output.includes('Ctrl-C leaves it running') ? true : null), limit);
+    child.kill('SIGINT');
+    const { code, errors } = await ended;
+    expect(code).toBe(130);
+    expect(errors).toContain('"people" goes on without us');
+    await session.query('COMMIT');
+    const [sync] = await server.client.listBulkSyncs();
+    const last = await waitFor(async () => {
+      const status = await server.client.getBulkSyncStatus(sync?.id ?? '', limit);
+      return status.current_execution === undefined ? (status.last_execution ?? null) : null;
+    }, limit);
+    expect(last.status).toBe('completed');
+  });
+
+  it('answers 1 when the execution does not complete', async () => {
+    await session.query('ALTER TABLE people RENAME TO persons');
+    const { code, output } = await millrace(['syncs', 'start', 'people', '--watch']);
+    expect(output).toContain('public.people');
+    expect(code).toBe(1);
+  });
+
+  it('prints the receipt of an earlier execution', async () => {
+    const [sync] = await server.client.listBulkSyncs();
+    const { data } = JSON.parse(
+      await (
+        await fetch(`${server.url}/api/bulk/syncs/${sync?.id}/executions?ascending=true`, {
+          headers: { authorization: `Bearer ${server.apiKey}` },
+        })
+      ).text(),
+    );
+    const { code, output } = await millrace(['syncs', 'receipt', 'people', '--execution', data[0].id]);
+    expect(output).toMatch(/public\.people +equal +1,000 +1,000/);
+    expect(code).toBe(0);
+  });
+});
