@@ -86,7 +86,8 @@ async function planRun(parts: EngineParts, run: Run, stop: AbortSignal) {
     () => openConnection(parts, run, run.source),
     stop,
   );
-  return planExecution(
+  // Awaited here: both sides are closed at the end of this function.
+  return await planExecution(
     {
       run,
       ...sides,

@@ -72,11 +72,11 @@ async function runJob(
   await using load = await openLoad(job.destination, job.load, connections, signal);
   switch (job.kind) {
     case 'prepare':
-      return load.prepare(signal);
+      return await load.prepare(signal);
     case 'finish':
-      return finishLoad(job, load, options.failpoint, signal);
+      return await finishLoad(job, load, options.failpoint, signal);
     case 'discard':
-      return load.discard(signal);
+      return await load.discard(signal);
   }
 }
 

@@ -89,5 +89,5 @@ export async function sampleRecords(
   await getSchema(context, connectionId, schemaId);
   await using connector = await openConnector(context, await requireConnection(context, connectionId));
   if (connector.source === undefined) return [];
-  return connector.source.sample(schemaId, SAMPLE_RECORDS, AbortSignal.timeout(SAMPLE_LIMIT_MS));
+  return await connector.source.sample(schemaId, SAMPLE_RECORDS, AbortSignal.timeout(SAMPLE_LIMIT_MS));
 }
