@@ -1,17 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { runCli } from './cli/index.ts';
-import { runDoctor } from './doctor.ts';
 import { exitWith } from './runtime/index.ts';
-import { serve } from './serve.ts';
 
 /** The bin: the command line with the two commands that run in this process passed in. */
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }; // our own manifest
 try {
   process.exitCode = await runCli(process.argv.slice(2), {
     version: manifest.version,
-    serve: (overrides) => serve(overrides, manifest.version),
-    doctor: (options) => runDoctor(options, manifest.version),
+    // Loaded when asked for: a command that only asks a server need not load one.
+    serve: async (overrides) => (await import('./serve.ts')).serve(overrides, manifest.version),
+    doctor: async (options) => (await import('./doctor.ts')).runDoctor(options, manifest.version),
   });
 } catch (error) {
   exitWith(error);
