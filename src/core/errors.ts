@@ -71,6 +71,8 @@ export const ERROR_CODES = {
   LOCK_TIMEOUT: 'transient',
   /** The disk of the system or of this machine is full. Free space, then start again; old data is kept. */
   DISK_FULL: 'configuration',
+  /** A step needs more memory than this machine may give it. Leave large fields out, or use a machine with more. */
+  MEMORY_EXHAUSTED: 'configuration',
   /** The source snapshot that the readers shared is gone. The engine renews it. */
   SNAPSHOT_LOST: 'transient',
   /** Another owner took the segment or the table over; this one must stop. Never retried. */

@@ -96,21 +96,28 @@ it('clears away what a killed process left beside the file', async () => {
   expect(existsSync(join(`${path}.millrace`, 'left.csv'))).toBe(false);
 });
 
-it('opens a database anew after DuckDB gave it up', async () => {
+// Found by experience: a checkpoint that cannot have its memory invalidates the open database, after the commit.
+it('opens a database anew with more memory after DuckDB gave it up, and leaves segment files alone', async () => {
   await using lease = await leaseFile(path);
   await lease.exclusive('Testing', (session) => session.run('CREATE TABLE t AS SELECT 1 AS a'), signal);
-  // Found by experience: a checkpoint that cannot have its memory invalidates the open database, after the commit.
-  const tooMuch = lease.exclusive(
-    'Testing',
-    async (session) => {
-      await session.run("SET memory_limit = '60MB'");
-      await session.run("CREATE TABLE big AS SELECT repeat('x', 30000000 + i) AS b FROM range(8) AS r(i)");
-      await session.run('FORCE CHECKPOINT');
-    },
-    signal,
-  );
-  await expect(tooMuch).rejects.toThrow(expect.objectContaining({ code: 'CONN_LOST' }));
+  await writeFile(join(lease.folder, 'open-segment.csv'), 'records');
+  const useTooMuch = () =>
+    lease.exclusive(
+      'Testing',
+      async (session) => {
+        await session.run("SET memory_limit = '60MB'");
+        await session.run("CREATE OR REPLACE TABLE big AS SELECT repeat('x', 30000000 + i) AS b FROM range(8) AS r(i)");
+        await session.run('FORCE CHECKPOINT');
+      },
+      signal,
+    );
+  const limit = () =>
+    lease.exclusive('Testing', (session) => session.rows("SELECT current_setting('memory_limit')"), signal);
+  const usual = await limit();
+  await expect(useTooMuch()).rejects.toThrow(expect.objectContaining({ code: 'CONN_LOST' }));
   expect(await lease.exclusive('Testing', (session) => session.rows('FROM t'), signal)).toEqual([{ a: 1 }]);
+  expect(await limit()).not.toEqual(usual);
+  expect(existsSync(join(lease.folder, 'open-segment.csv'))).toBe(true);
 });
 
 it('interrupts a statement when the work is cancelled', async () => {

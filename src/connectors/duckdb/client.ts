@@ -2,13 +2,15 @@ import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { locks } from 'node:worker_threads';
-import { type DuckDBConnection, DuckDBInstance, type DuckDBMaterializedResult, type Json } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBMaterializedResult, Json } from '@duckdb/node-api';
 import { SyncError } from '../../core/index.ts';
 import { type Action, fileLocked, toSyncError } from './errors.ts';
 
 const MIB = 1024 * 1024;
-/** With it a load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
-const MAX_MEMORY_BYTES = 320 * MIB;
+/** With it an ordinary load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
+const USUAL_MEMORY_BYTES = 320 * MIB;
+/** For records so wide that a block of them does not fit; DuckDB keeps those in memory until they are committed. */
+const MAX_MEMORY_SHARE = 0.4;
 const INTERRUPT_EVERY_MS = 50;
 
 /** Statements on an open file, one after another, while no other work is on it. */
@@ -38,6 +40,7 @@ interface OpenFile {
 class SharedFile {
   readonly path: string;
   readonly folder: string;
+  #memoryBytes = Math.min(USUAL_MEMORY_BYTES, maxMemoryBytes());
   #file: OpenFile | null = null;
   #holders = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -49,7 +52,7 @@ class SharedFile {
 
   acquire(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#file ??= await openFile(this.path);
+      if (this.#file === null) await this.#openFirst();
       this.#holders++;
     });
   }
@@ -60,20 +63,62 @@ class SharedFile {
       const file = this.#file;
       this.#file = null;
       await file?.close();
+      await rm(this.folder, { recursive: true, force: true });
     });
   }
 
   exclusive<T>(action: Action, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#inTurn(async () => {
       signal.throwIfAborted();
-      this.#file ??= await openFile(this.path);
+      this.#file ??= await this.#open();
       try {
         return await work(createSession(this.#file.connection, action, this.path, signal));
       } catch (error) {
-        if (error instanceof SyncError && error.detail.isFatal === true) await this.#giveUp();
-        throw error;
+        throw await this.#recover(error, action);
       }
     });
+  }
+
+  async #openFirst(): Promise<void> {
+    const file = await this.#open();
+    try {
+      // What a killed process left; nobody else can use it while the file is open here.
+      await rm(this.folder, { recursive: true, force: true });
+      await mkdir(this.folder);
+    } catch (error) {
+      await file.close();
+      throw toSyncError(error, 'Opening', this.path);
+    }
+    this.#file = file;
+  }
+
+  /** What a killed process left in the log may need more memory to open than usual. */
+  async #open(): Promise<OpenFile> {
+    try {
+      return await openFile(this.path, this.#memoryBytes);
+    } catch (error) {
+      if (!(error instanceof SyncError && error.detail.isMemory === true) || !this.#raiseMemory()) throw error;
+      return openFile(this.path, this.#memoryBytes);
+    }
+  }
+
+  /** Makes the next attempt possible, where more memory or a new opening helps; else the error is final. */
+  async #recover(error: unknown, action: Action): Promise<unknown> {
+    if (!(error instanceof SyncError)) return error;
+    const { isFatal, isMemory } = error.detail;
+    const isRaised = isMemory === true && this.#raiseMemory();
+    if (isFatal === true || isRaised) await this.#giveUp();
+    if (error.code !== 'MEMORY_EXHAUSTED' || !isRaised) return error;
+    return new SyncError(
+      'CONN_LOST',
+      `${action} ${this.path} failed: DuckDB reached its usual memory limit. It is tried again by itself with more.`,
+    );
+  }
+
+  #raiseMemory(): boolean {
+    if (this.#memoryBytes >= maxMemoryBytes()) return false;
+    this.#memoryBytes = maxMemoryBytes();
+    return true;
   }
 
   /** A database that DuckDB invalidated answers nothing any more; the next work opens it anew. */
@@ -114,7 +159,7 @@ export async function leaseFile(path: string): Promise<FileLease> {
 }
 
 /** Folder beside the database for segment files and what DuckDB spills. */
-export function folderOf(path: string): string {
+function folderOf(path: string): string {
   return `${path}.millrace`;
 }
 
@@ -122,12 +167,12 @@ export function folderOf(path: string): string {
  * The lock is held as long as the file is open. DuckDB's own lock keeps other processes out but not a second opening in
  * this one, after which tables vanish in silence.
  */
-async function openFile(path: string): Promise<OpenFile> {
+async function openFile(path: string, memoryBytes: number): Promise<OpenFile> {
   const closed = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<OpenFile>();
   const held = locks.request(`duckdb ${path}`, { ifAvailable: true }, async (lock) => {
     if (lock === null) throw fileLocked('Opening', path, undefined);
-    const file = await openAlone(path);
+    const file = await openAlone(path, memoryBytes);
     const close = async () => {
       await file.close().finally(closed.resolve);
       await held;
@@ -139,35 +184,35 @@ async function openFile(path: string): Promise<OpenFile> {
   return opened.promise;
 }
 
-async function openAlone(path: string): Promise<OpenFile> {
-  const folder = folderOf(path);
+async function openAlone(path: string, memoryBytes: number): Promise<OpenFile> {
   await mkdir(dirname(path), { recursive: true });
-  const instance = await DuckDBInstance.create(path, settingsFor(folder));
+  // Loaded by the one thread that owns a file: in every other one its library would only take memory.
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const instance = await DuckDBInstance.create(path, settingsFor(folderOf(path), memoryBytes));
   try {
-    // What a killed process left; nobody else can use it while the file is open here.
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder);
     const connection = await instance.connect();
     await connection.run("SET TimeZone = 'UTC'");
-    return { connection, close: () => closeFile(instance, connection, folder) };
+    return { connection, close: () => closeFile(instance, connection) };
   } catch (error) {
     instance.closeSync();
     throw error;
   }
 }
 
-async function closeFile(instance: DuckDBInstance, connection: DuckDBConnection, folder: string): Promise<void> {
+async function closeFile(instance: DuckDBInstance, connection: DuckDBConnection): Promise<void> {
   // Closing would do the same, but on this thread's time. It fails on an invalidated database, which the next opening recovers.
   await connection.run('CHECKPOINT').catch(() => {});
   connection.closeSync();
   instance.closeSync();
-  await rm(folder, { recursive: true, force: true });
 }
 
-function settingsFor(folder: string): Record<string, string> {
-  const memory = Math.min(MAX_MEMORY_BYTES, Math.floor(totalmem() * 0.4));
+function maxMemoryBytes(): number {
+  return Math.floor(totalmem() * MAX_MEMORY_SHARE);
+}
+
+function settingsFor(folder: string, memoryBytes: number): Record<string, string> {
   return {
-    memory_limit: `${Math.floor(memory / MIB)}MiB`,
+    memory_limit: `${Math.floor(memoryBytes / MIB)}MiB`,
     threads: String(availableParallelism()),
     temp_directory: folder,
     // Order within a table is not promised, and keeping it costs memory.

@@ -27,9 +27,9 @@ export async function digest(session: Session, plan: LoadPlan, from: string, cou
     return { records: Number(row?.records), sum: null };
   }
   // Halves of 64 bits, since DuckDB sums 128-bit numbers as doubles; it gives its own md5 numbers in another byte order.
-  const half = (first: number, last: number) => `coalesce(sum(('0x' || hash[${first}:${last}])::UBIGINT), 0)::VARCHAR`;
+  const half = (side: 'left' | 'right') => `coalesce(sum(('0x' || ${side}(hash, 16))::UBIGINT), 0)::VARCHAR`;
   const [row] = await session.rows(
-    `SELECT count(*) AS records, ${half(1, 16)} AS upper, ${half(17, 32)} AS lower ` +
+    `SELECT count(*) AS records, ${half('left')} AS upper, ${half('right')} AS lower ` +
       `FROM (SELECT md5(${canonicalRecord(plan, 'r')}) AS hash FROM ${from})`,
   );
   const sum = (BigInt(String(row?.upper)) << 64n) + BigInt(String(row?.lower));

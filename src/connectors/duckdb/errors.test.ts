@@ -18,7 +18,11 @@ const MESSAGES: readonly (readonly [string, string])[] = [
   ['ENOSPC: no space left on device, write', 'DISK_FULL'],
   ["EACCES: permission denied, mkdir '/f/x'", 'CONN_PRIVILEGE_MISSING'],
   ['IO Error: Cannot open file "/f/a.duckdb": Permission denied', 'CONN_PRIVILEGE_MISSING'],
-  ['Out of Memory Error: failed to pin block of size 256.0 KiB (305.0 MiB/305.1 MiB used)', 'CONN_LOST'],
+  ['Out of Memory Error: failed to pin block of size 256.0 KiB (305.0 MiB/305.1 MiB used)', 'MEMORY_EXHAUSTED'],
+  [
+    'TransactionContext Error: Failed to commit: failed to pin block of size 1.0 MiB (319.0 MiB/320.0 MiB used)',
+    'MEMORY_EXHAUSTED',
+  ],
   [
     'FATAL Error: Failed: database has been invalidated because of a previous fatal error. The database must be restarted prior to being used again.',
     'CONN_LOST',

@@ -8,6 +8,8 @@ interface Rule {
   readonly toError: (match: RegExpExecArray, action: Action, path: string) => SyncError;
 }
 
+const OUT_OF_MEMORY = /^Out of Memory Error|failed to (pin|allocate)|could not allocate/;
+
 /** First match wins. DuckDB puts record values behind the first line and into some first lines, so none is passed on. */
 const RULES: readonly Rule[] = [
   {
@@ -39,22 +41,23 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
-    pattern: /^Out of Memory Error/,
-    toError: (_, action, path) =>
-      new SyncError(
-        'CONN_LOST',
-        `${action} ${path} failed: DuckDB reached its memory limit. It is tried again by itself.`,
-      ),
-  },
-  {
     pattern: /^FATAL Error|database has been invalidated/,
-    toError: (_, action, path) =>
+    toError: (match, action, path) =>
       new SyncError(
         'CONN_LOST',
         `${action} ${path} failed: DuckDB gave the open file up. It is opened again by itself.`,
         {
-          detail: { isFatal: true },
+          detail: { isFatal: true, isMemory: OUT_OF_MEMORY.test(match.input) },
         },
+      ),
+  },
+  {
+    pattern: OUT_OF_MEMORY,
+    toError: (_, action, path) =>
+      new SyncError(
+        'MEMORY_EXHAUSTED',
+        `${action} ${path} failed: DuckDB reached its memory limit. Leave large fields out of the sync, or run Millrace on a machine with more memory.`,
+        { detail: { isMemory: true } },
       ),
   },
   {

@@ -12,7 +12,7 @@ export interface ColumnCodec {
   readonly fromCsv: (csv: string) => string;
   /** The same from the field's text: slower, but for every form that a source prints. */
   readonly fromText: (text: string) => string;
-  /** Canonical text (docs/specs/canonical.md) of a value that is not NULL. */
+  /** Canonical text (docs/specs/canonical.md); NULL of NULL. */
   readonly toCanonical: (column: string) => string;
 }
 
@@ -24,7 +24,7 @@ function plain(type: string, toCanonical: (column: string) => string = toVarchar
 }
 
 const CODECS: Readonly<Record<Exclude<LogicalType['kind'], 'integer' | 'decimal' | 'float'>, ColumnCodec>> = {
-  boolean: plain('BOOLEAN', (column) => `CASE WHEN ${column} THEN 't' ELSE 'f' END`),
+  boolean: plain('BOOLEAN', (column) => `CASE WHEN ${column} THEN 't' WHEN NOT ${column} THEN 'f' END`),
   text: plain('VARCHAR', asIs),
   // Cast to BLOB, DuckDB would read `\xdead` as one byte and three letters.
   bytes: {
