@@ -36,6 +36,8 @@ const doors = Object.keys(MAY_IMPORT).map((room) => ({
     pathNot: [
       `^src/${room}/index\\.ts$`,
       ...(room === 'connector-kit' ? ['^src/connector-kit/[^/]+/index\\.ts$'] : []),
+      // Threads load the pipelines only.
+      ...(room === 'engine' ? ['^src/engine/pipeline/index\\.ts$'] : []),
     ],
   },
 }));

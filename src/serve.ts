@@ -73,7 +73,8 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   const threads = new ThreadPool({
     entry: workerUrl(),
     workerData: { connectorSettings: settings, failpoints: config.failpoints } satisfies WorkerData,
-    size: availableParallelism(),
+    // A thread relays faster than two databases write, so one core is left to them.
+    size: Math.max(1, availableParallelism() - 1),
   });
   const wiring = wireConnectors(settings, threads, config.failpoints);
   const engine = await startEngine({

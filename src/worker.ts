@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { createContext } from './connector-kit/index.ts';
 import { createAddressCheck } from './connector-kit/net/index.ts';
 import { CONNECTORS } from './connectors/index.ts';
-import { createFailpoints, servePipelines } from './engine/index.ts';
+import { createFailpoints, servePipelines } from './engine/pipeline/index.ts';
 import type { WorkerData } from './serve.ts';
 
 /** Entry of the pipeline threads: wires connectors and engine for whole pipelines off the main thread. */

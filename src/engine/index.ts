@@ -2,5 +2,4 @@ export { type Engine, type EngineOptions, startEngine } from './engine.ts';
 export type { EngineLog } from './engine-parts.ts';
 export { createFailpoints } from './failpoints.ts';
 export { routeToOwner } from './owned-connector.ts';
-export { servePipelines, type ThreadOptions } from './pipeline/thread.ts';
 export { ThreadPool } from './pipeline/thread-pool.ts';

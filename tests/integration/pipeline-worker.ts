@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Connector, ConnectorContext, ConnectorDefinition } from '../../src/connector-kit/index.ts';
 import { SyncError } from '../../src/core/index.ts';
-import { servePipelines } from '../../src/engine/index.ts';
+import { servePipelines } from '../../src/engine/pipeline/index.ts';
 import { csvChunk, MemoryLoad } from '../setup/memory-load.ts';
 
 // Entry of pipeline threads whose systems live in memory and fail as their configuration says.

@@ -5,6 +5,9 @@ import type { ConnectionSpec, FromThread, Job, JobResults, Progress, SegmentJob,
 /** A thread without work or open connections ends after this time, so that idle memory is given back. */
 const IDLE_MS = 10_000;
 
+/** Chunks live outside the heap, so a thread's young objects are few; the default would let them pile up to 48 MB. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8 };
+
 export interface ThreadPoolOptions {
   /** Entry of the pipeline threads (`worker.ts`, or its compiled form). */
   readonly entry: URL;
@@ -106,7 +109,7 @@ class PipelineThread {
 
   constructor(options: ThreadPoolOptions, onEnd: () => void) {
     this.#onEnd = onEnd;
-    this.#worker = new Worker(options.entry, { workerData: options.workerData });
+    this.#worker = new Worker(options.entry, { workerData: options.workerData, resourceLimits: RESOURCE_LIMITS });
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(error));
     this.#worker.on('exit', () => this.#end(null));
