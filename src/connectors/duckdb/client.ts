@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { locks } from 'node:worker_threads';
-import type { DuckDBConnection, DuckDBMaterializedResult, Json } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, Json } from '@duckdb/node-api';
 import { SyncError } from '../../core/index.ts';
 import { type Action, fileLocked, toSyncError } from './errors.ts';
 
@@ -187,8 +187,8 @@ async function openFile(path: string, memoryBytes: number): Promise<OpenFile> {
 async function openAlone(path: string, memoryBytes: number): Promise<OpenFile> {
   await mkdir(dirname(path), { recursive: true });
   // Loaded by the one thread that owns a file: in every other one its library would only take memory.
-  const { DuckDBInstance } = await import('@duckdb/node-api');
-  const instance = await DuckDBInstance.create(path, settingsFor(folderOf(path), memoryBytes));
+  const { DuckDBInstance: Instance } = await import('@duckdb/node-api');
+  const instance = await Instance.create(path, settingsFor(folderOf(path), memoryBytes));
   try {
     const connection = await instance.connect();
     await connection.run("SET TimeZone = 'UTC'");

@@ -398,7 +398,7 @@ describe('ownership', () => {
     await expect(runLoad(connector, other, THREE)).rejects.toThrow(
       expect.objectContaining({
         code: 'TABLE_OWNED',
-        detail: { ownerSyncId: 'sync', ownerSchemaId: 'public.flights' },
+        detail: { syncId: 'sync', schemaId: 'public.flights' },
       }),
     );
     expect(await connector.destination?.inspect({ schema: 'main', name: 'FLIGHTS' }, signal)).toMatchObject({
@@ -410,6 +410,14 @@ describe('ownership', () => {
   it('refuses a second sync while the first load of the first one runs', async () => {
     await (await open(plan())).prepare(signal);
     await expect((await open(plan({ syncId: 'other' }))).prepare(signal)).rejects.toThrow(failure('TABLE_OWNED'));
+  });
+
+  it('lets another sync have the table, and what a load left, when it may adopt them', async () => {
+    await runLoad(connector, plan(), THREE);
+    await (await open(plan({ generation: 2 }))).prepare(signal);
+    await runLoad(connector, plan({ syncId: 'other', adopt: true }), THREE);
+    expect(await query('SELECT sync_id FROM __millrace.owners')).toEqual([['other']]);
+    expect(await query("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'")).toEqual([['flights']]);
   });
 
   it('lets another sync have a table that was dropped', async () => {

@@ -5,7 +5,15 @@ import type { Session } from './client.ts';
 import { assertDistinctNames, keyColumns, listDefinitions, ownColumnNames, ownColumns } from './columns.ts';
 import { generationOf, namesOf, workPrefix } from './load-names.ts';
 import { quoteName, quoteTable } from './sql.ts';
-import { ensureState, findOwner, forgetGenerations, raiseFence, setOwner } from './state.ts';
+import {
+  ensureState,
+  findOwner,
+  findPublication,
+  forgetGenerations,
+  type Owner,
+  raiseFence,
+  setOwner,
+} from './state.ts';
 
 /** See `Load.prepare`. Runs in one transaction. */
 export async function prepareLoad(session: Session, plan: LoadPlan): Promise<void> {
@@ -16,18 +24,19 @@ export async function prepareLoad(session: Session, plan: LoadPlan): Promise<voi
   await claimTable(session, plan, live);
   await raiseFence(session, plan);
   await dropGenerations(session, plan, plan.generation - 1);
+  if ((await findPublication(session, plan)) !== null) return;
   if (plan.kind !== 'replace') await fitLive(session, plan, live);
   await makeWorkTables(session, plan);
 }
 
-/** Drops the work tables and the state of every generation up to one. */
-export async function dropGenerations(session: Session, plan: LoadPlan, upTo: number): Promise<void> {
-  const prefix = workPrefix(plan.syncId, plan.schemaId);
+/** Drops the work tables and the state of every generation up to one. Owner and fence stay. */
+export async function dropGenerations(session: Session, schema: Owner, upTo: number): Promise<void> {
+  const prefix = workPrefix(schema.syncId, schema.schemaId);
   for (const table of await findTablesByPrefix(session, prefix)) {
     const generation = generationOf(table.name, prefix);
     if (generation !== null && generation <= upTo) await session.run(`DROP TABLE ${quoteTable(table)}`);
   }
-  await forgetGenerations(session, plan, upTo);
+  await forgetGenerations(session, schema, upTo);
 }
 
 /** Makes the live table or adds the columns that it lacks. @throws `TABLE_DIFFERS` when a column has another type */
@@ -47,23 +56,25 @@ export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueT
   }
 }
 
+/** With `adopt`, the engine has made sure that the owner's sync is gone. */
 async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
-  const owner = await findOwner(session, plan.table);
-  const isOurs = owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId;
   if (live?.isView) throw differs(plan, 'it is a view');
-  if (owner !== null && !isOurs && (live !== null || (await isLoading(session, owner)))) {
+  const owner = await findOwner(session, plan.table);
+  if (owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId) return;
+  if (owner !== null && !plan.adopt && (live !== null || (await isLoading(session, owner)))) {
     throw new SyncError(
       'TABLE_OWNED',
-      `The table ${nameOf(plan)} is written by the sync ${owner.syncId} (its schema ${owner.schemaId}). Choose another output name or destination schema.`,
-      { detail: { ownerSyncId: owner.syncId, ownerSchemaId: owner.schemaId } },
+      `The table ${nameOf(plan)} is written by the sync ${owner.syncId} (its schema ${owner.schemaId}). Choose another output name or destination schema; if that sync is gone, set adopt.`,
+      { detail: { syncId: owner.syncId, schemaId: owner.schemaId } },
     );
   }
-  if (owner === null && live !== null) assertAdoptable(plan, live);
-  if (!isOurs) await setOwner(session, plan);
+  if (live !== null) assertAdoptable(plan, live);
+  if (owner !== null) await dropGenerations(session, owner, Number.MAX_SAFE_INTEGER);
+  await setOwner(session, plan);
 }
 
 /** True while the owner of a table that does not exist yet has work tables. */
-async function isLoading(session: Session, owner: { syncId: string; schemaId: string }): Promise<boolean> {
+async function isLoading(session: Session, owner: Owner): Promise<boolean> {
   return (await findTablesByPrefix(session, workPrefix(owner.syncId, owner.schemaId))).length > 0;
 }
 

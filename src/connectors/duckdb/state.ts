@@ -38,6 +38,7 @@ export async function hasState(session: Session): Promise<boolean> {
   return rows.length > 0;
 }
 
+/** One schema of one sync. */
 export interface Owner {
   readonly syncId: string;
   readonly schemaId: string;
@@ -139,9 +140,9 @@ export async function recordPublication(session: Session, plan: LoadPlan, counts
 }
 
 /** Forgets segments and publications up to a generation; owner and fence stay. */
-export async function forgetGenerations(session: Session, plan: LoadPlan, upTo: number): Promise<void> {
+export async function forgetGenerations(session: Session, schema: Owner, upTo: number): Promise<void> {
   for (const table of ['segments', 'publications'] as const) {
-    await session.run(`DELETE FROM ${state(table)} WHERE ${isSchema(plan)} AND generation <= ${upTo}`);
+    await session.run(`DELETE FROM ${state(table)} WHERE ${isSchema(schema)} AND generation <= ${upTo}`);
   }
 }
 
@@ -155,8 +156,8 @@ function state(table: StateTable): string {
   return `${quoteName(STATE_SCHEMA)}.${quoteName(table)}`;
 }
 
-function isSchema(plan: LoadPlan): string {
-  return `sync_id = ${quoteText(plan.syncId)} AND schema_id = ${quoteText(plan.schemaId)}`;
+function isSchema({ syncId, schemaId }: Owner): string {
+  return `sync_id = ${quoteText(syncId)} AND schema_id = ${quoteText(schemaId)}`;
 }
 
 function isSegment(plan: LoadPlan, no: number): string {
