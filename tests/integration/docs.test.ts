@@ -1,0 +1,239 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CONNECTORS } from '../../src/connectors/index.ts';
+import { API_VERSIONS } from '../../src/contract/index.ts';
+import { ERROR_CODES } from '../../src/core/index.ts';
+import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
+import { createTestDatabase } from '../setup/databases.ts';
+import { listAnchors, listLinks, type Page, readPage, readTable } from '../setup/markdown.ts';
+import { postgresConfiguration } from '../setup/syncs.ts';
+
+// Generated pages are written anew by: npm test -- tests/integration/docs.test.ts -u
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const PAGES = [
+  ...globSync('*.md', { cwd: ROOT }),
+  ...globSync('{docs,changes}/**/*.md', { cwd: ROOT }),
+  ...globSync('src/**/README.md', { cwd: ROOT }),
+];
+
+let fixture: BulkFixture;
+
+beforeAll(async () => {
+  fixture = await startBulkFixture();
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+describe('links', () => {
+  it('are in many pages', () => {
+    expect(PAGES.length).toBeGreaterThan(20);
+    expect(PAGES.flatMap((path) => listLinks(readPage(path))).length).toBeGreaterThan(50);
+  });
+
+  it.each(PAGES)('of %s lead to a page and a heading', (path) => {
+    const page = readPage(path);
+    const broken = listLinks(page).filter((target) => !/^[a-z]+:/.test(target) && !isThere(page, target));
+    expect(broken).toEqual([]);
+  });
+});
+
+function isThere(page: Page, target: string): boolean {
+  const [file = '', anchor] = target.split('#');
+  const path = file === '' ? page.path : relative(ROOT, resolve(ROOT, dirname(page.path), file));
+  if (!existsSync(join(ROOT, path))) return false;
+  return anchor === undefined || listAnchors(readPage(path)).includes(anchor);
+}
+
+describe('generated pages', () => {
+  it('list every operation of the API with its versions', async () => {
+    await expect(await describeRoutes()).toMatchFileSnapshot('../../docs/api/routes.md');
+  });
+
+  it('explain every error code', async () => {
+    const text = describeErrorCodes();
+    for (const code of Object.keys(ERROR_CODES)) expect(text).toContain(`| \`${code}\` |`);
+    await expect(text).toMatchFileSnapshot('../../docs/error-codes.md');
+  });
+});
+
+type Paths = Readonly<Record<string, Readonly<Record<string, { readonly summary: string }>>>>;
+
+async function describeRoutes(): Promise<string> {
+  const rows = new Map<string, { summary: string; versions: string[] }>();
+  for (const version of API_VERSIONS) {
+    const { paths }: { paths: Paths } = (await fixture.api.send({ url: `/openapi/${version}.json` })).json();
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const [method, { summary }] of Object.entries(methods)) {
+        const name = `\`${method.toUpperCase()} ${path}\``;
+        const row = rows.get(name) ?? { summary, versions: [] };
+        rows.set(name, { ...row, versions: [...row.versions, version] });
+      }
+    }
+  }
+  const marks = (versions: string[]) => API_VERSIONS.map((version) => (versions.includes(version) ? 'yes' : '–'));
+  return [
+    '# Operations of the API',
+    '',
+    'Generated from the routes; `npm test` fails while it is stale. What they have in common: [README.md](README.md).',
+    '',
+    `| operation | does | ${API_VERSIONS.join(' | ')} |`,
+    `|---|---|${'---|'.repeat(API_VERSIONS.length)}`,
+    ...[...rows].map(([name, { summary, versions }]) => `| ${[name, summary, ...marks(versions)].join(' | ')} |`),
+    '',
+  ].join('\n');
+}
+
+function describeErrorCodes(): string {
+  const text = readFileSync(join(ROOT, 'src/core/errors.ts'), 'utf8');
+  const codes = [...text.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}([A-Z_]+): '([a-z_]+)',$/gm)];
+  const statuses = readStatuses();
+  const kinds = [...new Set(codes.map(([, , , kind = '']) => kind))];
+  return [
+    '# Error codes',
+    '',
+    'Generated from `src/core/errors.ts`; `npm test` fails while it is stale. A code is the `key` of an API answer and the `code`',
+    'of a log line. By symptom: [troubleshooting.md](troubleshooting.md).',
+    '',
+    ...kinds.flatMap((kind) => [
+      `## ${HEADINGS[kind] ?? kind}`,
+      '',
+      `HTTP status where a request fails with one of them: ${statuses.get(kind)}.`,
+      '',
+      '| code | meaning, and what to do |',
+      '|---|---|',
+      ...codes.filter(([, , , of]) => of === kind).map(([, meaning, code]) => `| \`${code}\` | ${meaning} |`),
+      '',
+    ]),
+  ].join('\n');
+}
+
+/** What an execution does about a code of that kind. */
+const HEADINGS: Readonly<Record<string, string>> = {
+  malformed: 'The request is wrong in itself',
+  unauthenticated: 'The key is missing or wrong',
+  forbidden: 'The key may not do this',
+  not_found: 'There is no such thing',
+  invalid_request: 'The request is refused by a rule',
+  too_large: 'The request is too large',
+  conflict: 'Something else is in the way',
+  configuration: 'Somebody has to change something; an execution does not try again',
+  transient: 'It passes by itself; an execution tries again',
+  canceled: 'The work was stopped',
+  data: 'A record was refused; the others go on',
+  internal: 'A defect',
+};
+
+function readStatuses(): Map<string, string> {
+  const text = readFileSync(join(ROOT, 'src/api/errors.ts'), 'utf8');
+  const [, table = ''] = /STATUS_OF[^{]*\{([^}]*)\}/.exec(text) ?? [];
+  return new Map([...table.matchAll(/(\w+): (\d{3}),/g)].map(([, kind = '', status = '']) => [kind, status]));
+}
+
+describe('configuration.md', () => {
+  it('has exactly the variables that are read', () => {
+    const text = readFileSync(join(ROOT, 'src/runtime/config.ts'), 'utf8');
+    const read = new Set([...text.matchAll(/read\('([A-Z_]+)'/g)].map(([, name]) => name));
+    // For tests only.
+    read.delete('MILLRACE_FAILPOINTS');
+    const page = readPage('docs/configuration.md');
+    const documented = [...page.text.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
+    expect([...new Set(documented)].sort()).toEqual([...read].sort());
+  });
+});
+
+describe('limits.md', () => {
+  const rows = readTable(readPage('docs/limits.md'), 'option').map(([option = '']) => option);
+  const ofStart = rows.filter((option) => option.endsWith('(of the start)'));
+  const ofSync = rows.filter((option) => !option.endsWith('(of the start)'));
+
+  it('lists what a start refuses of a sync', async () => {
+    const id = await fixture.createSync({
+      automatically_add_new_objects: 'all',
+      automatically_add_new_fields: 'none',
+      normalize_names: 'legacy',
+      data_cutoff_timestamp: '2024-01-01T00:00:00Z',
+      source_configuration: { replication_slot: 'slot' },
+      destination_configuration: {
+        schema: 'limits',
+        mirror_schemas: true,
+        advanced: { table_prefix: 'p_', truncate_existing: true, hard_deletes: true },
+      },
+      schemas: [
+        {
+          id: 'public.customers',
+          fields: ['id', { id: 'email', obfuscate: true }],
+          filters: [{ field_id: 'id', function: 'GreaterThan', value: 1 }],
+          data_cutoff_timestamp: '2024-01-01T00:00:00Z',
+        },
+      ],
+    });
+    await fixture.api.send({
+      method: 'PUT',
+      url: `/api/x/bulk/syncs/${id}/settings`,
+      body: { receipt_depth: 'repair' },
+    });
+    const refused = await refusedFields(id, {});
+    const written = refused.map((field) =>
+      field.replace('schemas[public.customers].fields.', 'schemas[].fields[].').replace('[public.customers]', '[]'),
+    );
+    expect(written.sort()).toEqual(ofSync.map((option) => option.replace(' (setting)', '')).sort());
+  });
+
+  it('lists what a start refuses of itself', async () => {
+    const id = await fixture.createSync();
+    const wish = { resync_mode: 'rebuild', fetch_mode: 'full', schemas: ['public.orders'] };
+    const refused = [...(await refusedFields(id, wish)), ...(await refusedFields(id, { test: true }))];
+    expect(refused.sort()).toEqual(ofStart.map((option) => option.replace(' (of the start)', '')).sort());
+  });
+
+  async function refusedFields(syncId: string, body: object): Promise<string[]> {
+    const answer = await fixture.api.send({ method: 'POST', url: `/api/bulk/syncs/${syncId}/executions`, body });
+    expect(answer.json()).toMatchObject({ status: 422, key: 'OPTION_NOT_AVAILABLE' });
+    return answer.json().metadata.fields;
+  }
+});
+
+describe('the table of types', () => {
+  it('says what the connectors do', async () => {
+    const rows = readTable(readPage('docs/connectors/postgresql.md'), 'source type');
+    expect(rows.length).toBeGreaterThan(30);
+    expect(await describeTypes(rows.map(([type = '']) => type))).toEqual(rows);
+  });
+});
+
+/** Rows of the table as the connectors would write them, for a real table with a column of each type. */
+async function describeTypes(types: readonly string[]): Promise<string[][]> {
+  await using database = await createTestDatabase();
+  const definition = CONNECTORS.get('postgresql');
+  const duckdb = CONNECTORS.get('duckdb');
+  if (definition === undefined || duckdb === undefined) throw new Error('a connector is missing');
+  const context = fixture.api.services.connectorContext(fixture.api.keys.organizationId);
+  await using postgresql = await definition.connect(postgresConfiguration(database.url), context);
+  await using file = await duckdb.connect({ path: 'types.duckdb' }, context);
+  const client = new pg.Client(database.url);
+  await client.connect();
+  await client.query(`CREATE TABLE t (${types.map((type, i) => `c${i} ${type}`).join(', ')})`);
+  await client.end();
+  const [table] = (await postgresql.source?.discover(AbortSignal.timeout(20_000))) ?? [];
+  const landsIn = (destination: typeof postgresql.destination, field: NonNullable<typeof table>['fields'][number]) => {
+    for (const offer of postgresql.source?.offer([field]) ?? []) {
+      const column = destination?.accept(offer)?.columns[0];
+      const conversion = offer.fields[0]?.conversion ?? column?.conversion;
+      if (column !== undefined) return { type: column.type, how: / as (text|numeric)/.exec(conversion ?? '')?.[0] };
+    }
+    return undefined;
+  };
+  const write = (landing: ReturnType<typeof landsIn>, own: string) => {
+    if (landing === undefined) return 'refused';
+    return `${landing.type === own ? 'same' : landing.type}${landing.how === undefined ? '' : `,${landing.how}`}`;
+  };
+  return (table?.fields ?? []).map((field) => [
+    field.remoteType,
+    field.type,
+    write(landsIn(postgresql.destination, field), field.remoteType),
+    write(landsIn(file.destination, field), field.remoteType),
+    field.canTrack ? 'yes' : 'no',
+  ]);
+}
