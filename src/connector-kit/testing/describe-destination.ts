@@ -1,0 +1,311 @@
+import { describe, expect, it } from 'vitest';
+import type { RangeSum } from '../../core/index.ts';
+import { createRecordHasher, emptySum, subtractSums, WIRE_FORMATS } from '../../formats/index.ts';
+import type { Connector, Load, LoadPlan, PublishCounts, SegmentOutcome } from '../connector.ts';
+import { encodeRecords, offerRecords, type TestRecord, toColumns } from './records.ts';
+
+/** An empty system of its own for one test. */
+export interface DestinationFixture extends AsyncDisposable {
+  readonly connector: Connector;
+  /** Another connector on the same system, as a second process has it, whose failpoints are heard. */
+  readonly reconnect: (failpoint: (name: string) => void) => Promise<Connector>;
+}
+
+/** The points at which the suite lets a load die. Each system names its own. */
+export interface DestinationFailpoints {
+  /** In `commit`, before the destination has committed. */
+  readonly beforeCommit: string;
+  /** In `publish`, before the destination has committed. */
+  readonly beforePublish: string;
+}
+
+const NEVER = new AbortController().signal;
+const OPEN = { isolate: false };
+
+/** What every bulk destination must do, whatever it is: loads, proofs, fences and publications by the contract's words. */
+export function describeDestination(
+  name: string,
+  open: () => Promise<DestinationFixture>,
+  failpoints: DestinationFailpoints,
+): void {
+  describe(`${name} as a bulk destination`, () => {
+    it('lands a replacement, and proves it before it is published', async () => {
+      await using scene = await openScene(open);
+      const run = await scene.run('replace', numbered(1, 50));
+      expect(run.before).toEqual(run.written);
+      expect(run.counts).toMatchObject({
+        inserted: 50,
+        updated: 0,
+        unchanged: 0,
+        rejects: [],
+        rejected: emptySum(false),
+      });
+    });
+
+    it('replaces a table without a key', async () => {
+      await using scene = await openScene(open, { isKeyed: false });
+      await scene.run('replace', [...numbered(1, 10), ...numbered(1, 10)]);
+      const second = await scene.run('replace', numbered(1, 7));
+      expect(second.before).toEqual(second.written);
+      expect(second.counts.inserted).toBe(7);
+    });
+
+    it.each([true, false])('merges a complete scan, tombstones: %s', async (tombstones) => {
+      await using scene = await openScene(open, { tombstones });
+      const first = await scene.run('merge', numbered(1, 50));
+      expect(first.counts).toMatchObject({ inserted: 50, updated: 0, unchanged: 0, deleted: 0 });
+      expect(first.after).toEqual(first.written);
+      const second = await scene.run(
+        'merge',
+        [...numbered(11, 50), { id: 12, note: null }, { id: 99, note: '' }].filter(
+          ({ id, note }) => id !== 12 || note === null,
+        ),
+      );
+      expect(second.counts).toMatchObject({ inserted: 1, updated: 1, unchanged: 39, deleted: 10 });
+      expect(second.after).toEqual(second.written);
+      const third = await scene.run('merge', numbered(1, 50));
+      expect(third.counts).toMatchObject({ updated: tombstones ? 11 : 1, inserted: tombstones ? 0 : 10, deleted: 1 });
+      expect(third.after).toEqual(third.written);
+    });
+
+    it('applies a delta, removing nothing', async () => {
+      await using scene = await openScene(open);
+      await scene.run('merge', numbered(1, 50));
+      const delta = await scene.run('delta', [
+        { id: 7, note: 'changed' },
+        { id: 8, note: 'note 8' },
+        { id: 60, note: 'new' },
+      ]);
+      expect(delta.counts).toMatchObject({ inserted: 1, updated: 1, unchanged: 1, deleted: 0 });
+      expect(delta.after).toEqual(delta.written);
+      const whole = await scene.run('merge', [
+        ...numbered(1, 50).filter(({ id }) => id !== 7),
+        { id: 7, note: 'changed' },
+        { id: 60, note: 'new' },
+      ]);
+      expect(whole.counts).toMatchObject({ inserted: 0, updated: 0, unchanged: 51, deleted: 0 });
+    });
+
+    it('keeps text as it is: empty, NULL, quotes, line ends, other alphabets', async () => {
+      await using scene = await openScene(open);
+      const notes = [null, '', ' ', '"', ',', '\n', '\r\n', '\\N', 'NULL', 'naïve 🌊', "'; DROP TABLE x"];
+      const run = await scene.run(
+        'merge',
+        notes.map((note, id) => ({ id, note })),
+      );
+      expect(run.after).toEqual(run.written);
+    });
+
+    it('changes nothing when more would be lost than the guard allows', async () => {
+      await using scene = await openScene(open);
+      await scene.run('merge', numbered(1, 50));
+      await expect(scene.run('merge', numbered(1, 20), { maxLossPercent: 50 })).rejects.toMatchObject({
+        code: 'LOSS_GUARD',
+      });
+      await expect(scene.run('replace', numbered(1, 20), { maxLossPercent: 50 })).rejects.toMatchObject({
+        code: 'LOSS_GUARD',
+      });
+      expect((await scene.run('merge', numbered(1, 50))).counts).toMatchObject({ unchanged: 50 });
+    });
+
+    it('lets one sync write a table, and tells the second whose it is', async () => {
+      await using scene = await openScene(open);
+      await scene.run('merge', numbered(1, 5));
+      await expect(scene.run('merge', numbered(1, 5), { syncId: 'other' })).rejects.toMatchObject({
+        code: 'TABLE_OWNED',
+      });
+    });
+
+    it('leaves nothing of a segment that was given up', async () => {
+      await using scene = await openScene(open);
+      const load = await scene.begin('replace');
+      {
+        await using writer = await load.beginSegment({ no: 0, token: 1 }, OPEN, NEVER);
+        await writer.write(scene.encode(numbered(1, 10)), NEVER);
+      }
+      expect(await load.lookup({ no: 0, token: 1 }, NEVER)).toEqual({ state: 'absent' });
+      expect(await load.digest(null, true, NEVER)).toEqual({ records: 0, sum: null });
+    });
+
+    it('remembers what a committed segment told, and takes it once', async () => {
+      await using scene = await openScene(open);
+      const load = await scene.begin('replace');
+      const outcome = await scene.writeSegment(load, 0, numbered(1, 10));
+      expect(await load.lookup({ no: 0, token: 1 }, NEVER)).toEqual({ state: 'committed', outcome });
+      await expect(load.beginSegment({ no: 0, token: 2 }, OPEN, NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    });
+
+    it('can write a segment again after it died before its commit', async () => {
+      await using scene = await openScene(open);
+      const load = await scene.begin('replace');
+      const dying = await scene.dieAt(failpoints.beforeCommit);
+      await expect(scene.writeSegment(dying, 0, numbered(1, 10))).rejects.toThrow('killed');
+      await scene.writeSegment(load, 0, numbered(1, 10), 2);
+      expect((await load.digest(null, true, NEVER)).records).toBe(10);
+    });
+
+    it('stops a load once a newer generation has begun', async () => {
+      await using scene = await openScene(open);
+      const older = await scene.begin('replace');
+      await scene.begin('replace');
+      await expect(older.prepare(NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
+      await expect(older.beginSegment({ no: 0, token: 1 }, OPEN, NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
+      await expect(older.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    });
+
+    it.each(['replace', 'merge'] as const)(
+      'publishes a %s again after it died in the middle, and only once',
+      async (kind) => {
+        await using scene = await openScene(open);
+        await scene.run('merge', numbered(1, 10));
+        const load = await scene.begin(kind);
+        await scene.writeSegment(load, 0, numbered(1, 12));
+        await load.seal(NEVER);
+        const dying = await scene.dieAt(failpoints.beforePublish);
+        await expect(dying.publish({ maxLossPercent: 100 }, NEVER)).rejects.toThrow('killed');
+        expect(await load.published(NEVER)).toBeNull();
+        const counts = await load.publish({ maxLossPercent: 100 }, NEVER);
+        expect(counts.inserted).toBe(kind === 'merge' ? 2 : 12);
+        expect(await load.published(NEVER)).toEqual(counts);
+        expect(await load.publish({ maxLossPercent: 0 }, NEVER)).toEqual(counts);
+        await load.discard(NEVER);
+      },
+    );
+  });
+}
+
+interface SceneOptions {
+  readonly isKeyed?: boolean;
+  readonly tombstones?: boolean;
+}
+
+interface RunOptions {
+  readonly maxLossPercent?: number;
+  readonly syncId?: string;
+}
+
+async function openScene(open: () => Promise<DestinationFixture>, options: SceneOptions = {}): Promise<Scene> {
+  return new Scene(await open(), options);
+}
+
+function numbered(from: number, to: number): TestRecord[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => ({ id: from + index, note: `note ${from + index}` }));
+}
+
+/** One sync of one schema into an empty system; each load is a new generation. */
+class Scene implements AsyncDisposable {
+  readonly #fixture: DestinationFixture;
+  readonly #options: SceneOptions;
+  readonly #others: Connector[] = [];
+  #plan: LoadPlan | null = null;
+  #generation = 0;
+
+  constructor(fixture: DestinationFixture, options: SceneOptions) {
+    this.#fixture = fixture;
+    this.#options = options;
+  }
+
+  /** The newest plan's load, prepared. */
+  async begin(kind: LoadPlan['kind'], syncId = 'sync'): Promise<Load> {
+    this.#generation += 1;
+    this.#plan = this.#createPlan(kind, syncId);
+    const load = await this.#open(this.#fixture.connector);
+    await load.prepare(NEVER);
+    return load;
+  }
+
+  /** The newest plan's load in another process, which dies at a failpoint. */
+  async dieAt(point: string): Promise<Load> {
+    const connector = await this.#fixture.reconnect((name) => {
+      if (name === point) throw new Error('killed');
+    });
+    this.#others.push(connector);
+    return this.#open(connector);
+  }
+
+  encode(records: readonly TestRecord[]) {
+    return encodeRecords(this.#current.format, records);
+  }
+
+  async writeSegment(load: Load, no: number, records: readonly TestRecord[], token = 1): Promise<SegmentOutcome> {
+    await using writer = await load.beginSegment({ no, token }, OPEN, NEVER);
+    const hasher = this.#createHasher();
+    const chunk = this.encode(records);
+    hasher.add(chunk);
+    const bytesRead = chunk.payload.byteLength;
+    if (chunk.ends.length > 0) await writer.write(chunk, NEVER);
+    const outcome = { recordsRead: records.length, bytesRead, source: hasher.result(), rejects: [] };
+    await writer.commit(outcome, NEVER);
+    return outcome;
+  }
+
+  /** A whole load in two segments. `before` and `after`: what the destination holds before and after its publication. */
+  async run(
+    kind: LoadPlan['kind'],
+    records: readonly TestRecord[],
+    options: RunOptions = {},
+  ): Promise<{ counts: PublishCounts; written: RangeSum; before: RangeSum | null; after: RangeSum | null }> {
+    const load = await this.begin(kind, options.syncId);
+    const hasher = this.#createHasher();
+    hasher.add(this.encode(records));
+    const half = Math.ceil(records.length / 2);
+    await this.writeSegment(load, 0, records.slice(0, half));
+    await this.writeSegment(load, 1, records.slice(half));
+    await load.seal(NEVER);
+    const before = kind === 'replace' ? await load.digest(null, false, NEVER) : null;
+    const counts = await load.publish({ maxLossPercent: options.maxLossPercent ?? 100 }, NEVER);
+    const after = kind === 'replace' ? null : await load.digest(null, false, NEVER);
+    await load.discard(NEVER);
+    return { counts, written: subtractSums(hasher.result(), counts.rejected), before, after };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connector of this.#others) await connector[Symbol.asyncDispose]();
+    await this.#fixture[Symbol.asyncDispose]();
+  }
+
+  get #current(): LoadPlan {
+    if (this.#plan === null) throw new Error('no load has begun');
+    return this.#plan;
+  }
+
+  async #open(connector: Connector): Promise<Load> {
+    if (connector.destination === undefined) throw new Error('the connector is no destination');
+    return connector.destination.open(this.#current, NEVER);
+  }
+
+  #createHasher() {
+    return createRecordHasher(
+      this.#current.hashing,
+      this.#current.columns.map(({ logicalType }) => logicalType),
+    );
+  }
+
+  #createPlan(kind: LoadPlan['kind'], syncId: string): LoadPlan {
+    const { destination } = this.#fixture.connector;
+    const choices = WIRE_FORMATS.flatMap((format) => {
+      const offer = offerRecords(format);
+      const acceptance = destination?.accept(offer);
+      return acceptance == null ? [] : [{ offer, acceptance }];
+    });
+    const [choice] = choices.toSorted((a, b) => a.acceptance.cost - b.acceptance.cost);
+    if (choice === undefined) throw new Error('the destination takes no format');
+    const isKeyed = this.#options.isKeyed ?? true;
+    return {
+      syncId,
+      schemaId: 'public.notes',
+      executionId: 'execution',
+      generation: this.#generation,
+      kind,
+      table: { schema: destination?.defaultSchema ?? '', name: 'notes' },
+      columns: toColumns(choice.offer, choice.acceptance.columns, isKeyed),
+      format: choice.acceptance.format,
+      hashing: choice.acceptance.hashing,
+      recordTimestamps: true,
+      tombstones: isKeyed && (this.#options.tombstones ?? true),
+      columnPrefix: '__millrace_',
+      stampedAt: '2026-01-02T03:04:05.000Z',
+      adopt: false,
+    };
+  }
+}

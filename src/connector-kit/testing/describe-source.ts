@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import type { RangeSum, SchemaDescription } from '../../core/index.ts';
+import { addSums, createRecordHasher, emptySum } from '../../formats/index.ts';
+import type { BulkSource, Connector, FormatOffer, SegmentRange, SnapshotRef } from '../connector.ts';
+
+/** A system with one schema of some thousand records in it. */
+export interface SourceFixture extends AsyncDisposable {
+  readonly connector: Connector;
+  /** Another connector on the same system, as a second thread has it. */
+  readonly reconnect: () => Promise<Connector>;
+  readonly schemaId: string;
+  readonly records: number;
+  /** Small enough that the schema is cut into several segments. */
+  readonly segmentBytes: number;
+  /** Changes, adds and removes records of the schema. */
+  readonly write: () => Promise<void>;
+}
+
+const NEVER = new AbortController().signal;
+
+/** What every bulk source must do, whatever it is. */
+export function describeSource(name: string, open: () => Promise<SourceFixture>): void {
+  describe(`${name} as a bulk source`, () => {
+    it('describes its schemas with fields of their own names, and offers a format for all of them', async () => {
+      await using fixture = await open();
+      const source = sourceOf(fixture.connector);
+      const schemas = await source.discover(NEVER);
+      expect(new Set(schemas.map(({ id }) => id)).size).toBe(schemas.length);
+      for (const { fields, primaryKey } of schemas) {
+        const ids = fields.map(({ id }) => id);
+        expect(new Set(ids).size).toBe(ids.length);
+        expect(ids).toEqual(expect.arrayContaining([...primaryKey]));
+        for (const offer of source.offer(fields)) expect(offer.fields.map(({ id }) => id)).toEqual(ids);
+      }
+    });
+
+    it('cuts a schema into segments that hold every record once, and reads each as often as asked', async () => {
+      await using reading = await openReading(open);
+      expect(reading.ranges.length).toBeGreaterThan(1);
+      for (const offer of reading.offers) {
+        const first = await reading.sumOf(offer);
+        expect(first.records).toBe(reading.fixture.records);
+        expect(await reading.sumOf(offer)).toEqual(first);
+      }
+    });
+
+    it('reads the image of the snapshot in every thread, whatever is written meanwhile', async () => {
+      await using reading = await openReading(open);
+      const [offer] = reading.offers;
+      if (offer === undefined) throw new Error('nothing is offered');
+      const before = await reading.sumOf(offer);
+      await reading.fixture.write();
+      await using other = await reading.fixture.reconnect();
+      expect(await reading.sumOf(offer, sourceOf(other))).toEqual(before);
+    });
+
+    it('gives the whole segment again after a reader stopped early', async () => {
+      await using reading = await openReading(open);
+      const [offer] = reading.offers;
+      if (offer === undefined) throw new Error('nothing is offered');
+      for await (const _ of reading.read(offer, reading.ranges[0])) break;
+      expect((await reading.sumOf(offer)).records).toBe(reading.fixture.records);
+    });
+
+    it('stops when it is told to', async () => {
+      await using reading = await openReading(open);
+      const [offer] = reading.offers;
+      const abort = new AbortController();
+      const readOn = async () => {
+        for await (const _ of reading.read(offer, reading.ranges[0], abort.signal)) abort.abort(new Error('stop'));
+        abort.signal.throwIfAborted();
+      };
+      await expect(readOn()).rejects.toThrow('stop');
+    });
+
+    it('says that the snapshot is lost when its holder has ended', async () => {
+      await using reading = await openReading(open);
+      await reading.snapshot[Symbol.asyncDispose]();
+      await using other = await reading.fixture.reconnect();
+      const [offer] = reading.offers;
+      if (offer === undefined) throw new Error('nothing is offered');
+      await expect(reading.sumOf(offer, sourceOf(other))).rejects.toMatchObject({ code: 'SNAPSHOT_LOST' });
+    });
+  });
+}
+
+function sourceOf(connector: Connector): BulkSource {
+  if (connector.source === undefined) throw new Error('the connector is no source');
+  return connector.source;
+}
+
+async function openReading(open: () => Promise<SourceFixture>) {
+  const fixture = await open();
+  const source = sourceOf(fixture.connector);
+  const schema = (await source.discover(NEVER)).find(({ id }) => id === fixture.schemaId);
+  if (schema === undefined) throw new Error(`${fixture.schemaId} was not discovered`);
+  const snapshot = await source.openSnapshot(NEVER);
+  const ranges = await source.planSegments({ schema, snapshot, segmentBytes: fixture.segmentBytes, from: null }, NEVER);
+  const read = (offer: FormatOffer | undefined, range: SegmentRange | undefined, signal = NEVER, by = source) =>
+    readRange(by, schema, offer, range, snapshot, signal);
+  return {
+    fixture,
+    snapshot,
+    ranges,
+    offers: source.offer(schema.fields),
+    read,
+    /** Of all segments. */
+    async sumOf(offer: FormatOffer, by = source): Promise<RangeSum> {
+      const hashing = offer.format === 'csv' ? 'canonical' : 'native:pgcopy-binary';
+      let sum = emptySum(false);
+      for (const range of ranges) {
+        const hasher = createRecordHasher(
+          hashing,
+          offer.fields.map(({ logicalType }) => logicalType),
+        );
+        for await (const { chunk } of read(offer, range, NEVER, by)) hasher.add(chunk);
+        sum = addSums(sum, hasher.result());
+      }
+      return sum;
+    },
+    async [Symbol.asyncDispose]() {
+      await snapshot[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function readRange(
+  source: BulkSource,
+  schema: SchemaDescription,
+  offer: FormatOffer | undefined,
+  range: SegmentRange | undefined,
+  snapshot: SnapshotRef,
+  signal: AbortSignal,
+) {
+  if (offer === undefined || range === undefined) throw new Error('there is nothing to read');
+  return source.read({ schema, format: offer.format, fields: offer.fields, range, snapshot, from: null }, signal);
+}

@@ -1,0 +1,220 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCertificate } from '../../../tests/setup/certificate.ts';
+import {
+  connectDatabase,
+  copySchema,
+  createDatabaseContext,
+  NEVER,
+  openSide,
+  type Side,
+  toConfig,
+} from '../../../tests/setup/postgresql-loads.ts';
+import { SyncError } from '../../core/index.ts';
+import { postgresql } from './definition.ts';
+
+let side: Side;
+
+beforeAll(async () => {
+  side = await openSide();
+});
+
+afterAll(() => side[Symbol.asyncDispose]());
+
+/** Connects with changed settings and checks. */
+async function check(changed: Readonly<Record<string, unknown>>, context = {}): Promise<void> {
+  await using connector = await connectDatabase(side.url, context, changed);
+  await connector.check(NEVER);
+}
+
+describe('the settings', () => {
+  const given = { hostname: 'db.example', username: 'u', password: 'p', database: 'd' };
+
+  it('have the public API’s defaults', () => {
+    expect(postgresql.config.parse(given)).toEqual({ ...given, port: 5432, ssl: true });
+  });
+
+  it.each([
+    ['hostname', ''],
+    ['port', 0],
+    ['port', '5432'],
+    ['ssl', 'true'],
+    ['hostnam', 'x'],
+  ])('refuse %s = %j', (name, value) => {
+    const result = postgresql.config.safeParse({ ...given, [name]: value });
+    expect(result.success).toBe(false);
+    expect(JSON.stringify(result.error?.issues)).toContain(name);
+  });
+
+  it.each([
+    ['ssh', true],
+    ['ssh_host', 'bastion'],
+    ['client_certs', true],
+    ['client_key', 'PEM'],
+    ['change_detection', true],
+    ['publication', 'all'],
+  ])('name %s, which has no effect yet, and take its neutral value', (name, value) => {
+    const result = postgresql.config.safeParse({ ...given, [name]: value });
+    expect(result.error?.issues).toMatchObject([
+      { path: [name], message: `${name} is not available yet; leave it out` },
+    ]);
+    const neutral = typeof value === 'boolean' ? false : '';
+    expect(postgresql.config.safeParse({ ...given, [name]: neutral }).success).toBe(true);
+  });
+});
+
+describe('a check', () => {
+  it('succeeds with what it was made for', async () => {
+    await check({});
+  });
+
+  it('names a wrong password', async () => {
+    const error = await check({ password: 'wrong-secret' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'CONN_AUTH_REFUSED',
+      message: expect.stringContaining('password authentication failed'),
+    });
+    expect(String(error)).not.toContain('wrong-secret');
+  });
+
+  it('names an unknown user', async () => {
+    await expect(check({ username: 'nobody' })).rejects.toMatchObject({ code: 'CONN_AUTH_REFUSED' });
+  });
+
+  it('names an unknown database', async () => {
+    await expect(check({ database: 'nowhere' })).rejects.toMatchObject({
+      code: 'CONN_DATABASE_MISSING',
+      message: expect.stringContaining('"nowhere" does not exist'),
+    });
+  });
+
+  it('names a port where nothing answers', async () => {
+    await expect(check({ port: 1 })).rejects.toMatchObject({
+      code: 'CONN_UNREACHABLE',
+      message: expect.stringContaining('127.0.0.1:1/'),
+    });
+  });
+
+  it('passes on why a host is refused or unknown', async () => {
+    const refused = new SyncError('CONN_ADDRESS_REFUSED', 'db.example is a link-local address.');
+    await expect(check({}, { resolveHost: () => Promise.reject(refused) })).rejects.toBe(refused);
+  });
+
+  it('names what a user without any privilege needs', async () => {
+    const admin = new pg.Client(side.superuserUrl);
+    await admin.connect();
+    try {
+      await admin.query(`CREATE ROLE powerless LOGIN PASSWORD 'secret'`);
+      await expect(check({ username: 'powerless', password: 'secret' })).rejects.toMatchObject({
+        code: 'CONN_PRIVILEGE_MISSING',
+        message: expect.stringMatching(/SELECT on its tables.*CREATE on the database/),
+      });
+      await expect(loadAs('powerless')).rejects.toMatchObject({
+        code: 'CONN_PRIVILEGE_MISSING',
+        message: expect.stringContaining('CREATE SCHEMA __millrace'),
+      });
+      await admin.query(
+        'CREATE SCHEMA __millrace AUTHORIZATION powerless; GRANT CREATE, USAGE ON SCHEMA public TO powerless',
+      );
+      await check({ username: 'powerless', password: 'secret' });
+      expect((await loadAs('powerless')).counts).toMatchObject({ inserted: 1 });
+    } finally {
+      await admin.query('DROP OWNED BY powerless; DROP ROLE powerless');
+      await admin.end();
+    }
+  });
+
+  /** Writes one record as another user. */
+  async function loadAs(username: string) {
+    await side.sql('CREATE TABLE IF NOT EXISTS one (id int PRIMARY KEY)');
+    await side.sql('INSERT INTO one VALUES (1) ON CONFLICT DO NOTHING');
+    await using destination = await connectDatabase(side.url, {}, { username, password: 'secret' });
+    const plan = { table: { schema: 'public', name: 'copied' } };
+    return copySchema({ source: side.connector, destination, schemaId: 'public.one', plan });
+  }
+});
+
+describe('the metadata database', () => {
+  it('is refused by its address', async () => {
+    const { port, database } = postgresql.config.parse(toConfig(side.url));
+    const forbiddenDatabase = { host: 'localhost', port, database };
+    const resolveHost = (host: string) => Promise.resolve(host === 'localhost' ? '::1' : host);
+    await expect(check({}, { forbiddenDatabase, resolveHost })).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
+  });
+
+  it('is refused under another address, by what it holds', async () => {
+    const { database } = postgresql.config.parse(toConfig(side.url));
+    const forbiddenDatabase = { host: '10.1.2.3', port: 6543, database };
+    await check({}, { forbiddenDatabase });
+    await side.sql('CREATE TABLE installation (); CREATE TABLE execution_snapshots (); CREATE TABLE schema_caches ()');
+    await expect(check({}, { forbiddenDatabase })).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
+    await side.sql('DROP TABLE installation, execution_snapshots, schema_caches');
+  });
+});
+
+describe('encryption', () => {
+  const { certificate, key } = createCertificate('db.test');
+  const admin = () => new pg.Client(side.superuserUrl);
+  const named = (host: string) => Promise.resolve(host === 'db.test' ? '127.0.0.1' : host);
+
+  it('is not given up silently when the server has none', async () => {
+    await expect(check({ ssl: true })).rejects.toMatchObject({
+      code: 'CONN_TLS_FAILED',
+      message: expect.stringContaining('set ssl to false'),
+    });
+  });
+
+  it('verifies the certificate and its name, and carries copies both ways', async () => {
+    await enableTls();
+    try {
+      const encrypted = { ssl: true, hostname: 'db.test', ca_cert: certificate };
+      const isEncrypted = () => check(encrypted, { resolveHost: named });
+      await expect.poll(() => isEncrypted().then(() => 'yes', String), { timeout: 10_000 }).toBe('yes');
+      await expect(check({ ssl: true, hostname: 'db.test' }, { resolveHost: named })).rejects.toMatchObject({
+        code: 'CONN_TLS_FAILED',
+      });
+      await expect(check({ ...encrypted, hostname: '127.0.0.1' })).rejects.toMatchObject({ code: 'CONN_TLS_FAILED' });
+      await using both = await connectDatabase(side.url, { resolveHost: named }, encrypted);
+      await side.sql(
+        `CREATE TABLE wide AS SELECT i AS id, repeat(md5(i::text), 30) AS t FROM generate_series(1, 20000) i`,
+      );
+      const plan = { table: { schema: 'public', name: 'wide_copy' } };
+      const { found, expected } = await copySchema({ source: both, destination: both, schemaId: 'public.wide', plan });
+      expect(found).toEqual(expected);
+      expect(found.records).toBe(20_000);
+    } finally {
+      await disableTls();
+    }
+  });
+
+  /** Puts the files into the server's own folder, through the server itself. */
+  async function enableTls(): Promise<void> {
+    await using client = await open();
+    for (const [file, text] of [
+      ['server.crt', certificate],
+      ['server.key', key],
+    ]) {
+      await client.query(`COPY (SELECT regexp_split_to_table('${text}', '\\n')) TO PROGRAM 'umask 077; cat > ${file}'`);
+    }
+    await client.query('ALTER SYSTEM SET ssl = on');
+    await client.query('SELECT pg_reload_conf()');
+  }
+
+  async function disableTls(): Promise<void> {
+    await using client = await open();
+    await client.query('ALTER SYSTEM RESET ssl');
+    await client.query('SELECT pg_reload_conf()');
+  }
+
+  async function open() {
+    const client = admin();
+    await client.connect();
+    return { query: (sql: string) => client.query(sql), [Symbol.asyncDispose]: () => client.end() };
+  }
+});
+
+it('opens nothing before it is used', async () => {
+  const context = createDatabaseContext({ resolveHost: () => Promise.reject(new Error('asked')) });
+  await using connector = await postgresql.connect(postgresql.config.parse(toConfig(side.url)), context);
+  expect(connector.destination?.defaultSchema).toBe('public');
+});
