@@ -33,4 +33,4 @@ export type {
   TrackingPlan,
   TrackingRequest,
 } from './connector.ts';
-export { type ConnectorSettings, type ConnectorTools, createContext } from './context.ts';
+export { type ConnectorSettings, createContext } from './context.ts';

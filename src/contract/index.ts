@@ -93,5 +93,5 @@ export {
   schemaStatusEnvelope,
   sourceSchemaEnvelope,
 } from './schemas.ts';
-export { ApiFailure, type ClientOptions } from './transport.ts';
+export { ApiFailure } from './transport.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';

@@ -26,9 +26,8 @@ export {
   type NameRule,
   nameKey,
 } from './names.ts';
-export type { RangeSum, Receipt, ReceiptScope, SchemaReceipt, SourcePosition } from './receipts.ts';
+export type { RangeSum, Receipt, SchemaReceipt, SourcePosition } from './receipts.ts';
 export {
-  EXECUTION_EVENTS,
   EXECUTION_STATUSES,
   EXECUTION_TRANSITIONS,
   type ExecutionEvent,
