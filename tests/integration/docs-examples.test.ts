@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
@@ -12,10 +13,12 @@ import { createTestHome, type MillraceProcess, startMillrace, type TestHome } fr
 import { makeSync, untilEnded } from '../setup/syncs.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+const README = readPage('README.md');
 const QUICK_START = readPage('docs/quick-start.md');
 const POSTGRESQL = readPage('docs/connectors/postgresql.md');
 const API = readPage('docs/api/README.md');
 const GUARANTEES = readPage('docs/guarantees.md');
+const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
 /** Roles belong to the whole server, so each use of an example has its own. */
@@ -66,7 +69,7 @@ async function runShell(script: string): Promise<Ran> {
   const prelude = [
     'set -euo pipefail',
     `millrace() { ${node} "${ROOT}/bin/millrace.mjs" "$@"; }`,
-    `curl() { ${node} "${ROOT}/tests/setup/curl.ts" "$@"; }`,
+    `curl() { ${node} "${CURL}" "$@"; }`,
   ];
   const child = spawn('bash', ['-c', [...prelude, script].join('\n')], {
     cwd: place,
@@ -150,7 +153,7 @@ describe('the quick start', () => {
 
 describe('the API page', () => {
   it(
-    'gets from nothing to a receipt with curl',
+    'gets from nothing to a receipt with curl, and to the settings of the guarantees',
     async () => {
       const { port } = new URL(shop.url);
       const script = adapt([readBlocks(API, 'api'), readBlocks(GUARANTEES, 'api')].join('\n'), {
@@ -217,6 +220,47 @@ describe('the privileges of the PostgreSQL page', () => {
         expect(receipt?.verdict).toBe('equal');
         expect(JSON.stringify(receipt?.schemas)).toContain('database_clock');
       }
+    },
+    LIMIT_MS,
+  );
+});
+
+describe('the README', () => {
+  it(
+    'makes a first sync of every table, by file and by HTTP',
+    async () => {
+      const warehouse = await makeDatabase();
+      const writer = `writer_readme_${SUFFIX}`;
+      roles.push(writer);
+      await execute(
+        warehouse.url,
+        `CREATE ROLE ${writer} LOGIN PASSWORD '${PASSWORD}'; GRANT CREATE ON DATABASE ${warehouse.name} TO ${writer}`,
+      );
+      const { hostname, port } = new URL(shop.url);
+      const here = `hostname: ${hostname}, port: ${port}, ssl: false`;
+      const files = {
+        'crm.yaml': {
+          'hostname: db.example.com': here,
+          'database: crm': `database: ${shop.name}`,
+          millrace_reader: READER,
+          CRM_PASSWORD: 'SHOP_PASSWORD',
+        },
+        'warehouse.yaml': {
+          'hostname: wh.example.com': here,
+          'database: warehouse': `database: ${warehouse.name}`,
+          millrace_writer: writer,
+          WAREHOUSE_PASSWORD: 'SHOP_PASSWORD',
+        },
+        'sync.yaml': {},
+      };
+      for (const [file, changes] of Object.entries(files))
+        writeFileSync(join(place, file), adapt(readBlocks(README, file), changes));
+      const { code, output } = await runShell(
+        adapt(readBlocks(README, 'readme'), { 'http://127.0.0.1:8420': millrace.url }),
+      );
+      expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('Receipt  equal') });
+      expect(output).toMatch(/public\.orders +snapshot +20,000 +20,000/);
+      expect(output).toContain('"last_execution"');
     },
     LIMIT_MS,
   );
