@@ -200,7 +200,7 @@ export async function planCopy(
 }
 
 /** One segment from read to commit. */
-export async function copySegment(
+async function copySegment(
   copy: Copy,
   load: Load,
   plan: LoadPlan,

@@ -1,2 +1,2 @@
-export { type DestinationFailpoints, type DestinationFixture, describeDestination } from './describe-destination.ts';
-export { describeSource, type SourceFixture } from './describe-source.ts';
+export { describeDestination } from './describe-destination.ts';
+export { describeSource } from './describe-source.ts';

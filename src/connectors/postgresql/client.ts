@@ -92,6 +92,7 @@ export class Session implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #address: string;
   #isBroken = false;
+  #running = 0;
   #pid = '';
   #startedAt = '';
   #version = 0;
@@ -124,6 +125,11 @@ export class Session implements AsyncDisposable {
   /** False after a broken socket or an abort; such a session takes no further call. */
   get isUsable(): boolean {
     return !this.#isBroken;
+  }
+
+  /** True while a statement runs. */
+  get isBusy(): boolean {
+    return this.#running > 0;
   }
 
   /** Called once by `openSession`. */
@@ -235,11 +241,13 @@ export class Session implements AsyncDisposable {
     signal.throwIfAborted();
     const stop = () => this.destroy();
     signal.addEventListener('abort', stop, { once: true });
+    this.#running += 1;
     try {
       return await work();
     } catch (error) {
       throw this.#toError(error, action, signal);
     } finally {
+      this.#running -= 1;
       signal.removeEventListener('abort', stop);
     }
   }

@@ -342,6 +342,32 @@ describe('ownership of a table', () => {
     });
   });
 
+  it('goes to another sync that may adopt, with what the first one had under way', async () => {
+    const { plan } = await copy();
+    await using left = await openLoad(destination.connector, { ...plan, generation: plan.generation + 1 });
+    await left.prepare(NEVER);
+    const { counts } = await copy({ plan: { syncId: 'other', adopt: true } });
+    expect(counts.inserted).toBe(100);
+    expect(await strayTables()).toEqual([]);
+    await expect(left.publish({ maxLossPercent: 100 }, NEVER)).rejects.toThrow();
+    await expect(copy()).rejects.toMatchObject({ code: 'TABLE_OWNED', detail: { syncId: 'other' } });
+  });
+
+  it('does not outlive a table that was dropped', async () => {
+    await copy();
+    await destination.sql('DROP TABLE people');
+    expect((await copy({ plan: { syncId: 'other' } })).counts.inserted).toBe(100);
+  });
+
+  it('holds while the first sync is filling the table for the first time', async () => {
+    const { plan } = await copy();
+    await destination.sql('DROP TABLE people');
+    await using loading = await openLoad(destination.connector, { ...plan, generation: plan.generation + 1 });
+    await loading.prepare(NEVER);
+    await expect(copy({ plan: { syncId: 'other' } })).rejects.toMatchObject({ code: 'TABLE_OWNED' });
+    await loading.discard(NEVER);
+  });
+
   it('is told by inspect', async () => {
     const inspect = () => destination.connector.destination?.inspect({ schema: 'public', name: 'people' }, NEVER);
     expect(await inspect()).toEqual({ exists: false, owner: null, columns: [], keyColumns: [] });

@@ -1,2 +1,1 @@
-export type { PostgresqlConfig } from './config.ts';
 export { postgresql } from './definition.ts';

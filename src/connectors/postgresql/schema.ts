@@ -11,7 +11,7 @@ const READABLE = `
   SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages,
     has_table_privilege(c.oid, 'SELECT') AS whole
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't' AND c.relispopulated
     AND n.nspname <> 'information_schema' AND n.nspname !~ '^(pg_|__millrace)' AND c.relname !~ '^__millrace_'
     AND has_schema_privilege(n.oid, 'USAGE')
     AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))`;

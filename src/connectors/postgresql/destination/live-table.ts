@@ -77,7 +77,7 @@ const WHOLE_NUMBERS = ['smallint', 'integer', 'bigint'];
 const TEXTS = /^(text|character varying(\(\d+\))?)$/;
 
 /** True when a column of `live` type takes values of `planned` type without changing any. */
-export function canHold(live: string, planned: string): boolean {
+function canHold(live: string, planned: string): boolean {
   if (live === planned) return true;
   if (WHOLE_NUMBERS.includes(live) && WHOLE_NUMBERS.includes(planned)) return true;
   if (live === 'numeric' && (planned.startsWith('numeric') || WHOLE_NUMBERS.includes(planned))) return true;

@@ -1,7 +1,7 @@
 import type { LoadPlan } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
-import type { Session, TextRow } from '../client.ts';
+import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import { dropGenerations, LOCK_TIMEOUT } from './generations.ts';
 import {
   type LiveTable,
   ownColumnDefinitions,
@@ -10,10 +10,9 @@ import {
   refuseOwnNames,
   toAddColumns,
 } from './live-table.ts';
-import { nameObjects, toScratchPrefix } from './naming.ts';
-import { endBackend, ensureState, takeOver } from './state.ts';
-
-const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '10s'`;
+import { nameObjects } from './naming.ts';
+import { takeOwnership } from './ownership.ts';
+import { ensureState, fenceLost, takeOver } from './state.ts';
 
 /** The first step of a load, harmless to repeat. What other generations left goes; what this one has stays. */
 export async function prepareLoad(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
@@ -42,24 +41,6 @@ async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSigna
   if (found.length === 0) await session.script(action, `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`, signal);
 }
 
-/** One owner per table; `adopt` takes over what another hand made or another sync left. */
-async function takeOwnership(session: Session, plan: LoadPlan, exists: boolean, signal: AbortSignal): Promise<void> {
-  const action = `Taking ownership of ${quoteTable(plan.table)}`;
-  const values = [plan.table.schema, plan.table.name, plan.syncId, plan.schemaId];
-  const find = 'SELECT sync_id, schema_id FROM __millrace.owners WHERE table_schema = $1 AND table_name = $2';
-  const [before] = await session.query(action, find, values.slice(0, 2), signal);
-  if (before === undefined && exists && !plan.adopt) throw notOurs(plan);
-  await session.execute(
-    action,
-    `INSERT INTO __millrace.owners (table_schema, table_name, sync_id, schema_id) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (table_schema, table_name) DO ${plan.adopt ? 'UPDATE SET sync_id = $3, schema_id = $4, owned_since = now()' : 'NOTHING'}`,
-    values,
-    signal,
-  );
-  const [owner] = await session.query(action, find, values.slice(0, 2), signal);
-  if (owner?.sync_id !== plan.syncId || owner?.schema_id !== plan.schemaId) throw ownedBy(plan, owner);
-}
-
 async function raiseFence(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
   const action = `Raising the fence of ${quoteTable(plan.table)}`;
   const key = [plan.syncId, plan.schemaId];
@@ -84,56 +65,6 @@ async function raiseFence(session: Session, plan: LoadPlan, signal: AbortSignal)
     signal,
   );
   if (raised === 0) throw fenceLost(plan);
-}
-
-/** Ends the writers of the generations up to `last`, then drops their tables and state rows. */
-export async function dropGenerations(
-  session: Session,
-  plan: LoadPlan,
-  last: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const action = `Dropping what earlier loads of ${quoteTable(plan.table)} left`;
-  const key = [plan.syncId, plan.schemaId, last];
-  const where = 'WHERE sync_id = $1 AND schema_id = $2 AND generation <= $3';
-  const writers = await session.query(
-    action,
-    `SELECT pid, backend_start FROM __millrace.segments ${where} AND committed IS NULL`,
-    key,
-    signal,
-  );
-  for (const row of writers)
-    await endBackend(session, { pid: row.pid ?? '', startedAt: row.backend_start ?? '' }, signal);
-  for (const table of await findScratchTables(session, plan, last, signal)) {
-    await session.script(action, `BEGIN; ${LOCK_TIMEOUT}; DROP TABLE IF EXISTS ${table}; COMMIT`, signal);
-  }
-  await session.execute(action, `DELETE FROM __millrace.segments ${where}`, key, signal);
-  // The newest publication is remembered: a repeated publish must find it.
-  await session.execute(
-    action,
-    `DELETE FROM __millrace.publications ${where.replace('<=', '<')}`,
-    [plan.syncId, plan.schemaId, plan.generation],
-    signal,
-  );
-}
-
-async function findScratchTables(
-  session: Session,
-  plan: LoadPlan,
-  last: number,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const prefix = toScratchPrefix(plan);
-  const rows = await session.query(
-    'Looking for scratch tables',
-    `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND starts_with(c.relname, $1) AND substr(c.relname, length($1) + 1) ~ '^[0-9]{1,18}$'`,
-    [prefix],
-    signal,
-  );
-  return rows
-    .filter((row: TextRow) => Number(row.relname?.slice(prefix.length)) <= last)
-    .map((row) => quoteTable({ schema: row.nspname ?? '', name: row.relname ?? '' }));
 }
 
 async function isPublished(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<boolean> {
@@ -188,27 +119,4 @@ async function fitLiveTable(
   if (additions.length === 0) return;
   const alter = `ALTER TABLE ${table} ${additions.join(', ')}`;
   await session.script(`Adding columns to ${table}`, `BEGIN; ${LOCK_TIMEOUT}; ${alter}; COMMIT`, signal);
-}
-
-/** A newer attempt at this load has begun, so this one must stop. */
-export function fenceLost(plan: LoadPlan): SyncError {
-  return new SyncError(
-    'FENCE_LOST',
-    `Generation ${plan.generation} of ${quoteTable(plan.table)} was taken over by a newer owner; this one stops.`,
-  );
-}
-
-function notOurs(plan: LoadPlan): SyncError {
-  return new SyncError(
-    'TABLE_NOT_OURS',
-    `${quoteTable(plan.table)} exists and was not created by Millrace. Set adopt to take it over, or choose another name.`,
-  );
-}
-
-function ownedBy(plan: LoadPlan, owner: TextRow | undefined): SyncError {
-  return new SyncError(
-    'TABLE_OWNED',
-    `${quoteTable(plan.table)} is written by sync ${owner?.sync_id} (${owner?.schema_id}). Choose another name; if that sync is gone, set adopt.`,
-    { detail: { syncId: owner?.sync_id ?? '', schemaId: owner?.schema_id ?? '' } },
-  );
 }

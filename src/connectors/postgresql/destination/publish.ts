@@ -2,15 +2,14 @@ import type { LoadPlan, PublishCounts } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import type { Session } from '../client.ts';
 import { quoteTable } from '../sql.ts';
+import { LOCK_TIMEOUT } from './generations.ts';
 import { readLiveTable } from './live-table.ts';
-import { mergeStage } from './merge.ts';
-import { fenceLost } from './prepare.ts';
-import { publishReplacement } from './replace.ts';
-import type { PublishScene } from './scene.ts';
-import { hasState, takeOver } from './state.ts';
+import { mergeStage } from './publish/merge.ts';
+import { publishReplacement } from './publish/replace.ts';
+import type { PublishScene } from './publish/scene.ts';
+import { fenceLost, hasState, takeOver } from './state.ts';
 
-/** Waits for locks end early, so that a forgotten session of a reader does not queue everybody behind us. */
-const SETTINGS = `SET LOCAL lock_timeout = '10s'; SET LOCAL work_mem = '64MB'`;
+const SETTINGS = `${LOCK_TIMEOUT}; SET LOCAL work_mem = '64MB'`;
 
 /** The counts of this generation's publication, or null. */
 export async function readPublication(

@@ -1,5 +1,7 @@
+import type { LoadPlan } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import type { Session } from '../client.ts';
+import { quoteTable } from '../sql.ts';
 
 /**
  * What Millrace remembers in the destination itself, so that it commits together with the data.
@@ -98,4 +100,12 @@ export async function takeOver(
   await session.script('Taking over', 'SET lock_timeout = 0', signal);
   if (earlier !== null && taken > 0) await endBackend(session, earlier, signal);
   return taken;
+}
+
+/** A newer attempt at this load has begun, so this one must stop. */
+export function fenceLost(plan: LoadPlan): SyncError {
+  return new SyncError(
+    'FENCE_LOST',
+    `Generation ${plan.generation} of ${quoteTable(plan.table)} was taken over by a newer owner; this one stops.`,
+  );
 }

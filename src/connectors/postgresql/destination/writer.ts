@@ -11,8 +11,7 @@ import type { CopyTarget, Session } from '../client.ts';
 import type { SessionPool } from '../sessions.ts';
 import { quoteTable } from '../sql.ts';
 import type { Names } from './naming.ts';
-import { fenceLost } from './prepare.ts';
-import { takeOver } from './state.ts';
+import { fenceLost, takeOver } from './state.ts';
 
 /** What a writer needs to know of its load. */
 export interface WriterScene {

@@ -49,9 +49,7 @@ export class HeldSnapshot implements SourceSnapshot {
     this.token = ref.token;
     this.position = ref.position;
     this.lowerBound = ref.lowerBound;
-    const never = new AbortController().signal;
-    // A lost session shows at the next read, as SNAPSHOT_LOST.
-    this.#ping = setInterval(() => session.script('Holding the snapshot', 'SELECT 1', never).catch(() => {}), PING_MS);
+    this.#ping = setInterval(() => ping(session), PING_MS);
     this.#ping.unref();
   }
 
@@ -60,6 +58,11 @@ export class HeldSnapshot implements SourceSnapshot {
     await this.#onEnd();
     await this.session[Symbol.asyncDispose]();
   }
+}
+
+/** A session that is lost shows at the next read, as `SNAPSHOT_LOST`. */
+function ping(session: Session): void {
+  if (!session.isBusy) session.script('Holding the snapshot', 'SELECT 1', new AbortController().signal).catch(() => {});
 }
 
 /** Takes one consistent image. The session belongs to the snapshot from here on; `onEnd` runs before it is let go. */

@@ -1,5 +1,5 @@
-import type { ConnectorContext, LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
-import type { Names } from './naming.ts';
+import type { ConnectorContext, LoadPlan, LossGuard } from '../../../../connector-kit/index.ts';
+import type { Names } from '../naming.ts';
 
 /** One publication under way. */
 export interface PublishScene {

@@ -1,8 +1,8 @@
-import type { LoadPlan } from '../../../connector-kit/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable } from '../sql.ts';
-import type { LiveTable } from './live-table.ts';
-import { ownColumnNames } from './naming.ts';
+import type { LoadPlan } from '../../../../connector-kit/index.ts';
+import type { Session } from '../../client.ts';
+import { quoteName, quoteTable } from '../../sql.ts';
+import type { LiveTable } from '../live-table.ts';
+import { ownColumnNames } from '../naming.ts';
 
 /**
  * What hangs on a table beyond what Millrace makes: its primary key, NOT NULLs, TOAST table, row type, and the defaults

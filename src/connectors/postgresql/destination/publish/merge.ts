@@ -1,11 +1,11 @@
-import type { PublishCounts } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteText } from '../sql.ts';
+import type { PublishCounts } from '../../../../connector-kit/index.ts';
+import { SyncError } from '../../../../core/index.ts';
+import type { Session } from '../../client.ts';
+import { quoteName, quoteText } from '../../sql.ts';
+import type { LiveTable } from '../live-table.ts';
 import { applyIsolated } from './apply.ts';
 import { DIFF, type DiffCounts, toApplyStatements } from './diff.ts';
 import { guardLoss } from './guard.ts';
-import type { LiveTable } from './live-table.ts';
 import type { PublishScene } from './scene.ts';
 
 /**

@@ -1,9 +1,9 @@
-import type { Reject } from '../../../connector-kit/index.ts';
-import { type RangeSum, SyncError } from '../../../core/index.ts';
-import { emptySum } from '../../../formats/index.ts';
-import type { Session } from '../client.ts';
+import type { Reject } from '../../../../connector-kit/index.ts';
+import { type RangeSum, SyncError } from '../../../../core/index.ts';
+import { emptySum } from '../../../../formats/index.ts';
+import type { Session } from '../../client.ts';
+import { hashRecords } from '../digest.ts';
 import { type ApplyStatements, DIFF, type DiffCounts } from './diff.ts';
-import { hashRecords } from './digest.ts';
 import type { PublishScene } from './scene.ts';
 
 /** What the live table refused. */

@@ -1,5 +1,5 @@
-import type { LossGuard } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
+import type { LossGuard } from '../../../../connector-kit/index.ts';
+import { SyncError } from '../../../../core/index.ts';
 
 /** @throws `LOSS_GUARD` when more of the live records would go than the guard allows */
 export function guardLoss(table: string, lost: number, live: number, guard: LossGuard): void {

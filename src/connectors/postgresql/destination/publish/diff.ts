@@ -1,5 +1,5 @@
-import { quoteName, quoteText } from '../sql.ts';
-import type { LiveTable } from './live-table.ts';
+import { quoteName, quoteText } from '../../sql.ts';
+import type { LiveTable } from '../live-table.ts';
 import type { PublishScene } from './scene.ts';
 
 /** What a publication has to do with which record: `no` from 1, `op`, `place` in the live table, place in the `stage`. */

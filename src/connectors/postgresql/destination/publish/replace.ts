@@ -1,13 +1,13 @@
-import type { LoadPlan, PublishCounts } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
-import { emptySum } from '../../../formats/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import type { LoadPlan, PublishCounts } from '../../../../connector-kit/index.ts';
+import { SyncError } from '../../../../core/index.ts';
+import { emptySum } from '../../../../formats/index.ts';
+import type { Session } from '../../client.ts';
+import { quoteName, quoteTable, quoteText } from '../../sql.ts';
+import type { LiveTable } from '../live-table.ts';
+import { ownColumnNames } from '../naming.ts';
 import { carryGrants, findDependants, isReferenced } from './dependants.ts';
 import { guardLoss } from './guard.ts';
-import type { LiveTable } from './live-table.ts';
 import { mergeStage } from './merge.ts';
-import { ownColumnNames } from './naming.ts';
 import { countRecords, dropShadow, fitColumns, refill, type Sizes } from './refill.ts';
 import type { PublishScene } from './scene.ts';
 

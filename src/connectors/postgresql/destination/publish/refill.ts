@@ -1,10 +1,10 @@
-import type { PublishCounts } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
-import { emptySum } from '../../../formats/index.ts';
-import type { Session } from '../client.ts';
+import type { PublishCounts } from '../../../../connector-kit/index.ts';
+import { SyncError } from '../../../../core/index.ts';
+import { emptySum } from '../../../../formats/index.ts';
+import type { Session } from '../../client.ts';
+import { type LiveTable, readLiveTable, refuseOtherTypes, toAddColumns } from '../live-table.ts';
 import { applyIsolated } from './apply.ts';
 import { DIFF, toApplyStatements } from './diff.ts';
-import { type LiveTable, readLiveTable, refuseOtherTypes, toAddColumns } from './live-table.ts';
 import type { PublishScene } from './scene.ts';
 
 /** Records of the shadow, and live ones that are not among them. */
