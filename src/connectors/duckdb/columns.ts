@@ -57,12 +57,9 @@ export function sameKey(keys: readonly LoadColumn[], left: string, right: string
   return keys.map(({ name }) => `${left}.${quoteName(name)} = ${right}.${quoteName(name)}`).join(' AND ');
 }
 
-/** SQL that is true where two records differ in a column beside their key; to DuckDB a zero has no sign here. */
-export function differs(plan: LoadPlan, left: string, right: string): string {
-  const conditions = plan.columns
-    .filter(({ isKey }) => !isKey)
-    .map(({ name }) => `${left}.${quoteName(name)} IS DISTINCT FROM ${right}.${quoteName(name)}`);
-  return conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`;
+/** SQL that is true for a tombstone. */
+export function isTombstone(plan: LoadPlan, alias: string): string {
+  return plan.tombstones ? `(${alias}.${quoteName(ownColumnNames(plan.columnPrefix).deletedAt)} IS NOT NULL)` : 'false';
 }
 
 /**

@@ -2,7 +2,7 @@ import type { LoadPlan, SegmentRange } from '../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../core/index.ts';
 import { toSumText } from '../../formats/index.ts';
 import type { Session } from './client.ts';
-import { canonicalRecord, keyColumns, ownColumnNames, sameKey } from './columns.ts';
+import { canonicalRecord, isTombstone, keyColumns, sameKey } from './columns.ts';
 import { namesOf } from './load-names.ts';
 import { quoteName, quoteTable, quoteText } from './sql.ts';
 import { codecOf } from './types.ts';
@@ -14,7 +14,7 @@ export async function digestLoad(
   range: SegmentRange | null,
   countsOnly: boolean,
 ): Promise<RangeSum> {
-  const conditions = [...standsForLoad(plan), ...(range === null ? [] : inRange(plan, range))];
+  const conditions = [...(await standsForLoad(session, plan)), ...(range === null ? [] : inRange(plan, range))];
   const { live, work } = namesOf(plan);
   const from = `${quoteTable(plan.kind === 'replace' ? work : live)} AS r`;
   return digest(session, plan, `${from} WHERE ${['true', ...conditions].join(' AND ')}`, countsOnly);
@@ -37,15 +37,16 @@ export async function digest(session: Session, plan: LoadPlan, from: string, cou
 }
 
 /** The live records that a `merge` or `delta` has to answer for: no tombstones, none that were refused. */
-function standsForLoad(plan: LoadPlan): string[] {
+async function standsForLoad(session: Session, plan: LoadPlan): Promise<string[]> {
   const { work, refused } = namesOf(plan);
   if (refused === null) return [];
   const keys = keyColumns(plan);
+  const [first] = await session.rows(`SELECT 1 FROM ${quoteTable(refused)} LIMIT 1`);
   const isRefused = `EXISTS (SELECT 1 FROM ${quoteTable(refused)} AS x WHERE ${sameKey(keys, 'x', 'r')})`;
   const isStaged = `EXISTS (SELECT 1 FROM ${quoteTable(work)} AS s WHERE ${sameKey(keys, 's', 'r')})`;
   return [
-    ...(plan.tombstones ? [`r.${quoteName(ownColumnNames(plan.columnPrefix).deletedAt)} IS NULL`] : []),
-    `NOT ${isRefused}`,
+    `NOT ${isTombstone(plan, 'r')}`,
+    ...(first === undefined ? [] : [`NOT ${isRefused}`]),
     ...(plan.kind === 'delta' ? [isStaged] : []),
   ];
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   connectFile,
@@ -249,6 +250,31 @@ describe('merge', () => {
     await expect(runLoad(connector, keyless, [['a']], { maxLossPercent: 50 })).rejects.toThrow(failure('LOSS_GUARD'));
     expect(await query('SELECT count(*) FROM flights')).toEqual([['3']]);
   });
+});
+
+it('merges any two images into the second, and counts what it did', async () => {
+  const value = fc.constantFrom(null, '0', '-0', 'NaN', '1.5');
+  const image = fc.uniqueArray(
+    fc.tuple(fc.integer({ min: 1, max: 12 }).map(String), fc.constantFrom(null, '', 'a'), value),
+    {
+      selector: ([id]) => id,
+    },
+  );
+  let current = new Map<string, string>();
+  let generation = 0;
+  const known = new Set<string>();
+  for (const records of fc.sample(image, { numRuns: 25, seed: 5 })) {
+    const next = plan({ kind: 'merge', generation: ++generation });
+    const { counts, destination } = await runLoad(connector, next, records);
+    const wanted = new Map(records.map((record) => [record[0], JSON.stringify(record)]));
+    const inserted = records.filter(([id]) => !known.has(id)).length;
+    const unchanged = records.filter(([id]) => current.get(id) === wanted.get(id)).length;
+    const deleted = [...current.keys()].filter((id) => !wanted.has(id)).length;
+    expect(counts).toMatchObject({ inserted, unchanged, deleted, updated: records.length - inserted - unchanged });
+    expect(destination).toEqual(sumOf(next, records));
+    for (const [id] of records) known.add(id);
+    current = wanted;
+  }
 });
 
 describe('delta', () => {

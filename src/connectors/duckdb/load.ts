@@ -14,7 +14,10 @@ import { digestLoad } from './digest.ts';
 import { dropGenerations, prepareLoad } from './prepare.ts';
 import { publishLoad } from './publish.ts';
 import { DuckdbSegmentWriter } from './segment-writer.ts';
-import { ensureState, findOutcome, findPublication, hasState, raiseToken } from './state.ts';
+import { findOutcome, findPublication, hasState, raiseToken } from './state.ts';
+
+/** A checkpoint takes some 25 ms, which a sync of a thousand small tables must not pay for each. */
+const CHECKPOINT_RECORDS = 100_000;
 
 /** One schema's load into a database file. Loads of one file take turns, statement group by statement group. */
 export class DuckdbLoad implements Load {
@@ -76,11 +79,11 @@ export class DuckdbLoad implements Load {
 
   discard(signal: AbortSignal): Promise<void> {
     const drop = async (session: Session) => {
-      await session.transaction(async () => {
-        await ensureState(session);
-        await dropGenerations(session, this.#plan, this.#plan.generation);
-      });
-      await session.run('CHECKPOINT');
+      if (!(await hasState(session))) return;
+      const isSmall = countOf(await findPublication(session, this.#plan)) < CHECKPOINT_RECORDS;
+      await session.transaction(() => dropGenerations(session, this.#plan, this.#plan.generation));
+      // Without it the next load would grow the file beside the space that this one has freed.
+      if (!isSmall) await session.run('CHECKPOINT');
     };
     return this.#do('Clearing up after', drop, signal);
   }
@@ -93,4 +96,9 @@ export class DuckdbLoad implements Load {
     const lease = await this.#lease();
     return lease.exclusive(`${verb} ${this.#plan.schemaId} in`, work, signal);
   }
+}
+
+/** Records that a generation held; a load that was not published may have held any number. */
+function countOf(counts: PublishCounts | null): number {
+  return counts === null ? Number.POSITIVE_INFINITY : counts.inserted + counts.updated + counts.unchanged;
 }

@@ -1,6 +1,7 @@
 import type { LoadPlan, LossGuard } from '../../connector-kit/index.ts';
 import type { Session } from './client.ts';
-import { differs, keyColumns, listNames, ownColumnNames, ownColumns, sameKey, stampOf } from './columns.ts';
+import { isTombstone, keyColumns, listNames, ownColumnNames, ownColumns, sameKey, stampOf } from './columns.ts';
+import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
 import { assertLoss } from './guard.ts';
 import { namesOf } from './load-names.ts';
 import { quoteName, quoteTable } from './sql.ts';
@@ -15,68 +16,63 @@ export interface AppliedCounts {
 
 /** Applies the difference between stage and live table. Runs in the publication's transaction. */
 export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: LossGuard): Promise<AppliedCounts> {
-  const deleted = plan.kind === 'merge' ? await removeMissing(session, plan, guard) : 0;
-  const { inserted, updated } = await upsert(session, plan, 'true');
-  const staged = await count(session, `${quoteTable(namesOf(plan).work)} AS s WHERE NOT ${isRefused(plan, 's')}`);
-  return { inserted, updated, unchanged: staged - inserted - updated, deleted };
+  const found = await findDifference(session, plan, 'true');
+  if (found.deletes > 0) await removeMissing(session, plan, guard, found.deletes);
+  await applyDifference(session, plan, found);
+  await dropDifference(session);
+  const unchanged = (await countStaged(session, plan)) - found.inserts - found.updates;
+  return { inserted: found.inserts, updated: found.updates, unchanged, deleted: found.deletes };
 }
 
-/** Updates and inserts the staged records `s` that a condition names and that were not refused. */
-export async function upsert(
-  session: Session,
-  plan: LoadPlan,
-  condition: string,
-): Promise<Pick<AppliedCounts, 'inserted' | 'updated'>> {
-  const { live, work } = namesOf(plan);
-  const keys = keyColumns(plan);
-  const staged = `${condition} AND NOT ${isRefused(plan, 's')}`;
-  await stepOffZero(session, plan, staged);
+/** Updates and inserts the staged records `s` that a condition names; for a trial whose transaction is undone. */
+export async function tryMerge(session: Session, plan: LoadPlan, condition: string): Promise<void> {
+  await applyDifference(session, plan, await findDifference(session, plan, condition));
+}
+
+async function applyDifference(session: Session, plan: LoadPlan, found: Difference): Promise<void> {
+  const live = quoteTable(namesOf(plan).live);
   const assignments = assignmentsOf(plan);
-  const updated =
-    assignments.length === 0
-      ? 0
-      : await session.run(
-          `UPDATE ${quoteTable(live)} AS l SET ${assignments.join(', ')} FROM ${quoteTable(work)} AS s ` +
-            `WHERE ${sameKey(keys, 'l', 's')} AND ${staged} AND (${[differs(plan, 'l', 's'), ...isTombstone(plan)].join(' OR ')})`,
-        );
+  if (found.updates > 0 && assignments.length > 0) {
+    await stepOffZero(session, plan);
+    await session.run(
+      `UPDATE ${live} AS l SET ${assignments.join(', ')} FROM ${CHANGED} AS s ` +
+        `WHERE ${sameKey(keyColumns(plan), 'l', 's')} AND s.${KIND} = 'update'`,
+    );
+  }
+  if (found.inserts === 0) return;
   const own = ownColumns(plan);
   const values = [listNames(plan.columns, 's'), ...own.map(({ value }) => value)].join(', ');
-  const inserted = await session.run(
-    `INSERT INTO ${quoteTable(live)} (${listNames([...plan.columns, ...own])}) SELECT ${values} FROM ${quoteTable(work)} AS s ` +
-      `WHERE ${staged} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(live)} AS l WHERE ${sameKey(keys, 'l', 's')})`,
+  await session.run(
+    `INSERT INTO ${live} (${listNames([...plan.columns, ...own])}) SELECT ${values} FROM ${CHANGED} AS s WHERE s.${KIND} = 'insert'`,
   );
-  return { inserted, updated };
 }
 
 /** DuckDB takes the update of a zero to a zero of the other sign for no change; by way of another number it is one. */
-async function stepOffZero(session: Session, plan: LoadPlan, staged: string): Promise<void> {
-  const { live, work } = namesOf(plan);
+async function stepOffZero(session: Session, plan: LoadPlan): Promise<void> {
+  const live = quoteTable(namesOf(plan).live);
   for (const { name, logicalType, isKey } of plan.columns) {
     if (isKey || logicalType.kind !== 'float') continue;
     const column = quoteName(name);
     await session.run(
-      `UPDATE ${quoteTable(live)} AS l SET ${column} = 1 FROM ${quoteTable(work)} AS s ` +
-        `WHERE ${sameKey(keyColumns(plan), 'l', 's')} AND ${staged} ` +
+      `UPDATE ${live} AS l SET ${column} = 1 FROM ${CHANGED} AS s ` +
+        `WHERE ${sameKey(keyColumns(plan), 'l', 's')} AND s.${KIND} = 'update' ` +
         `AND l.${column} = 0 AND s.${column} = 0 AND signbit(l.${column}) <> signbit(s.${column})`,
     );
   }
 }
 
-/** A record that the source has and the destination refused keeps its last good version. */
-async function removeMissing(session: Session, plan: LoadPlan, guard: LossGuard): Promise<number> {
-  const { live, work } = namesOf(plan);
-  const isStaged = `EXISTS (SELECT 1 FROM ${quoteTable(work)} AS s WHERE ${sameKey(keyColumns(plan), 's', 'l')})`;
-  const isLive = isTombstone(plan).map((condition) => `NOT (${condition})`);
-  const alive = ['true', ...isLive].join(' AND ');
-  const missing = `${alive} AND NOT ${isStaged} AND NOT ${isRefused(plan, 'l')}`;
-  const lost = await count(session, `${quoteTable(live)} AS l WHERE ${missing}`);
-  if (lost === 0) return 0;
-  assertLoss(plan, guard, lost, await count(session, `${quoteTable(live)} AS l WHERE ${alive}`));
-  if (!plan.tombstones) return session.run(`DELETE FROM ${quoteTable(live)} AS l WHERE ${missing}`);
+async function removeMissing(session: Session, plan: LoadPlan, guard: LossGuard, lost: number): Promise<void> {
+  const live = quoteTable(namesOf(plan).live);
+  assertLoss(plan, guard, lost, await count(session, `${live} AS l WHERE NOT ${isTombstone(plan, 'l')}`));
+  const isMissing = isDeleted(plan, 'l');
+  if (!plan.tombstones) {
+    await session.run(`DELETE FROM ${live} AS l WHERE ${isMissing}`);
+    return;
+  }
   const { updatedAt, deletedAt } = ownColumnNames(plan.columnPrefix);
   const stamped = [deletedAt, ...(plan.recordTimestamps ? [updatedAt] : [])];
   const assignments = stamped.map((name) => `${quoteName(name)} = ${stampOf(plan)}`).join(', ');
-  return session.run(`UPDATE ${quoteTable(live)} AS l SET ${assignments} WHERE ${missing}`);
+  await session.run(`UPDATE ${live} AS l SET ${assignments} WHERE ${isMissing}`);
 }
 
 function assignmentsOf(plan: LoadPlan): string[] {
@@ -89,14 +85,13 @@ function assignmentsOf(plan: LoadPlan): string[] {
   ];
 }
 
-function isTombstone(plan: LoadPlan): string[] {
-  return plan.tombstones ? [`l.${quoteName(ownColumnNames(plan.columnPrefix).deletedAt)} IS NOT NULL`] : [];
-}
-
-function isRefused(plan: LoadPlan, alias: string): string {
-  const { refused } = namesOf(plan);
-  if (refused === null) return 'false';
-  return `EXISTS (SELECT 1 FROM ${quoteTable(refused)} AS x WHERE ${sameKey(keyColumns(plan), 'x', alias)})`;
+/** Without those that the live table refused. */
+function countStaged(session: Session, plan: LoadPlan): Promise<number> {
+  const { work, refused } = namesOf(plan);
+  const from = `${quoteTable(work)} AS s`;
+  if (refused === null) return count(session, from);
+  const isRefused = `EXISTS (SELECT 1 FROM ${quoteTable(refused)} AS x WHERE ${sameKey(keyColumns(plan), 'x', 's')})`;
+  return count(session, `${from} WHERE NOT ${isRefused}`);
 }
 
 async function count(session: Session, from: string): Promise<number> {

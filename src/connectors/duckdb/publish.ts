@@ -1,7 +1,7 @@
 import type { ConnectorContext, LoadPlan, LossGuard, PublishCounts } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { Session } from './client.ts';
-import { mergeIntoLive, upsert } from './publish-merge.ts';
+import { mergeIntoLive, tryMerge } from './publish-merge.ts';
 import { refill, replaceLive } from './publish-replace.ts';
 import { findRefusedRows, type RefusedRow, setAside } from './refusals.ts';
 import { findPublication, holdFence, recordPublication } from './state.ts';
@@ -21,7 +21,7 @@ export async function publishLoad(
     if (!(error instanceof SyncError && error.code === 'RECORD_REFUSED')) throw error;
   }
   const apply = (condition: string) =>
-    plan.kind === 'replace' ? refill(session, plan, condition) : upsert(session, plan, condition);
+    plan.kind === 'replace' ? refill(session, plan, condition) : tryMerge(session, plan, condition);
   const refused = await findRefusedRows(session, plan, apply);
   return publishWithout(session, plan, guard, refused, failpoint);
 }
