@@ -5,6 +5,11 @@ import { exitWith } from './runtime/index.ts';
 
 /** The bin: the command line with the two commands that run in this process passed in. */
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }; // our own manifest
+// `millrace … | head` closes our output early, which is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 try {
   process.exitCode = await runCli(process.argv.slice(2), {
     version: manifest.version,

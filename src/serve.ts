@@ -61,7 +61,7 @@ export async function serve(overrides: ConfigOverrides, version: string): Promis
 
 async function start(config: Config, log: Logger, shutdown: Shutdown, version: string): Promise<void> {
   const databaseUrl = await openDatabase(config, log, shutdown);
-  const store = await openMetadata(config, databaseUrl, log);
+  const store = await openMetadata(config, databaseUrl, log, () => shutdown.signal.aborted);
   shutdown.onStop('the metadata store', () => store.close());
   const keys = await bootstrap({ store, newId: randomUUID }, async (made) => keepKeys(config, made));
   const settings: ConnectorSettings = {
@@ -110,13 +110,22 @@ async function openDatabase(config: Config, log: Logger, shutdown: Shutdown): Pr
   return embedded.url;
 }
 
-async function openMetadata(config: Config, databaseUrl: string, log: Logger): Promise<Store> {
+async function openMetadata(
+  config: Config,
+  databaseUrl: string,
+  log: Logger,
+  isStopping: () => boolean,
+): Promise<Store> {
   const environment = config.encryptionKey === undefined ? null : Buffer.from(config.encryptionKey).toString('hex');
   try {
     return await openStore({
       url: databaseUrl,
       masterKey: { environment, file: join(config.home, 'master.key') },
-      onIdleError: (error) => log.warn({ err: error }, 'A connection to the metadata database broke; it is replaced.'),
+      // Of the error its message only: pg hangs the whole session on it, with the key that cancels its queries.
+      onIdleError: ({ message }) => {
+        if (!isStopping())
+          log.warn({ reason: message }, 'A connection to the metadata database broke; it is replaced.');
+      },
     });
   } catch (error) {
     throw toDatabaseError(error, databaseUrl);
