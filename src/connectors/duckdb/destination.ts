@@ -7,11 +7,11 @@ import type {
   TableName,
   TableState,
 } from '../../connector-kit/index.ts';
-import { findTable } from './catalogue.ts';
 import type { FileLease } from './client.ts';
-import { DuckdbLoad } from './load.ts';
-import { isOwnColumn } from './prepare.ts';
-import { findOwner, hasState } from './state.ts';
+import { findTable } from './destination/catalogue.ts';
+import { DuckdbLoad } from './destination/load.ts';
+import { isOwnColumn } from './destination/prepare.ts';
+import { findOwner, hasState } from './destination/state.ts';
 import { codecOf } from './types.ts';
 
 const MISSING: TableState = { exists: false, owner: null, columns: [], keyColumns: [] };

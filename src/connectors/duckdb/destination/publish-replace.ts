@@ -1,13 +1,13 @@
-import type { LoadColumn, LoadPlan, LossGuard } from '../../connector-kit/index.ts';
-import { SyncError } from '../../core/index.ts';
+import type { LoadColumn, LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable } from '../sql.ts';
 import { type CatalogueTable, findTable } from './catalogue.ts';
-import type { Session } from './client.ts';
 import { keyColumns, listNames, ownColumnNames, ownColumns, sameKey, stampOf } from './columns.ts';
 import { assertLoss } from './guard.ts';
 import { namesOf } from './load-names.ts';
 import { fitLive } from './prepare.ts';
 import type { AppliedCounts } from './publish-merge.ts';
-import { quoteName, quoteTable } from './sql.ts';
 
 /** Puts the shadow in the live table's place. Runs in the publication's transaction. */
 export async function replaceLive(session: Session, plan: LoadPlan, guard: LossGuard): Promise<AppliedCounts> {

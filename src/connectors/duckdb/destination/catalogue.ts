@@ -1,6 +1,6 @@
-import type { TableName } from '../../connector-kit/index.ts';
-import type { Session } from './client.ts';
-import { quoteText } from './sql.ts';
+import type { TableName } from '../../../connector-kit/index.ts';
+import type { Session } from '../client.ts';
+import { quoteText } from '../sql.ts';
 
 /** A table as DuckDB's catalogue describes it. */
 export interface CatalogueTable {

@@ -1,8 +1,8 @@
-import type { LoadPlan, PublishCounts, SegmentOutcome, TableName } from '../../connector-kit/index.ts';
-import { SyncError } from '../../core/index.ts';
-import type { Session } from './client.ts';
+import type { LoadPlan, PublishCounts, SegmentOutcome, TableName } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteText } from '../sql.ts';
 import { STATE_SCHEMA } from './load-names.ts';
-import { quoteName, quoteText } from './sql.ts';
 
 /**
  * Millrace's own records in the database file. None has a primary key: one connection writes them in turn, and DuckDB

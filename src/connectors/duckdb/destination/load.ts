@@ -7,9 +7,9 @@ import type {
   SegmentId,
   SegmentRange,
   SegmentWriter,
-} from '../../connector-kit/index.ts';
-import type { RangeSum } from '../../core/index.ts';
-import type { FileLease, Session } from './client.ts';
+} from '../../../connector-kit/index.ts';
+import type { RangeSum } from '../../../core/index.ts';
+import type { FileLease, Session } from '../client.ts';
 import { digestLoad } from './digest.ts';
 import { dropGenerations, prepareLoad } from './prepare.ts';
 import { publishLoad } from './publish.ts';

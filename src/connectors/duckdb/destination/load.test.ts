@@ -13,8 +13,8 @@ import {
   queryFile,
   runLoad,
   sumOf,
-} from '../../../tests/setup/duckdb-loads.ts';
-import type { Connector, Load, LoadPlan } from '../../connector-kit/index.ts';
+} from '../../../../tests/setup/duckdb-loads.ts';
+import type { Connector, Load, LoadPlan } from '../../../connector-kit/index.ts';
 
 const FIELDS = {
   '*id': { kind: 'integer', bits: 64 },

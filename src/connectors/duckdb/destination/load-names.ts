@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LoadPlan, TableName } from '../../connector-kit/index.ts';
+import type { LoadPlan, TableName } from '../../../connector-kit/index.ts';
 
 /** Schema of Millrace's own records in a destination. */
 export const STATE_SCHEMA = '__millrace';

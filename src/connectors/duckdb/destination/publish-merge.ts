@@ -1,10 +1,10 @@
-import type { LoadPlan, LossGuard } from '../../connector-kit/index.ts';
-import type { Session } from './client.ts';
+import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable } from '../sql.ts';
 import { isTombstone, keyColumns, listNames, ownColumnNames, ownColumns, sameKey, stampOf } from './columns.ts';
 import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
 import { assertLoss } from './guard.ts';
 import { namesOf } from './load-names.ts';
-import { quoteName, quoteTable } from './sql.ts';
 
 /** What became of the records, by kind. */
 export interface AppliedCounts {

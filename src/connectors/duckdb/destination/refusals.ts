@@ -1,13 +1,13 @@
-import type { LoadPlan, PublishCounts, Reject } from '../../connector-kit/index.ts';
-import { SyncError } from '../../core/index.ts';
-import { emptySum } from '../../formats/index.ts';
-import type { Session } from './client.ts';
+import type { LoadPlan, PublishCounts, Reject } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import { emptySum } from '../../../formats/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import { codecOf } from '../types.ts';
 import { keyColumns, listNames } from './columns.ts';
 import { digest } from './digest.ts';
 import { namesOf } from './load-names.ts';
-import { quoteName, quoteTable, quoteText } from './sql.ts';
 import { listOutcomes } from './state.ts';
-import { codecOf } from './types.ts';
 
 /** A record of the work table that the live table's rules refuse. */
 export interface RefusedRow {

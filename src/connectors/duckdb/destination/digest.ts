@@ -1,11 +1,11 @@
-import type { LoadPlan, SegmentRange } from '../../connector-kit/index.ts';
-import { type RangeSum, SyncError } from '../../core/index.ts';
-import { toSumText } from '../../formats/index.ts';
-import type { Session } from './client.ts';
+import type { LoadPlan, SegmentRange } from '../../../connector-kit/index.ts';
+import { type RangeSum, SyncError } from '../../../core/index.ts';
+import { toSumText } from '../../../formats/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import { codecOf } from '../types.ts';
 import { canonicalRecord, isTombstone, keyColumns, sameKey } from './columns.ts';
 import { namesOf } from './load-names.ts';
-import { quoteName, quoteTable, quoteText } from './sql.ts';
-import { codecOf } from './types.ts';
 
 /** See `Load.digest`. */
 export async function digestLoad(

@@ -1,10 +1,10 @@
-import type { LoadPlan } from '../../connector-kit/index.ts';
-import { SyncError } from '../../core/index.ts';
+import type { LoadPlan } from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Session } from '../client.ts';
+import { quoteName, quoteTable } from '../sql.ts';
 import { type CatalogueTable, findTable, findTablesByPrefix } from './catalogue.ts';
-import type { Session } from './client.ts';
 import { assertDistinctNames, keyColumns, listDefinitions, ownColumnNames, ownColumns } from './columns.ts';
 import { generationOf, namesOf, workPrefix } from './load-names.ts';
-import { quoteName, quoteTable } from './sql.ts';
 import {
   ensureState,
   findOwner,

@@ -5,17 +5,17 @@ import type {
   SegmentId,
   SegmentOutcome,
   SegmentWriter,
-} from '../../connector-kit/index.ts';
-import { SyncError } from '../../core/index.ts';
-import type { Chunk } from '../../formats/index.ts';
-import type { FileLease, Session } from './client.ts';
+} from '../../../connector-kit/index.ts';
+import { SyncError } from '../../../core/index.ts';
+import type { Chunk } from '../../../formats/index.ts';
+import type { FileLease, Session } from '../client.ts';
+import { isReadingFailure } from '../errors.ts';
+import { quoteTable } from '../sql.ts';
 import { listNames, ownColumns } from './columns.ts';
-import { isReadingFailure } from './errors.ts';
 import { findRefusedRecords, type RefusedRecord, withoutRecords } from './isolate.ts';
 import { namesOf } from './load-names.ts';
 import { type ReadingWay, readCsv, selectCsv } from './read-csv.ts';
 import { SegmentFile } from './segment-file.ts';
-import { quoteTable } from './sql.ts';
 import { commitSegment } from './state.ts';
 
 /** Types of which DuckDB's CSV reader takes a value before the year 1 for one after it, without an error. */
