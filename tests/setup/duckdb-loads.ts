@@ -25,7 +25,7 @@ export async function createFilesRoot(): Promise<{ readonly root: string } & Asy
   return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
 }
 
-export function createFileContext(root: string, failpoint: (name: string) => void = () => {}): ConnectorContext {
+function createFileContext(root: string, failpoint: (name: string) => void = () => {}): ConnectorContext {
   return {
     organizationId: 'organization',
     filesRoot: root,
@@ -89,7 +89,7 @@ function toColumns(connector: Connector, fields: Readonly<Record<string, Logical
 }
 
 /** One chunk as a PostgreSQL source would send it. */
-export function toCsvChunk(records: readonly Fields[]): Chunk {
+function toCsvChunk(records: readonly Fields[]): Chunk {
   const quote = (text: string | null) => {
     if (text === null) return '';
     return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
