@@ -39,3 +39,16 @@ export function toApplyStatements({ plan, names }: PublishScene, live: LiveTable
     insert: `INSERT INTO ${names.live} (${into}) SELECT ${values} FROM ${source} WHERE d.op = 'i'`,
   };
 }
+
+/**
+ * Records are compared byte by byte: equality would call 1.0 and 1.00, or a month and thirty days, the same, and has
+ * no meaning for some types. Where the live column's type is not the planned one, by their text; `live` is null where
+ * both sides have the live columns' types.
+ */
+export function toImage(plan: PublishScene['plan'], live: LiveTable | null, alias: string): string {
+  const columns = plan.columns.map(({ name, type }) => {
+    const column = `${alias}.${quoteName(name)}`;
+    return live === null || live.columns.get(name) === type ? column : `${column}::text`;
+  });
+  return `ROW(${columns.join(', ')})::record`;
+}

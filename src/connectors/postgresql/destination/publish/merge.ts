@@ -4,9 +4,10 @@ import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { applyIsolated } from './apply.ts';
-import { DIFF, type DiffCounts, toApplyStatements } from './diff.ts';
+import { DIFF, type DiffCounts, toApplyStatements, toImage } from './diff.ts';
 import { guardLoss } from './guard.ts';
 import type { PublishScene } from './scene.ts';
+import { upsertDelta } from './upsert.ts';
 
 /**
  * Applies the stage's difference. One join finds what has to be done with which record, by its place in both tables;
@@ -21,6 +22,8 @@ export async function mergeStage(
   const { names, guard } = scene;
   const action = `Merging into ${names.live}`;
   if (names.keys.length === 0) throw new SyncError('INTERNAL', `A merge into ${names.live} was planned without a key.`);
+  const upserted = await upsertDelta(session, scene, live, signal);
+  if (upserted !== null) return upserted;
   await session.script(action, toDiffTable(scene, live), signal);
   const counts = await countDiff(session, scene, live, signal);
   guardLoss(names.live, counts.deleted, counts.live, guard);
@@ -55,18 +58,6 @@ function toDiffTable({ plan, names }: PublishScene, live: LiveTable): string {
       WHERE CASE WHEN l.ctid IS NULL THEN true WHEN s.ctid IS NULL THEN NOT (${isDead})
         ELSE (${isDead}) OR ${toImage(plan, live, 'l')} OPERATOR(pg_catalog.*<>) ${toImage(plan, live, 's')} END) changed;
     ANALYZE ${DIFF}`;
-}
-
-/**
- * Records are compared byte by byte: equality would call 1.0 and 1.00, or a month and thirty days, the same, and has
- * no meaning for some types. Where the column's type is not the planned one, by their text.
- */
-function toImage(plan: PublishScene['plan'], live: LiveTable, alias: string): string {
-  const columns = plan.columns.map(({ name, type }) => {
-    const column = `${alias}.${quoteName(name)}`;
-    return live.columns.get(name) === type ? column : `${column}::text`;
-  });
-  return `ROW(${columns.join(', ')})::record`;
 }
 
 async function countDiff(

@@ -5,6 +5,7 @@ import type { Session } from '../../client.ts';
 import { type LiveTable, readLiveTable, refuseOtherTypes, toAddColumns } from '../live-table.ts';
 import { applyIsolated } from './apply.ts';
 import { DIFF, toApplyStatements } from './diff.ts';
+import { proveInPlace } from './prove.ts';
 import type { PublishScene } from './scene.ts';
 
 /** Records of the shadow, and live ones that are not among them. */
@@ -38,14 +39,15 @@ export async function refill(
     await session.script(action, 'ROLLBACK TO SAVEPOINT refill', signal);
     return refillIsolated(session, scene, fitted, sizes, signal);
   }
+  const refused = { rejects: [], rejected: emptySum(false) };
+  await proveInPlace(session, scene, fitted, refused, signal);
   await dropShadow(session, scene, signal);
   return {
     inserted: sizes.staged,
     updated: 0,
     unchanged: 0,
     deleted: sizes.lost,
-    rejects: [],
-    rejected: emptySum(false),
+    ...refused,
   };
 }
 
@@ -77,6 +79,7 @@ async function refillIsolated(
       signal,
     );
   }
+  await proveInPlace(session, scene, live, { rejects: [], rejected }, signal);
   await dropShadow(session, scene, signal);
   return { inserted: sizes.staged - rejects.length, updated: 0, unchanged: 0, deleted: sizes.lost, rejects, rejected };
 }

@@ -8,6 +8,7 @@ import { ownColumnNames } from '../naming.ts';
 import { carryGrants, findDependants, isReferenced } from './dependants.ts';
 import { guardLoss } from './guard.ts';
 import { mergeStage } from './merge.ts';
+import { proveInPlace } from './prove.ts';
 import { countRecords, dropShadow, fitColumns, refill, type Sizes } from './refill.ts';
 import type { PublishScene } from './scene.ts';
 
@@ -160,6 +161,7 @@ async function mergeReferenced(
   }
   const fitted = await fitColumns(session, scene, live, signal);
   const counts = await mergeStage(session, scene, fitted, signal);
+  await proveInPlace(session, scene, fitted, counts, signal);
   await dropShadow(session, scene, signal);
   return counts;
 }
