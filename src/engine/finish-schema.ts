@@ -66,7 +66,8 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
           recordCount: receipt.counts.written,
           errorCount: receipt.counts.rejected,
           warningCount: plan.tracking?.guarantee === 'best_effort' ? 1 : 0,
-          nextCursor: plan.nextCursor,
+          // A rejected record is read again next time, also when it does not change until then.
+          nextCursor: receipt.counts.rejected > 0 ? plan.from : plan.nextCursor,
           shape: shapeOf(plan),
         }),
       stop,
