@@ -23,7 +23,7 @@ export function csvChunk(lines: readonly string[]): Chunk {
 }
 
 /** The lines of a chunk again. */
-export function linesOf({ payload, ends }: Chunk): string[] {
+function linesOf({ payload, ends }: Chunk): string[] {
   return [...ends].map((end, index) =>
     Buffer.from(payload.subarray(index === 0 ? 0 : ends[index - 1], end)).toString(),
   );
