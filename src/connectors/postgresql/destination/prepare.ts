@@ -12,7 +12,7 @@ import {
 } from './live-table.ts';
 import { nameObjects } from './naming.ts';
 import { takeOwnership } from './ownership.ts';
-import { ensureState, fenceLost, takeOver } from './state.ts';
+import { ensureState, fenceLost, STATE_LOCK, takeOver } from './state.ts';
 
 /** The first step of a load, harmless to repeat. What other generations left goes; what this one has stays. */
 export async function prepareLoad(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
@@ -38,7 +38,13 @@ async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSigna
   const { schema } = plan.table;
   const action = `Creating the schema ${quoteName(schema)}`;
   const found = await session.query(action, 'SELECT FROM pg_namespace WHERE nspname = $1', [schema], signal);
-  if (found.length === 0) await session.script(action, `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`, signal);
+  if (found.length > 0) return;
+  // IF NOT EXISTS alone still fails when two sessions make the same schema at once. The lock ends with the script.
+  await session.script(
+    action,
+    `SELECT pg_advisory_xact_lock(${STATE_LOCK}); CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`,
+    signal,
+  );
 }
 
 async function raiseFence(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {

@@ -24,8 +24,8 @@ const STATE = `
     published_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (sync_id, schema_id, generation))`;
 
 const LAST_TABLE = '__millrace.publications';
-/** Any number does; all of Millrace must use the same. */
-const STATE_LOCK = 5_128_240_781;
+/** Held while schemas are made. Any number does; all of Millrace must use the same. */
+export const STATE_LOCK = 5_128_240_781;
 
 /** Makes the state tables where they are missing. @throws `CONN_PRIVILEGE_MISSING` naming the privilege */
 export async function ensureState(session: Session, signal: AbortSignal): Promise<void> {
