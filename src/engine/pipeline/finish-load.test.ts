@@ -92,6 +92,15 @@ describe('replace', () => {
     expect(load.calls).toEqual(['seal', 'digest all', 'publish']);
   });
 
+  it('takes what the live table refused off both sides', async () => {
+    const refused = sumOfLines(HIGH.slice(0, 1));
+    const publish = load.publish.bind(load);
+    load.publish = async () => ({ ...(await publish()), inserted: 4, rejected: refused });
+    const outcome = await finishLoad(toJob('replace'), load, failpoint, NEVER);
+    expect(outcome.source).toEqual(sumOfLines([...LOW, ...HIGH.slice(1)]));
+    expect(outcome.destination).toEqual(outcome.source);
+  });
+
   it('of an empty table is published', async () => {
     load.committed.clear();
     commit(1, []);

@@ -30,7 +30,11 @@ export async function finishLoad(
   failpoint('before-publish');
   const counts = await load.publish(job.guard, signal);
   failpoint('after-publish');
-  return { counts, source, destination: proof.total, differences: [], published: true };
+  const landed = {
+    source: subtractSums(source, counts.rejected),
+    destination: subtractSums(proof.total, counts.rejected),
+  };
+  return { counts, ...landed, differences: [], published: true };
 }
 
 // After a crash between publication and its record, a `replace` has no shadow left: it was published only because it was equal.

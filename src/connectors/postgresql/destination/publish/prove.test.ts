@@ -21,12 +21,16 @@ beforeEach(async () => {
   await destination.sql('DROP TABLE IF EXISTS people CASCADE');
 });
 
+let generation = 0;
+
 function copy(more: Partial<Copy> = {}) {
+  generation += 1;
   return copySchema({
     source: source.connector,
     destination: destination.connector,
     schemaId: 'public.people',
     ...more,
+    plan: { generation, ...more.plan },
   });
 }
 
