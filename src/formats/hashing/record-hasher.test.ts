@@ -77,6 +77,23 @@ describe('canonical', () => {
     );
   });
 
+  it('writes a record whatever it wrote before', () => {
+    const field = fc.oneof(
+      fc.constant(''),
+      fc.integer({ min: 1, max: 120 }).map((length) => 'x'.repeat(length)),
+    );
+    const writer = createCanonicalWriter([TEXT, TEXT]);
+    fc.assert(
+      fc.property(field, field, (a, b) => {
+        const payload = Buffer.from(`${a},${b}\n`);
+        const length = writer.write(payload, 0, payload.length);
+        const expected = [a, b].map((text) => (text === '' ? '-' : `${text.length}:${text}`)).join('');
+        expect(Buffer.from(writer.bytes.subarray(0, length)).toString()).toBe(expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('grows its scratch for a long record', () => {
     const text = 'ü'.repeat(100_000);
     expect(writeCanonical([TEXT], `${text}\n`)).toBe(`200000:${text}`);

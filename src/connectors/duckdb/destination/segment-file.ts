@@ -7,8 +7,9 @@ import type { CsvFile } from './read-csv.ts';
 /** Found by loading ever longer cells at the memory limit: the buffers of a record and of its block must fit side by side. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-/** Era mark of dates before the year 1, which DuckDB's own casts overlook. */
-const BEFORE_CHRIST = Buffer.from(' BC');
+/** Stands behind dates before the year 1, which DuckDB's own casts overlook. */
+const BEFORE_CHRIST = Buffer.from('BC');
+const FIELD_ENDS_WITH_ERA = /^\d BC[,\n]$/;
 
 /** The records of one segment, in a csv file beside the database until they are committed. */
 export class SegmentFile implements CsvFile, AsyncDisposable {
@@ -39,11 +40,7 @@ export class SegmentFile implements CsvFile, AsyncDisposable {
   async append(chunk: Chunk): Promise<void> {
     if (chunk.ends.length === 0) return;
     this.#longestRecord = Math.max(this.#longestRecord, longestOf(chunk));
-    this.#mayHoldEras ||= Buffer.from(
-      chunk.payload.buffer,
-      chunk.payload.byteOffset,
-      chunk.payload.byteLength,
-    ).includes(BEFORE_CHRIST);
+    this.#mayHoldEras ||= holdsEra(chunk);
     try {
       this.#handle ??= await open(this.path, 'w');
       await writeAll(this.#handle, chunk.payload);
@@ -58,6 +55,15 @@ export class SegmentFile implements CsvFile, AsyncDisposable {
     this.#handle = null;
     await rm(this.path, { force: true });
   }
+}
+
+/** Text may look the same; then the segment is read the careful way for nothing. */
+function holdsEra({ payload }: Chunk): boolean {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  for (let at = bytes.indexOf(BEFORE_CHRIST); at >= 0; at = bytes.indexOf(BEFORE_CHRIST, at + 2)) {
+    if (FIELD_ENDS_WITH_ERA.test(bytes.toString('latin1', Math.max(at - 2, 0), at + 3))) return true;
+  }
+  return false;
 }
 
 async function writeAll(handle: FileHandle, payload: Uint8Array): Promise<void> {
