@@ -361,7 +361,7 @@ export interface SegmentWriter extends AsyncDisposable {
   // disposed without commit = nothing happened
   /** Returns refused records by their index in the chunk; always empty unless the segment is isolated. @throws `RECORD_REFUSED` otherwise */
   write(chunk: Chunk, signal: AbortSignal): Promise<readonly { readonly index: number; readonly reason: string }[]>;
-  /** Data, state row and fence in one destination transaction, where it has them. @throws `FENCE_LOST` */
+  /** Data, state row and fence in one destination transaction, where it has them. @throws `FENCE_LOST`; `RECORD_REFUSED` where records are read only now */
   commit(outcome: SegmentOutcome, signal: AbortSignal): Promise<void>;
 }
 

@@ -15,6 +15,10 @@ const MESSAGES: readonly (readonly [string, string])[] = [
   ],
   ['IO Error: Could not read from file "/f": Is a directory', 'FILE_INVALID'],
   ['IO Error: Could not write file "/f/a.duckdb": No space left on device', 'DISK_FULL'],
+  [
+    'TransactionContext Error: Failed to commit: Could not write file "/f/a.duckdb.wal": No space left on device',
+    'DISK_FULL',
+  ],
   ['ENOSPC: no space left on device, write', 'DISK_FULL'],
   ["EACCES: permission denied, mkdir '/f/x'", 'CONN_PRIVILEGE_MISSING'],
   ['IO Error: Cannot open file "/f/a.duckdb": Permission denied', 'CONN_PRIVILEGE_MISSING'],
