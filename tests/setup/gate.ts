@@ -11,6 +11,9 @@ export class Gate implements AsyncDisposable {
   #server: Server | null = null;
   #port = 0;
   #left = Number.POSITIVE_INFINITY;
+  /** Bytes that one connection may still carry. */
+  #leftEach = Number.POSITIVE_INFINITY;
+  readonly #carried = new Map<Socket, number>();
   #held: { readonly from: Socket; readonly to: Socket; readonly bytes: Buffer }[] = [];
   #reached = Promise.withResolvers<void>();
 
@@ -40,9 +43,16 @@ export class Gate implements AsyncDisposable {
     return this.#reached.promise;
   }
 
+  /** Lets that many bytes of answers pass on each connection: every reader stands still in the middle, planning does not. */
+  holdEach(afterBytes: number): void {
+    this.#carried.clear();
+    this.#leftEach = afterBytes;
+  }
+
   /** Lets everything pass again, first what was held. */
   release(): void {
     this.#left = Number.POSITIVE_INFINITY;
+    this.#leftEach = Number.POSITIVE_INFINITY;
     for (const { from, to, bytes } of this.#held.splice(0)) {
       to.write(bytes);
       from.resume();
@@ -56,6 +66,7 @@ export class Gate implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
     this.#held = [];
     this.#left = Number.POSITIVE_INFINITY;
+    this.#leftEach = Number.POSITIVE_INFINITY;
     if (server === null) return;
     server.close();
     await once(server, 'close');
@@ -86,6 +97,7 @@ export class Gate implements AsyncDisposable {
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#sockets.delete(from);
+        this.#carried.delete(from);
         to.destroy();
       });
     }
@@ -94,8 +106,10 @@ export class Gate implements AsyncDisposable {
   }
 
   #pass(from: Socket, to: Socket, bytes: Buffer): void {
-    if (this.#left > 0) {
+    const carried = this.#carried.get(from) ?? 0;
+    if (this.#left > 0 && carried < this.#leftEach) {
       this.#left -= bytes.length;
+      this.#carried.set(from, carried + bytes.length);
       // Slower than the reader is the reader's own matter: it must not fill our memory.
       if (!to.write(bytes)) {
         from.pause();

@@ -119,12 +119,13 @@ async function readUrl(child: ChildProcess, exited: Promise<unknown>, home: Test
   return Promise.race([said.promise, failure]);
 }
 
-/** Asks again and again until there is an answer; fails with the signal's reason. */
+/** Asks again and again until there is an answer; fails when the signal fires. */
 export async function waitFor<T>(ask: () => Promise<T | null>, signal: AbortSignal, everyMs = 50): Promise<T> {
   for (;;) {
     const answer = await ask();
     if (answer !== null) return answer;
-    await delay(everyMs, undefined, { signal });
+    if (signal.aborted) throw new Error('What the test waits for did not come about in time.');
+    await delay(everyMs, undefined, { signal }).catch(() => {});
   }
 }
 
