@@ -1,3 +1,4 @@
+import { firstError, SyncError } from '../core/index.ts';
 import {
   findRunSchema,
   hasSync,
@@ -11,6 +12,7 @@ import {
 import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
 import { type ExecutionPlan, planExecution } from './planner/plan-execution.ts';
 import { openConnection, openSides } from './sides.ts';
+import type { SharedSnapshot } from './snapshots.ts';
 
 /**
  * Begins a schema again in a new snapshot and generation, since segments of two source images must not be mixed
@@ -76,25 +78,31 @@ async function planAgain(
   if (destinationCapabilities === undefined) return { planned: [], failed: [] };
   const row = await retryStore(() => findRunSchema(db, item.executionId, item.schemaId), stop);
   await using sides = await openSides(parts, run);
-  const snapshot = await parts.snapshots.renew(
-    item.executionId,
-    row?.snapshotEpoch ?? 0,
-    () => openConnection(parts, run, run.source),
-    stop,
-  );
-  return await planExecution(
-    {
-      run,
-      source: sides.source,
-      destination: sides.destination,
-      destinationCapabilities,
-      snapshot: snapshot.ref,
-      snapshotEpoch: snapshot.epoch,
-      columnPrefix: parts.columnPrefix,
-      isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
-      nextGeneration: (schemaId) => retryStore(() => nextGeneration(db, run.sync.id, schemaId), stop),
-      signal: stop,
-    },
-    only,
-  );
+  const renew = (lostEpoch: number) =>
+    parts.snapshots.renew(item.executionId, lostEpoch, () => openConnection(parts, run, run.source), stop);
+  const planIn = (snapshot: SharedSnapshot) =>
+    planExecution(
+      {
+        run,
+        source: sides.source,
+        destination: sides.destination,
+        destinationCapabilities,
+        snapshot: snapshot.ref,
+        snapshotEpoch: snapshot.epoch,
+        columnPrefix: parts.columnPrefix,
+        isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
+        nextGeneration: (schemaId) => retryStore(() => nextGeneration(db, run.sync.id, schemaId), stop),
+        signal: stop,
+      },
+      only,
+    );
+  const snapshot = await renew(row?.snapshotEpoch ?? 0);
+  try {
+    return await planIn(snapshot);
+  } catch (thrown) {
+    // The successor that an earlier attempt opened may have been lost as well before anything was planned in it.
+    const error = firstError(thrown);
+    if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') throw thrown;
+    return await planIn(await renew(snapshot.epoch));
+  }
 }

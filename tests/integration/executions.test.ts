@@ -8,7 +8,7 @@ import { readCliFile } from '../../src/runtime/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { Gate } from '../setup/gate.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-import { makeSync, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+import { makeSync, postgresConfiguration, type SyncToMake, untilEnded } from '../setup/syncs.ts';
 
 // One server process on a home of its own, its metadata in the tests' PostgreSQL, asked through HTTP. Between it and
 // the source stands a gate, so that every test acts in the middle of a read.
@@ -70,7 +70,7 @@ const fill = () =>
     `CREATE TABLE people AS SELECT i AS id, 'v1 ' || repeat(md5(i::text), 8) AS name FROM generate_series(1, ${RECORDS}) i`,
   ).then(() => query(source.ownerUrl, 'ALTER TABLE people ADD PRIMARY KEY (id)'));
 
-function makePeopleSync() {
+function makePeopleSync(given: Partial<Pick<SyncToMake, 'mode' | 'schemas'>> = {}) {
   return makeSync(
     server,
     {
@@ -79,6 +79,7 @@ function makePeopleSync() {
       destination: ['postgresql', postgresConfiguration(destination.ownerUrl)],
       schemas: ['public.people'],
       mode: 'snapshot',
+      ...given,
     },
     signal,
   );
@@ -168,6 +169,26 @@ describe('an execution in the middle of a read', () => {
     const { execution, receipt } = await untilEnded(server, syncId, id, signal);
     expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
     expect([await landed(), await strays()]).toEqual([[['v2', RECORDS]], []]);
+  });
+
+  it('takes a third source image when the second was lost before anything was planned in it', async () => {
+    await fill();
+    // Planning reads the tracking field's newest value in the image.
+    const sync = await makePeopleSync({ mode: 'replicate', schemas: [{ id: 'public.people', tracking_field: 'id' }] });
+    const id = await startHeld(sync.id);
+    await query(
+      metadata.url,
+      `INSERT INTO execution_snapshots (execution_id, epoch, worker_id, snapshot)
+       SELECT execution_id, epoch + 1, worker_id, snapshot FROM execution_snapshots WHERE execution_id = '${id}'`,
+    );
+    await query(
+      source.url,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${source.name}' AND application_name LIKE 'millrace %'`,
+    );
+    gate.release();
+    const { execution, receipt } = await untilEnded(server, sync.id, id, signal);
+    expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
+    expect([await landed(), await strays()]).toEqual([[['v1', RECORDS]], []]);
   });
 
   it('leaves nothing behind when its sync is deleted', async () => {
