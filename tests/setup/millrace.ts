@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,21 +60,7 @@ export async function startMillrace(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<MillraceProcess> {
   const begun = performance.now();
-  const log = openSync(logFileOf(home.folder), 'a', 0o600);
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|DATABASE_URL$)/.test(name));
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], {
-    cwd: ROOT,
-    env: {
-      ...Object.fromEntries(inherited),
-      MILLRACE_HOME: home.folder,
-      MILLRACE_PORT: '0',
-      ...environment,
-    },
-    // The channel ends the server when we are killed. A session of its own keeps the terminal's Ctrl-C from it.
-    stdio: ['ignore', 'pipe', log, 'ipc'],
-    detached: true,
-  });
-  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  const { child, exited } = spawnServer(home, environment);
   try {
     const url = await readUrl(child, exited, home);
     const { userKey } = readCliFile(home.folder) ?? {};
@@ -94,6 +80,33 @@ export async function startMillrace(
     await end(child, exited);
     throw error;
   }
+}
+
+/** Starts a server and kills it after that time, wherever it is then: it may not even have answered. */
+export async function startAndKill(home: TestHome, afterMs: number): Promise<void> {
+  const { child, exited } = spawnServer(home, {});
+  child.stdout?.resume();
+  await Promise.race([exited, delay(afterMs)]);
+  await end(child, exited);
+}
+
+function spawnServer(home: TestHome, environment: Readonly<Record<string, string>>) {
+  const log = openSync(logFileOf(home.folder), 'a', 0o600);
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|DATABASE_URL$)/.test(name));
+  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], {
+    cwd: ROOT,
+    env: {
+      ...Object.fromEntries(inherited),
+      MILLRACE_HOME: home.folder,
+      MILLRACE_PORT: '0',
+      ...environment,
+    },
+    // The channel ends the server when we are killed. A session of its own keeps the terminal's Ctrl-C from it.
+    stdio: ['ignore', 'pipe', log, 'ipc'],
+    detached: true,
+  });
+  closeSync(log);
+  return { child, exited: once(child, 'exit').then(([code, signal]) => ({ code, signal })) };
 }
 
 async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void> {

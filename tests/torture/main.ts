@@ -11,7 +11,7 @@ const USAGE = 'npm run torture -- [--runs 20] [--seed <number>] [--only <run>] [
 /** Many syncs, one kill -9 each. Exit code 0 when everything was equal in the end. */
 async function main(): Promise<number> {
   const { runs, seed, only, showsLog } = readArguments();
-  console.log(`Seed ${seed}. Sources are written to all the while; each run kills the server once.`);
+  console.log(`Seed ${seed}. Sources are written to all the while; each run kills the server, some kill it twice.`);
   await using databaseHome = await createTestHome();
   await using serverHome = await createTestHome();
   stopOnSignals([databaseHome, serverHome]);

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BulkSyncBody, Client, StartBulkSyncRequest } from '../../src/contract/index.ts';
 import { readCliFile } from '../../src/runtime/index.ts';
-import { type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
+import { type MillraceProcess, startAndKill, startMillrace, type TestHome } from '../setup/millrace.ts';
 import { makeSync as createSync, type Ended, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 import { checkFinal, checkResumed, checkTracked } from './checks.ts';
 import {
@@ -186,6 +186,7 @@ async function crashAndResume({ world, scenario, sync, signal }: Stage, usualMs:
       : await awaitDeath(server, scenario.kill, { syncId: sync.id, id, signal });
   world.server = null;
   if (scenario.killsPostgres) world.home.killPostgres();
+  if (scenario.secondKillMs !== null) await startAndKill(world.home, scenario.secondKillMs);
   const begun = performance.now();
   const resumed = await openServer(world, '');
   const answeredMs = performance.now() - begun;

@@ -24,6 +24,8 @@ export interface Scenario {
   readonly killsPostgres: boolean;
   /** Decides what the writer does. */
   readonly writerSeed: number;
+  /** When the server that carries on is killed as well, from its start; it may not even have answered. Null: it lives. */
+  readonly secondKillMs: number | null;
 }
 
 const at = (share: number) => ({ kind: 'time' as const, share });
@@ -85,6 +87,7 @@ export function createScenario(seed: number, number: number, { size, wide }: Siz
     victim: random.chance(0.4) ? 'first' : 'second',
     killsPostgres: random.chance(0.3),
     writerSeed: random.between(0, 2 ** 31),
+    secondKillMs: random.chance(0.3) ? random.between(200, 5_000) : null,
   };
 }
 
@@ -110,6 +113,7 @@ export function describeScenario(scenario: Scenario): string {
   return (
     `PostgreSQL to ${scenario.destination === 'duckdb' ? 'DuckDB' : 'PostgreSQL'}, ${scenario.mode}` +
     `${scenario.tracking ? ' with tracking field' : ''}, ${scenario.tables.map((table) => table.name).join(' ')}; ` +
-    `${scenario.victim} execution killed ${when}${scenario.killsPostgres ? ', its database too' : ''}`
+    `${scenario.victim} execution killed ${when}${scenario.killsPostgres ? ', its database too' : ''}` +
+    (scenario.secondKillMs === null ? '' : `, and again after ${scenario.secondKillMs} ms`)
   );
 }
