@@ -49,8 +49,8 @@ async function examineDatabase(config: Config): Promise<Finding> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   try {
     await client.connect();
-    const { rows } = await client.query<{ version: string }>('SHOW server_version');
-    return { check, ok: true, message: `PostgreSQL ${rows[0]?.version ?? '?'} answers at DATABASE_URL` };
+    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+    return { check, ok: true, message: `PostgreSQL ${rows[0]?.server_version} answers at DATABASE_URL` };
   } catch (error) {
     return { check, ok: false, message: describeFailure(toDatabaseError(error, databaseUrl)) };
   } finally {
