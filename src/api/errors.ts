@@ -25,7 +25,8 @@ export function registerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
 }
 
-function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers any failure of a request, also one that the framework found before it had a route. */
+export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = toSyncError(thrown);
   const status = STATUS_OF[error.kind];
   if (status === 500) request.log.error({ err: thrown }, 'A request failed for a reason of our own.');

@@ -102,6 +102,14 @@ describe('versions', () => {
     expect([answer.statusCode, answer.json().key]).toEqual([404, 'ROUTE_NOT_FOUND']);
   });
 
+  it('answers 400 to a path that cannot be decoded, in the body of every error', async () => {
+    const answer = await api.send({ url: '/api/bulk/syncs/%E0%A4%A' });
+    expect([answer.statusCode, answer.json()]).toEqual([
+      400,
+      { status: 400, key: 'REQUEST_MALFORMED', message: expect.any(String), metadata: {} },
+    ]);
+  });
+
   it('serves the deployment default to those who ask for none', async () => {
     await using old = await startTestApi({ connectors: [], defaultVersion: '2024-02-08' });
     expect((await old.send({ url: '/api/me' })).headers['x-polytomic-version']).toBe('2024-02-08');

@@ -6,7 +6,7 @@ import { type ApiVersion, apiErrorSchema, restErrorSchema } from '../contract/in
 import { SyncError } from '../core/index.ts';
 import { type Caller, createContext, type Services } from '../operations/index.ts';
 import { registerAuth } from './auth.ts';
-import { registerErrors } from './errors.ts';
+import { registerErrors, sendError } from './errors.ts';
 import { registerOpenApi } from './openapi.ts';
 import { registerPages } from './pages.ts';
 import type { Route } from './route.ts';
@@ -49,6 +49,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
+    // A path that cannot be decoded never reaches the error handler.
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     // Schema ids stand in paths and may be as long as two names of a database, percent-encoded.
     routerOptions: { constraints: versionConstraint(defaultVersion), maxParamLength: 2000, ignoreTrailingSlash: true },
   });

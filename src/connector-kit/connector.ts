@@ -54,6 +54,8 @@ export interface Capabilities {
     readonly segmentBytes: number;
     /** Longest table or column name, in bytes; null where there is no limit. */
     readonly maxNameBytes: number | null;
+    /** Names of schemas that belong to the system or hold Millrace's own state; no sync may write there. */
+    readonly reservedSchemas: RegExp;
     /** True when `Id` and `id` can stand side by side as columns or tables. */
     readonly distinguishesCase: boolean;
   };

@@ -44,6 +44,7 @@ export function createMemorySystem(schemas: readonly SchemaDescription[]): Memor
           placement: 'worker',
           segmentBytes: 1,
           maxNameBytes: 63,
+          reservedSchemas: /^reserved$/,
           distinguishesCase: true,
         },
         target: {

@@ -182,6 +182,11 @@ describe('creating a bulk sync', () => {
       { destination_configuration: { schema: 'x'.repeat(64) } },
       'destination_configuration.schema',
     ],
+    [
+      'a reserved schema name',
+      { destination_configuration: { schema: '__millrace' } },
+      'destination_configuration.schema',
+    ],
     ['no lanes', { concurrency_limit: 0 }, 'concurrency_limit'],
     ['lanes beyond reason', { resync_concurrency_limit: 100_000 }, 'resync_concurrency_limit'],
     ['a schedule of model syncs', { default_schedule: { frequency: 'runafter' } }, 'default_schedule.frequency'],
@@ -263,6 +268,16 @@ describe('creating a bulk sync', () => {
     expect(body.message).toContain('"The first"');
     expect(body.metadata).toMatchObject({ schema: 'archive.orders', sync_id: owner, sync_name: 'The first' });
     expect((await create({ ...target, schemas: ['public.notes'] })).status).toBe(200);
+  });
+
+  it('refuses a sync that would write a table which it reads', async () => {
+    const target = { destination_connection_id: fixture.sourceId, destination_configuration: { schema: 'public' } };
+    const { status, body } = await create({ ...target, schemas: ['archive.orders', 'public.notes'] });
+    expect([status, body.metadata]).toEqual([
+      422,
+      { field: 'destination_configuration.schema', schema: 'public.notes' },
+    ]);
+    expect((await create({ ...target, schemas: ['archive.orders'] })).status).toBe(200);
   });
 
   it('lets only one of two syncs have a table when both are made at once', async () => {

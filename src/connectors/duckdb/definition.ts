@@ -43,6 +43,7 @@ const capabilities: Capabilities = {
     placement: 'owner',
     segmentBytes: 64 * MIB,
     maxNameBytes: null,
+    reservedSchemas: /^(pg_catalog|information_schema|__millrace)$/i,
     distinguishesCase: false,
   },
 };

@@ -35,6 +35,7 @@ const capabilities: Capabilities = {
     segmentBytes: 128 * 1024 * 1024,
     // NAMEDATALEN - 1
     maxNameBytes: 63,
+    reservedSchemas: /^(pg_.*|information_schema|__millrace)$/s,
     distinguishesCase: true,
   },
   target: {

@@ -39,9 +39,12 @@ export async function checkBulkSync(context: Context, input: BulkSyncInput): Pro
 }
 
 /** Tables are cut to the limit by a rule; a schema is the user's own choice and is taken literally. */
-function checkSchemaName(name: unknown, { maxNameBytes }: DestinationCapabilities): void {
-  if (maxNameBytes === null || typeof name !== 'string' || Buffer.byteLength(name) <= maxNameBytes) return;
-  throw refuseField('destination_configuration.schema', `must have at most ${maxNameBytes} bytes`);
+function checkSchemaName(name: unknown, { maxNameBytes, reservedSchemas }: DestinationCapabilities): void {
+  if (typeof name !== 'string') return;
+  const field = 'destination_configuration.schema';
+  if (maxNameBytes !== null && Buffer.byteLength(name) > maxNameBytes)
+    throw refuseField(field, `must have at most ${maxNameBytes} bytes`);
+  if (reservedSchemas.test(name)) throw refuseField(field, `"${name}" is reserved; choose another schema`);
 }
 
 function checkOwnValues(context: Context, input: BulkSyncInput): void {

@@ -7,6 +7,7 @@ import type { SyncConfiguration } from './input.ts';
 
 /** The parts of a sync that decide which tables it writes. */
 export interface SyncTables {
+  readonly sourceConnectionId: string;
   readonly normalizeNames: NameRule;
   readonly destinationConnectionId: string;
   readonly destinationConfiguration: SyncConfiguration;
@@ -20,8 +21,8 @@ interface OutputTable {
 }
 
 /**
- * One table has one owner: refuses a sync that would write what another sync of the same connection writes.
- * Call with the destination locked. @throws `REQUEST_REFUSED` naming the other sync
+ * One table has one owner: refuses a sync that would write what another sync of the same connection writes, or what it
+ * reads itself. Call with the destination locked. @throws `REQUEST_REFUSED` naming the other sync
  */
 export async function refuseSharedTables(
   context: Context,
@@ -38,6 +39,7 @@ export async function refuseSharedTables(
     others.map((other) => other.id),
   );
   const mine = tablesOf(sync, destination);
+  if (sync.sourceConnectionId === sync.destinationConnectionId) refuseOwnSource(mine);
   for (const other of others) {
     const schemaIds = selected.filter((row) => row.syncId === other.id && row.enabled).map((row) => row.schemaId);
     const shared = findShared(mine, tablesOf({ ...other, schemaIds }, destination), destination);
@@ -47,6 +49,19 @@ export async function refuseSharedTables(
       'schemas',
       `the schema ${schemaId} would be written to ${table.schema === '' ? '' : `${table.schema}.`}${table.name}, which the sync "${other.name}" (${other.id}) writes already; choose another destination schema or leave it out`,
       { schema: schemaId, syncId: other.id, syncName: other.name },
+    );
+  }
+}
+
+/** With `adopt` it would replace what it reads. */
+function refuseOwnSource(mine: ReadonlyMap<string, OutputTable>): void {
+  for (const { schema, name } of mine.values()) {
+    const id = `${schema}.${name}`;
+    if (!mine.has(id)) continue;
+    throw refuseField(
+      'destination_configuration.schema',
+      `the table ${id} is read by this sync and would be written by it; choose another destination schema`,
+      { schema: id },
     );
   }
 }
