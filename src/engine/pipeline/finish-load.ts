@@ -92,7 +92,7 @@ function verificationFailed(job: FinishJob, differences: readonly RangeDifferenc
   const kept =
     load.kind === 'replace'
       ? 'The previous table was left as it was.'
-      : 'The merged records are in the table; start again to repair them.';
+      : 'The merged records are in the table. Look for triggers on it or others who write it, then start again.';
   const named = differences
     .map((difference) => difference.range)
     .slice(0, 5)
