@@ -82,7 +82,9 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
     applicationVersion: WORKFLOW_PROTOCOL,
     logger: quietLogger(log),
   });
-  const client = await withoutDeprecations(() => launch(options));
+  // It calls pg in a way that pg has deprecated, at launch and when it connects again; the warning is not our users' to mend.
+  process.noDeprecation = true;
+  const client = await launch(options);
   return {
     async enqueue(pgClient, execution) {
       await client.enqueueInTransaction(
@@ -163,18 +165,4 @@ function quietLogger(log: DurableLog) {
     warn: (entry: unknown) => log.info(`Durable engine: ${text(entry)}`),
     error: (entry: unknown) => log.warn(`Durable engine: ${text(entry)}`),
   };
-}
-
-// It calls pg in a way that pg has deprecated; the warning would be the first line a user reads. pg warns once a process,
-// at the next turn of the event loop.
-async function withoutDeprecations<T>(run: () => Promise<T>): Promise<T> {
-  const before = process.noDeprecation;
-  process.noDeprecation = true;
-  try {
-    return await run();
-  } finally {
-    setTimeout(() => {
-      process.noDeprecation = before ?? false;
-    }, 1_000).unref();
-  }
 }

@@ -205,7 +205,11 @@ function composeReceipt(run: Run, schemas: readonly RunSchema[]): Receipt {
   const receipts = schemas
     .map((schema) => schema.receipt)
     .filter((receipt): receipt is SchemaReceipt => receipt !== null);
-  const isProved = receipts.length === schemas.length && schemas.every((schema) => schema.status === 'completed');
+  // Nothing planned is nothing proved.
+  const isProved =
+    schemas.length > 0 &&
+    receipts.length === schemas.length &&
+    schemas.every((schema) => schema.status === 'completed');
   const isDifferent = receipts.some((receipt) => receipt.verdict === 'different');
   return {
     executionId: run.execution.id,
