@@ -1,16 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -229,7 +219,8 @@ describe('on a home of its own', () => {
     await server.stop();
     const original = home;
     home = join(root, 'copy');
-    cpSync(original, home, { recursive: true });
+    // With the modes, which PostgreSQL insists on where the data lie in the home itself.
+    execFileSync('cp', ['-a', original, home]);
     const isElsewhere = existsSync(join(home, 'embedded/metadata/data-folder'));
     if (isElsewhere) {
       await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({
