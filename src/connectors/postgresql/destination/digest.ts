@@ -14,8 +14,8 @@ export interface DigestScope {
   readonly countsOnly: boolean;
   /** True when the scratch table of a replacement has become the live one. */
   readonly isPublished: boolean;
-  /** Records that the live table refused: what it still holds under their keys is no part of the image. */
-  readonly rejects: readonly Reject[];
+  /** Keys of records that the stage or the live table refused: what the live table holds under them is no part of the image. */
+  readonly refused: readonly Reject['key'][];
 }
 
 /** Reads committed data again: a count, and the sum of the records' hashes. */
@@ -75,14 +75,14 @@ function toLiveConditions(scope: DigestScope, live: LiveTable | null): readonly 
   return [
     ...(live?.columns.has(deletedAt) ? [`t.${quoteName(deletedAt)} IS NULL`] : []),
     ...(plan.kind === 'delta' ? [`EXISTS (SELECT FROM ${names.scratch} s WHERE ${sameKey})`] : []),
-    ...(scope.rejects.length === 0 ? [] : [`NOT ${toKeyList(plan, scope.rejects)}`]),
+    ...(scope.refused.length === 0 ? [] : [`NOT ${toKeyList(plan, scope.refused)}`]),
   ];
 }
 
-function toKeyList(plan: LoadPlan, rejects: readonly Reject[]): string {
+function toKeyList(plan: LoadPlan, refused: readonly Reject['key'][]): string {
   const keys = plan.columns.filter(({ isKey }) => isKey);
   const columns = keys.map(({ name }) => `t.${quoteName(name)}::text`).join(', ');
-  const rows = rejects.map(({ key }) => `(${keys.map(({ field }) => quoteText(key?.[field] ?? '')).join(', ')})`);
+  const rows = refused.map((key) => `(${keys.map(({ field }) => quoteText(key?.[field] ?? '')).join(', ')})`);
   return `((${columns}) IN (${rows.join(', ')}))`;
 }
 

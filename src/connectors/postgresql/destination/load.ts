@@ -59,7 +59,8 @@ export class PostgresqlLoad implements Load {
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum> {
     return this.#pool.use(signal, async (session) => {
       const publication = await readPublication(session, this.#plan, signal);
-      const facts = { isPublished: publication !== null, rejects: publication?.rejects ?? [] };
+      const { rejects = [], kept = [] } = publication ?? {};
+      const facts = { isPublished: publication !== null, refused: [...rejects.map(({ key }) => key), ...kept] };
       return digest(session, { plan: this.#plan, names: this.#names, range, countsOnly, ...facts }, signal);
     });
   }

@@ -6,17 +6,17 @@ import { LOCK_TIMEOUT } from './generations.ts';
 import { readLiveTable } from './live-table.ts';
 import { mergeStage } from './publish/merge.ts';
 import { publishReplacement } from './publish/replace.ts';
-import type { PublishScene } from './publish/scene.ts';
+import type { Publication, PublishScene } from './publish/scene.ts';
 import { fenceLost, hasState, takeOver } from './state.ts';
 
 const SETTINGS = `${LOCK_TIMEOUT}; SET LOCAL work_mem = '64MB'`;
 
-/** The counts of this generation's publication, or null. */
+/** What this generation's publication left, or null. */
 export async function readPublication(
   session: Session,
   plan: LoadPlan,
   signal: AbortSignal,
-): Promise<PublishCounts | null> {
+): Promise<Publication | null> {
   if (!(await hasState(session, signal))) return null;
   const [row] = await session.query(
     'Looking for the publication',
@@ -25,7 +25,7 @@ export async function readPublication(
     signal,
   );
   // Written by `publish` below and by nobody else.
-  return row?.counts == null ? null : (JSON.parse(row.counts) as PublishCounts);
+  return row?.counts == null ? null : (JSON.parse(row.counts) as Publication);
 }
 
 /** Brings the finished generation into the live table, in one transaction. @throws `LOSS_GUARD`, `FENCE_LOST` */
@@ -86,14 +86,14 @@ async function passFence(session: Session, plan: LoadPlan, signal: AbortSignal):
   if (passed === 0) throw fenceLost(plan);
 }
 
-async function apply(session: Session, scene: PublishScene, signal: AbortSignal): Promise<PublishCounts> {
+async function apply(session: Session, scene: PublishScene, signal: AbortSignal): Promise<Publication> {
   const { plan, names } = scene;
   const live = await readLiveTable(session, plan.table, signal);
   if (live !== null) {
     // Readers go on; other writers wait, so what is counted is what is changed.
     await session.script(`Locking ${names.live}`, `LOCK TABLE ONLY ${names.live} IN SHARE ROW EXCLUSIVE MODE`, signal);
   }
-  if (plan.kind === 'replace') return publishReplacement(session, scene, live, signal);
+  if (plan.kind === 'replace') return { ...(await publishReplacement(session, scene, live, signal)), kept: [] };
   if (live === null)
     throw new SyncError('TABLE_DIFFERS', `${names.live} was dropped while it was being loaded. Start again.`);
   return mergeStage(session, scene, live, signal);

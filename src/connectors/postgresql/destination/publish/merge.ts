@@ -1,4 +1,3 @@
-import type { PublishCounts } from '../../../../connector-kit/index.ts';
 import { SyncError } from '../../../../core/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
@@ -6,7 +5,8 @@ import type { LiveTable } from '../live-table.ts';
 import { applyIsolated } from './apply.ts';
 import { DIFF, type DiffCounts, toApplyStatements, toImage } from './diff.ts';
 import { guardLoss } from './guard.ts';
-import type { PublishScene } from './scene.ts';
+import { KEPT, keepRefused } from './kept.ts';
+import type { Publication, PublishScene } from './scene.ts';
 import { upsertDelta } from './upsert.ts';
 
 /**
@@ -18,13 +18,14 @@ export async function mergeStage(
   scene: PublishScene,
   live: LiveTable,
   signal: AbortSignal,
-): Promise<PublishCounts> {
-  const { names, guard } = scene;
+): Promise<Publication> {
+  const { plan, names, guard } = scene;
   const action = `Merging into ${names.live}`;
   if (names.keys.length === 0) throw new SyncError('INTERNAL', `A merge into ${names.live} was planned without a key.`);
   const upserted = await upsertDelta(session, scene, live, signal);
-  if (upserted !== null) return upserted;
-  await session.script(action, toDiffTable(scene, live), signal);
+  if (upserted !== null) return { ...upserted, kept: [] };
+  const kept = plan.kind === 'delta' ? [] : await keepRefused(session, scene, live, signal);
+  await session.script(action, toDiffTable(scene, live, kept.length > 0), signal);
   const counts = await countDiff(session, scene, live, signal);
   guardLoss(names.live, counts.deleted, counts.live, guard);
   await removeMissing(session, scene, counts, signal);
@@ -42,20 +43,24 @@ export async function mergeStage(
     deleted: counts.deleted,
     rejects,
     rejected,
+    kept,
   };
 }
 
 /** `op`: i = insert, u = update or bring back, d = missing in a complete scan. */
-function toDiffTable({ plan, names }: PublishScene, live: LiveTable): string {
+function toDiffTable({ plan, names }: PublishScene, live: LiveTable, keepsSome: boolean): string {
   const deletedAt = `${plan.columnPrefix}deleted_at`;
   const isDead = live.columns.has(deletedAt) ? `l.${quoteName(deletedAt)} IS NOT NULL` : 'false';
   const sameKey = names.keys.map((key) => `l.${key} = s.${key}`).join(' AND ');
   const isComplete = plan.kind !== 'delta';
+  const isKept = keepsSome
+    ? `EXISTS (SELECT FROM ${KEPT} k WHERE ${names.keys.map((key) => `k.${key} = l.${key}`).join(' AND ')})`
+    : 'false';
   return `CREATE TEMP TABLE ${DIFF} ON COMMIT DROP AS
     SELECT row_number() OVER () AS no, * FROM (
       SELECT CASE WHEN l.ctid IS NULL THEN 'i' WHEN s.ctid IS NULL THEN 'd' ELSE 'u' END AS op, l.ctid AS place, s.ctid AS stage
       FROM ONLY ${names.live} l ${isComplete ? 'FULL' : 'RIGHT'} JOIN ${names.scratch} s ON ${sameKey}
-      WHERE CASE WHEN l.ctid IS NULL THEN true WHEN s.ctid IS NULL THEN NOT (${isDead})
+      WHERE CASE WHEN l.ctid IS NULL THEN true WHEN s.ctid IS NULL THEN NOT (${isDead} OR ${isKept})
         ELSE (${isDead}) OR ${toImage(plan, live, 'l')} OPERATOR(pg_catalog.*<>) ${toImage(plan, live, 's')} END) changed;
     ANALYZE ${DIFF}`;
 }
