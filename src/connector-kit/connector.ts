@@ -7,6 +7,7 @@ import type {
   ModelMode,
   RangeSum,
   ResyncMode,
+  RowFilter,
   SchemaDescription,
   SourcePosition,
 } from '../core/index.ts';
@@ -133,8 +134,8 @@ export interface BulkSource {
   discover(signal: AbortSignal): Promise<readonly SchemaDescription[]>;
   /** A few records, not representative, as JSON values by field id. */
   sample(schemaId: string, limit: number, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]>;
-  /** Wire formats in which it can produce these fields, cheapest first. Pure. */
-  offer(fields: readonly FieldDescription[]): readonly FormatOffer[];
+  /** Wire formats in which it can produce these fields, cheapest first; those of `asText` travel as their text. Pure. */
+  offer(fields: readonly FieldDescription[], asText?: ReadonlySet<string>): readonly FormatOffer[];
   /** One consistent image; its `token` can be shared with other sessions while this process holds it. */
   openSnapshot(signal: AbortSignal): Promise<SourceSnapshot>;
   /** Cuts one schema into segments of about `segmentBytes`, each a disjoint part of the image. One `all` segment for a small table. */
@@ -193,6 +194,7 @@ export interface SegmentRequest {
   readonly segmentBytes: number;
   /** Only records at or behind this cursor (delta); null = all. */
   readonly from: Checkpoint | null;
+  readonly filters: readonly RowFilter[];
 }
 
 export interface TrackingRequest {
@@ -216,6 +218,8 @@ export interface ReadRequest {
   readonly snapshot: SnapshotRef;
   /** Delta only: the cursor that the last execution left. */
   readonly from: Checkpoint | null;
+  /** Records that fail one of them are no part of the image. */
+  readonly filters: readonly RowFilter[];
 }
 
 export interface SourceChunk {
@@ -269,6 +273,7 @@ export interface LoadPlan {
   /** Grows with every attempt at a complete or delta load of this schema; part of every object's name. */
   readonly generation: number;
   readonly kind: LoadKind;
+  readonly replacement: Replacement;
   readonly table: TableName;
   readonly columns: readonly LoadColumn[];
   readonly format: WireFormat;
@@ -283,6 +288,13 @@ export interface LoadPlan {
   /** Take over an existing table that Millrace did not create. */
   readonly adopt: boolean;
 }
+
+/**
+ * How a `replace` takes the live table's place. `auto`: a new table by rename, or in place where others depend on the old
+ * one. `in_place`: the table stays the same object, its records are replaced in one transaction. `rebuild`: always a new
+ * table, made from the plan alone. Other kinds of load do not ask.
+ */
+export type Replacement = 'auto' | 'in_place' | 'rebuild';
 
 export interface LoadColumn {
   /** Source field id. */

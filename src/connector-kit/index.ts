@@ -20,6 +20,7 @@ export type {
   PublishCounts,
   ReadRequest,
   Reject,
+  Replacement,
   SegmentId,
   SegmentOutcome,
   SegmentRange,

@@ -33,6 +33,10 @@ export interface FieldDescription {
   readonly isPrimaryKey: boolean;
   /** Ordered values that can show change (times, integers); generated columns never. */
   readonly canTrack: boolean;
+  /** Computed by the system from other fields, so its changes do not show by themselves. */
+  readonly isGenerated?: boolean;
+  /** Of a field that a user added: the field that holds it, then the keys within its JSON. */
+  readonly userPath?: readonly string[];
   readonly association?: FieldAssociation;
   /** The values of an enum, in its order. */
   readonly values?: readonly PickValue[];

@@ -19,6 +19,7 @@ export {
   type PickValue,
   type SchemaDescription,
 } from './fields.ts';
+export type { RowFilter } from './filters.ts';
 export {
   assignOutputNames,
   assignTableNames,

@@ -42,6 +42,7 @@ function toJob(source: Record<string, unknown>, destination: Record<string, unkn
       range: { text: 'whole table', value: {} },
       snapshot: { token: 't', position: { position: null, takenAt: '' }, lowerBound },
       from: null,
+      filters: [],
     },
     segment: { no: 1, token: 1 },
     isolate: false,

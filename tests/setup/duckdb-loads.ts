@@ -57,6 +57,7 @@ export function createPlan(connector: Connector, { fields, ...given }: PlanOptio
     executionId: 'execution',
     generation: 1,
     kind: 'replace',
+    replacement: 'auto',
     table: { schema: 'main', name: 'flights' },
     columns: toColumns(connector, fields),
     format: 'csv',

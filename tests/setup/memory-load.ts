@@ -47,6 +47,7 @@ export const LOAD_PLAN: LoadPlan = {
   executionId: 'execution',
   generation: 1,
   kind: 'replace',
+  replacement: 'auto',
   table: { schema: 'public', name: 'people' },
   columns: [
     { field: 'id', name: 'id', type: 'bigint', logicalType: { kind: 'integer', bits: 64 }, isKey: true },

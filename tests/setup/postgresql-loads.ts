@@ -167,7 +167,7 @@ export async function planCopy(
   const { offer, acceptance } = choice;
   const from = copy.from ?? null;
   const ranges = await source.planSegments(
-    { schema, snapshot, segmentBytes: copy.segmentBytes ?? 1 << 27, from },
+    { schema, snapshot, segmentBytes: copy.segmentBytes ?? 1 << 27, from, filters: [] },
     NEVER,
   );
   const tracked = schema.fields.find(({ id }) => id === copy.tracking);
@@ -179,6 +179,7 @@ export async function planCopy(
     executionId: 'execution',
     generation: 1,
     kind: 'replace',
+    replacement: 'auto',
     table: { schema: destination.defaultSchema, name: schema.name },
     columns: offer.fields.map((field, index) => ({
       field: field.id,
@@ -227,6 +228,7 @@ async function copySegment(
     range: read.range,
     snapshot: read.snapshot,
     from: copy.from ?? null,
+    filters: [],
   };
   for await (const { chunk } of source.read(request, NEVER)) {
     hasher.add(chunk);

@@ -297,6 +297,7 @@ class Scene implements AsyncDisposable {
       executionId: 'execution',
       generation: this.#generation,
       kind,
+      replacement: 'auto',
       table: { schema: destination?.defaultSchema ?? '', name: 'notes' },
       columns: toColumns(choice.offer, choice.acceptance.columns, isKeyed),
       format: choice.acceptance.format,

@@ -95,7 +95,10 @@ async function openReading(open: () => Promise<SourceFixture>) {
   const schema = (await source.discover(NEVER)).find(({ id }) => id === fixture.schemaId);
   if (schema === undefined) throw new Error(`${fixture.schemaId} was not discovered`);
   const snapshot = await source.openSnapshot(NEVER);
-  const ranges = await source.planSegments({ schema, snapshot, segmentBytes: fixture.segmentBytes, from: null }, NEVER);
+  const ranges = await source.planSegments(
+    { schema, snapshot, segmentBytes: fixture.segmentBytes, from: null, filters: [] },
+    NEVER,
+  );
   const read = (offer: FormatOffer | undefined, range: SegmentRange | undefined, signal = NEVER, by = source) =>
     readRange(by, schema, offer, range, snapshot, signal);
   return {
@@ -134,5 +137,8 @@ function readRange(
   signal: AbortSignal,
 ) {
   if (offer === undefined || range === undefined) throw new Error('there is nothing to read');
-  return source.read({ schema, format: offer.format, fields: offer.fields, range, snapshot, from: null }, signal);
+  return source.read(
+    { schema, format: offer.format, fields: offer.fields, range, snapshot, from: null, filters: [] },
+    signal,
+  );
 }

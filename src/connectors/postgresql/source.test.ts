@@ -53,7 +53,7 @@ async function readIds(
   const ids: string[] = [];
   for (const range of ranges) {
     for await (const { chunk } of by.read(
-      { schema, format: offer.format, fields: offer.fields, range, snapshot, from },
+      { schema, format: offer.format, fields: offer.fields, range, snapshot, from, filters: [] },
       NEVER,
     )) {
       for (const index of chunk.ends.keys())
@@ -77,7 +77,10 @@ describe('segments', () => {
   ])('of %s hold every record exactly once, cut by %s', async (id, kind) => {
     const schema = await find(id);
     await using snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 500_000, from: null }, NEVER);
+    const ranges = await source.planSegments(
+      { schema, snapshot, segmentBytes: 500_000, from: null, filters: [] },
+      NEVER,
+    );
     expect(new Set(ranges.map(({ value }) => value.kind))).toEqual(new Set([kind]));
     if (kind !== 'whole') expect(ranges.length).toBeGreaterThan(5);
     const only = id === 'public.parent' ? 'ONLY ' : '';
@@ -88,7 +91,10 @@ describe('segments', () => {
   it('are of like size where the key is unevenly spread', async () => {
     const schema = await find('public.keyed');
     await using snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 500_000, from: null }, NEVER);
+    const ranges = await source.planSegments(
+      { schema, snapshot, segmentBytes: 500_000, from: null, filters: [] },
+      NEVER,
+    );
     const sizes = await Promise.all(ranges.map(async (range) => (await readIds(schema, [range], snapshot)).length));
     expect(Math.max(...sizes)).toBeLessThan((2 * 20_000) / ranges.length);
     expect(ranges[0]?.key).toEqual({ field: 'id', from: null, to: ranges[1]?.key?.from });
@@ -99,7 +105,7 @@ describe('segments', () => {
   it('are one for a small table', async () => {
     await using snapshot = await source.openSnapshot(NEVER);
     const ranges = await source.planSegments(
-      { schema: await find('public.keyed'), snapshot, segmentBytes: 1e9, from: null },
+      { schema: await find('public.keyed'), snapshot, segmentBytes: 1e9, from: null, filters: [] },
       NEVER,
     );
     expect(ranges.map(({ text }) => text)).toEqual(['whole table']);
@@ -109,9 +115,12 @@ describe('segments', () => {
     const schema = await find('public.keyed');
     await using snapshot = await source.openSnapshot(NEVER);
     await expect(
-      source.planSegments({ schema: { ...schema, id: 'public.gone' }, snapshot, segmentBytes: 1e9, from: null }, NEVER),
+      source.planSegments(
+        { schema: { ...schema, id: 'public.gone' }, snapshot, segmentBytes: 1e9, from: null, filters: [] },
+        NEVER,
+      ),
     ).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null, filters: [] }, NEVER);
     expect(await readIds(schema, ranges, snapshot)).toHaveLength(20_000);
   });
 });
@@ -121,7 +130,7 @@ describe('a snapshot', () => {
     await side.sql(`CREATE TABLE moving (id int PRIMARY KEY); INSERT INTO moving SELECT generate_series(1, 100)`);
     const schema = await find('public.moving');
     await using snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null, filters: [] }, NEVER);
     await side.sql(`UPDATE moving SET id = id + 1000; INSERT INTO moving VALUES (5000)`);
     await using other = await connectDatabase(side.url);
     const ref: SnapshotRef = JSON.parse(
@@ -137,7 +146,7 @@ describe('a snapshot', () => {
     const schema = await find('public.cut');
     {
       await using snapshot = await source.openSnapshot(NEVER);
-      await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null }, NEVER);
+      await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null, filters: [] }, NEVER);
       await expect(side.sql(`SET lock_timeout = '100ms'; TRUNCATE cut`)).rejects.toThrow('lock timeout');
     }
     await side.sql('RESET lock_timeout');
@@ -147,7 +156,7 @@ describe('a snapshot', () => {
   it('is lost with its holder, and the reader says so', async () => {
     const schema = await find('public.keyed');
     const snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null, filters: [] }, NEVER);
     await snapshot[Symbol.asyncDispose]();
     await expect(readIds(schema, ranges, snapshot)).rejects.toMatchObject({ code: 'SNAPSHOT_LOST', kind: 'transient' });
   });
@@ -155,7 +164,7 @@ describe('a snapshot', () => {
   it('is not confused with another one of the same name', async () => {
     const schema = await find('public.empty');
     await using snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null, filters: [] }, NEVER);
     const forged = { ...snapshot, token: snapshot.token.replace(/ .*/, ' 00000000000000000000000000000000') };
     await using other = await connectDatabase(side.url);
     await expect(readIds(schema, ranges, forged, null, other.source)).rejects.toMatchObject({ code: 'SNAPSHOT_LOST' });
@@ -164,7 +173,10 @@ describe('a snapshot', () => {
   it('lets go of the source when it ends', async () => {
     const schema = await find('public.keyed');
     const snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 500_000, from: null }, NEVER);
+    const ranges = await source.planSegments(
+      { schema, snapshot, segmentBytes: 500_000, from: null, filters: [] },
+      NEVER,
+    );
     await readIds(schema, ranges, snapshot);
     await snapshot[Symbol.asyncDispose]();
     await expect
@@ -251,7 +263,7 @@ describe('a tracking field', () => {
     const schema = await find('public.tracked');
     await using snapshot = await source.openSnapshot(NEVER);
     const from = { version: 1, field: 'z', kind: 'timestamptz', value: '2026-01-09 00:00:00+00' };
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1, from }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1, from, filters: [] }, NEVER);
     expect(ranges.map(({ text }) => text)).toEqual(['z from 2026-01-09 00:00:00+00']);
     await side.sql('UPDATE tracked SET z = NULL WHERE id = 1');
     await using later = await source.openSnapshot(NEVER);
@@ -263,7 +275,7 @@ describe('a tracking field', () => {
     const schema = await find('public.tracked');
     await using snapshot = await source.openSnapshot(NEVER);
     const from = { version: 1, field: 'z', kind: `timestamptz; DROP TABLE tracked`, value: '1' };
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1, from }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1, from, filters: [] }, NEVER);
     await expect(readIds(schema, ranges, snapshot, from)).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 });
@@ -274,7 +286,7 @@ describe('reading', () => {
     const schema = await find('public.shrinking');
     await side.sql('ALTER TABLE shrinking DROP COLUMN gone');
     await using snapshot = await source.openSnapshot(NEVER);
-    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null }, NEVER);
+    const ranges = await source.planSegments({ schema, snapshot, segmentBytes: 1e9, from: null, filters: [] }, NEVER);
     await expect(readIds(schema, ranges, snapshot)).rejects.toMatchObject({
       code: 'SOURCE_CHANGED',
       message: expect.stringContaining('gone'),

@@ -154,11 +154,11 @@ describe('the offers', () => {
       throw new Error('nothing to read');
     await using snapshot = await source.connector.source.openSnapshot(NEVER);
     const [range] = await source.connector.source.planSegments(
-      { schema, snapshot, segmentBytes: 1e9, from: null },
+      { schema, snapshot, segmentBytes: 1e9, from: null, filters: [] },
       NEVER,
     );
     if (range === undefined) throw new Error('no range');
-    const request = { schema, format: 'csv', fields: csv.fields, range, snapshot, from: null } as const;
+    const request = { schema, format: 'csv', fields: csv.fields, range, snapshot, from: null, filters: [] } as const;
     let text = '';
     for await (const { chunk } of source.connector.source.read(request, NEVER))
       text += Buffer.from(chunk.payload).toString();

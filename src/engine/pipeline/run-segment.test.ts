@@ -43,6 +43,7 @@ function toJob(changes: Partial<SegmentJob> = {}): SegmentJob {
         lowerBound: { value: '', isExact: true, reason: '' },
       },
       from: null,
+      filters: [],
     },
     segment: { no: 1, token: 1 },
     isolate: false,

@@ -103,7 +103,7 @@ async function planOne(
 function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<readonly SegmentRange[]> {
   const { segmentBytes } = context.destinationCapabilities;
   return sideOf(context.source).planSegments(
-    { schema: plan.schema, snapshot: context.snapshot, segmentBytes, from: plan.from },
+    { schema: plan.schema, snapshot: context.snapshot, segmentBytes, from: plan.from, filters: plan.filters },
     context.signal,
   );
 }

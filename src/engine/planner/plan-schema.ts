@@ -45,6 +45,8 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
   const base = {
     schema: item.schema,
     fields: offer.fields,
+    filters: [],
+    replacement: 'auto' as const,
     columns,
     table: item.table,
     format: acceptance.format,

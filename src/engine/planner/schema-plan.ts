@@ -1,5 +1,12 @@
-import type { Checkpoint, LoadColumn, LoadPlan, OfferedField, TableName } from '../../connector-kit/index.ts';
-import type { LoadKind, ReceiptDepth, SchemaDescription } from '../../core/index.ts';
+import type {
+  Checkpoint,
+  LoadColumn,
+  LoadPlan,
+  OfferedField,
+  Replacement,
+  TableName,
+} from '../../connector-kit/index.ts';
+import type { LoadKind, ReceiptDepth, RowFilter, SchemaDescription } from '../../core/index.ts';
 import type { Hashing, WireFormat } from '../../formats/index.ts';
 
 /** What one schema of one execution will do, decided once, stored, and shown to the user. Plain JSON. */
@@ -8,7 +15,9 @@ export interface SchemaPlan {
   readonly kind: LoadKind;
   /** Why this kind: first load, full scan, changed fields … */
   readonly kindReason: string;
+  readonly replacement: Replacement;
   readonly fields: readonly OfferedField[];
+  readonly filters: readonly RowFilter[];
   readonly columns: readonly LoadColumn[];
   readonly table: TableName;
   readonly format: WireFormat;
@@ -43,6 +52,7 @@ export function toLoadPlan(
     ...ids,
     schemaId: plan.schema.id,
     kind: plan.kind,
+    replacement: plan.replacement,
     table: plan.table,
     columns: plan.columns,
     format: plan.format,

@@ -74,7 +74,7 @@ async function readAll(read: ReadPlan, plan: LoadPlan): Promise<Scene['chunks']>
   const [range] = read.ranges;
   if (range === undefined) throw new Error('no range');
   const chunks: Scene['chunks'] = [];
-  const request = { ...read, fields: read.offer.fields, format: plan.format, range, from: null };
+  const request = { ...read, fields: read.offer.fields, format: plan.format, range, from: null, filters: [] };
   for await (const { chunk } of source.connector.source?.read(request, NEVER) ?? [])
     chunks.push({ ...chunk, payload: chunk.payload.slice() });
   return chunks;
