@@ -2,11 +2,9 @@ import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { type FileLease, leaseFile, resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
 import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
-import { type FileLease, leaseFile } from './client.ts';
 import { createDestination } from './destination.ts';
-import { toSyncError } from './errors.ts';
-import { resolveDatabasePath } from './path.ts';
 
 /** Settings of a DuckDB connection. */
 export interface DuckdbConfig {
@@ -55,9 +53,9 @@ export const duckdb: ConnectorDefinition<DuckdbConfig> = {
   config,
   secrets: [],
   capabilities,
-  ownerKey: ({ path }, { filesRoot }) => resolveDatabasePath(path, filesRoot),
+  ownerKey: ({ path }, { filesRoot }) => resolveFilePath(path, filesRoot),
   async connect({ path }, context) {
-    return createConnector(resolveDatabasePath(path, context.filesRoot), context);
+    return createConnector(resolveFilePath(path, context.filesRoot), context);
   },
 };
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { codecOf, type FileLease } from '../../connector-kit/duckdb/index.ts';
 import type {
   Acceptance,
   BulkDestination,
@@ -7,12 +8,10 @@ import type {
   TableName,
   TableState,
 } from '../../connector-kit/index.ts';
-import type { FileLease } from './client.ts';
 import { findTable } from './destination/catalogue.ts';
 import { DuckdbLoad } from './destination/load.ts';
 import { isOwnColumn } from './destination/prepare.ts';
 import { findOwner, hasState } from './destination/state.ts';
-import { codecOf } from './types.ts';
 
 const MISSING: TableState = { exists: false, owner: null, columns: [], keyColumns: [] };
 

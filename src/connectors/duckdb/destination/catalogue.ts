@@ -1,6 +1,5 @@
+import { quoteText, type Session } from '../../../connector-kit/duckdb/index.ts';
 import type { TableName } from '../../../connector-kit/index.ts';
-import type { Session } from '../client.ts';
-import { quoteText } from '../sql.ts';
 
 /** A table as DuckDB's catalogue describes it. */
 export interface CatalogueTable {

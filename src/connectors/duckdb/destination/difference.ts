@@ -1,7 +1,13 @@
+import {
+  isTombstone,
+  keyColumns,
+  listNames,
+  quoteName,
+  quoteTable,
+  type Session,
+  sameKey,
+} from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan } from '../../../connector-kit/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable } from '../sql.ts';
-import { isTombstone, keyColumns, listNames, sameKey } from './columns.ts';
 import { namesOf } from './load-names.ts';
 
 /** How many records stage and live table differ in, by what has to be done with them. */

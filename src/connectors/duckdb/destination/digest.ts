@@ -1,10 +1,16 @@
+import {
+  codecOf,
+  digest,
+  isTombstone,
+  keyColumns,
+  quoteName,
+  quoteTable,
+  quoteText,
+  type Session,
+  sameKey,
+} from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, SegmentRange } from '../../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../../core/index.ts';
-import { toSumText } from '../../../formats/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable, quoteText } from '../sql.ts';
-import { codecOf } from '../types.ts';
-import { canonicalRecord, isTombstone, keyColumns, sameKey } from './columns.ts';
 import { namesOf } from './load-names.ts';
 
 /** See `Load.digest`. */
@@ -18,22 +24,6 @@ export async function digestLoad(
   const { live, work } = namesOf(plan);
   const from = `${quoteTable(plan.kind === 'replace' ? work : live)} AS r`;
   return digest(session, plan, `${from} WHERE ${['true', ...conditions].join(' AND ')}`, countsOnly);
-}
-
-/** Count and hash sum of the records `r` of a FROM clause, in which every column of the plan can be read. */
-export async function digest(session: Session, plan: LoadPlan, from: string, countsOnly: boolean): Promise<RangeSum> {
-  if (countsOnly) {
-    const [row] = await session.rows(`SELECT count(*) AS records FROM ${from}`);
-    return { records: Number(row?.records), sum: null };
-  }
-  // Halves of 64 bits, since DuckDB sums 128-bit numbers as doubles; it gives its own md5 numbers in another byte order.
-  const half = (side: 'left' | 'right') => `coalesce(sum(('0x' || ${side}(hash, 16))::UBIGINT), 0)::VARCHAR`;
-  const [row] = await session.rows(
-    `SELECT count(*) AS records, ${half('left')} AS upper, ${half('right')} AS lower ` +
-      `FROM (SELECT md5(${canonicalRecord(plan, 'r')}) AS hash FROM ${from})`,
-  );
-  const sum = (BigInt(String(row?.upper)) << 64n) + BigInt(String(row?.lower));
-  return { records: Number(row?.records), sum: toSumText(sum) };
 }
 
 /** The live records that a `merge` or `delta` has to answer for: no tombstones, none that were refused. */

@@ -1,3 +1,4 @@
+import type { FileLease, Session } from '../../../connector-kit/duckdb/index.ts';
 import type {
   ConnectorContext,
   Load,
@@ -9,7 +10,6 @@ import type {
   SegmentWriter,
 } from '../../../connector-kit/index.ts';
 import type { RangeSum } from '../../../core/index.ts';
-import type { FileLease, Session } from '../client.ts';
 import { digestLoad } from './digest.ts';
 import { dropGenerations, prepareLoad } from './prepare.ts';
 import { publishLoad } from './publish.ts';

@@ -1,9 +1,16 @@
+import {
+  assertDistinctNames,
+  keyColumns,
+  listDefinitions,
+  ownColumnNames,
+  ownColumns,
+  quoteName,
+  quoteTable,
+  type Session,
+} from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable } from '../sql.ts';
 import { type CatalogueTable, findTable, findTablesByPrefix } from './catalogue.ts';
-import { assertDistinctNames, keyColumns, listDefinitions, ownColumnNames, ownColumns } from './columns.ts';
 import { generationOf, namesOf, workPrefix } from './load-names.ts';
 import {
   ensureState,

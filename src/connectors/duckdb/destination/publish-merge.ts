@@ -1,9 +1,18 @@
+import {
+  assertLoss,
+  isTombstone,
+  keyColumns,
+  listNames,
+  ownColumnNames,
+  ownColumns,
+  quoteName,
+  quoteTable,
+  type Session,
+  sameKey,
+  stampOf,
+} from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable } from '../sql.ts';
-import { isTombstone, keyColumns, listNames, ownColumnNames, ownColumns, sameKey, stampOf } from './columns.ts';
 import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
-import { assertLoss } from './guard.ts';
 import { namesOf } from './load-names.ts';
 
 /** What became of the records, by kind. */

@@ -1,10 +1,18 @@
+import {
+  assertLoss,
+  keyColumns,
+  listNames,
+  ownColumnNames,
+  ownColumns,
+  quoteName,
+  quoteTable,
+  type Session,
+  sameKey,
+  stampOf,
+} from '../../../connector-kit/duckdb/index.ts';
 import type { LoadColumn, LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable } from '../sql.ts';
 import { type CatalogueTable, findTable } from './catalogue.ts';
-import { keyColumns, listNames, ownColumnNames, ownColumns, sameKey, stampOf } from './columns.ts';
-import { assertLoss } from './guard.ts';
 import { namesOf } from './load-names.ts';
 import { fitLive } from './prepare.ts';
 import type { AppliedCounts } from './publish-merge.ts';

@@ -1,6 +1,6 @@
+import type { Session } from '../../../connector-kit/duckdb/index.ts';
 import type { ConnectorContext, LoadPlan, LossGuard, PublishCounts } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
-import type { Session } from '../client.ts';
 import { mergeIntoLive, tryMerge } from './publish-merge.ts';
 import { refill, replaceLive } from './publish-replace.ts';
 import { findRefusedRows, type RefusedRow, setAside } from './refusals.ts';

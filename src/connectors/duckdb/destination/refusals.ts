@@ -1,11 +1,16 @@
+import {
+  codecOf,
+  digest,
+  keyColumns,
+  listNames,
+  quoteName,
+  quoteTable,
+  quoteText,
+  type Session,
+} from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, PublishCounts, Reject } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import { emptySum } from '../../../formats/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable, quoteText } from '../sql.ts';
-import { codecOf } from '../types.ts';
-import { keyColumns, listNames } from './columns.ts';
-import { digest } from './digest.ts';
 import { namesOf } from './load-names.ts';
 import { listOutcomes } from './state.ts';
 

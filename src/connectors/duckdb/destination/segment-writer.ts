@@ -1,4 +1,19 @@
 import { rm } from 'node:fs/promises';
+import {
+  type FileLease,
+  findRefusedRecords,
+  isReadingFailure,
+  listNames,
+  ownColumns,
+  quoteTable,
+  type ReadingWay,
+  type RefusedRecord,
+  readCsv,
+  SegmentFile,
+  type Session,
+  selectCsv,
+  withoutRecords,
+} from '../../../connector-kit/duckdb/index.ts';
 import type {
   ConnectorContext,
   LoadPlan,
@@ -8,14 +23,7 @@ import type {
 } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import type { Chunk } from '../../../formats/index.ts';
-import type { FileLease, Session } from '../client.ts';
-import { isReadingFailure } from '../errors.ts';
-import { quoteTable } from '../sql.ts';
-import { listNames, ownColumns } from './columns.ts';
-import { findRefusedRecords, type RefusedRecord, withoutRecords } from './isolate.ts';
 import { namesOf } from './load-names.ts';
-import { type ReadingWay, readCsv, selectCsv } from './read-csv.ts';
-import { SegmentFile } from './segment-file.ts';
 import { commitSegment } from './state.ts';
 
 /** Types of which DuckDB's CSV reader takes a value before the year 1 for one after it, without an error. */

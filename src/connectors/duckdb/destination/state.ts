@@ -1,7 +1,6 @@
+import { quoteName, quoteText, type Session } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, PublishCounts, SegmentOutcome, TableName } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteText } from '../sql.ts';
 import { STATE_SCHEMA } from './load-names.ts';
 
 /**

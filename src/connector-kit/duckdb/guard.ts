@@ -1,5 +1,5 @@
-import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { LoadPlan, LossGuard } from '../connector.ts';
 
 /** Stands before the first destructive statement. @throws `LOSS_GUARD` when too many of the live records would be lost */
 export function assertLoss(plan: LoadPlan, guard: LossGuard, lost: number, live: number): void {

@@ -2,7 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFilesRoot } from '../../../tests/setup/duckdb-loads.ts';
-import { resolveDatabasePath } from './path.ts';
+import { resolveFilePath } from './path.ts';
 
 let outside: Awaited<ReturnType<typeof createFilesRoot>>;
 let files: Awaited<ReturnType<typeof createFilesRoot>>;
@@ -21,25 +21,23 @@ const refusal = expect.objectContaining({ code: 'CONN_PATH_REFUSED', detail: { f
 
 describe('a path inside the root', () => {
   it.each(['a.duckdb', 'new/folder/a.duckdb', './x/../a.duckdb', '..a.duckdb'])('takes %s, existing or not', (path) => {
-    expect(resolveDatabasePath(path, files.root)).toBe(join(files.root, path));
+    expect(resolveFilePath(path, files.root)).toBe(join(files.root, path));
   });
 
   it('may be absolute', () => {
-    expect(resolveDatabasePath(join(files.root, 'a.duckdb'), files.root)).toBe(join(files.root, 'a.duckdb'));
+    expect(resolveFilePath(join(files.root, 'a.duckdb'), files.root)).toBe(join(files.root, 'a.duckdb'));
   });
 
   it('may lead over links that stay inside, and is one path then', async () => {
     await mkdir(join(files.root, 'real'));
     await symlink(join(files.root, 'real'), join(files.root, 'link'));
-    expect(resolveDatabasePath('link/a.duckdb', files.root)).toBe(join(files.root, 'real/a.duckdb'));
+    expect(resolveFilePath('link/a.duckdb', files.root)).toBe(join(files.root, 'real/a.duckdb'));
   });
 
   it('may lie in a root that is itself a link or does not exist yet', async () => {
     await symlink(files.root, join(outside.root, 'root'));
-    expect(resolveDatabasePath('a.duckdb', join(outside.root, 'root'))).toBe(join(files.root, 'a.duckdb'));
-    expect(resolveDatabasePath('a.duckdb', join(outside.root, 'none/yet'))).toBe(
-      join(outside.root, 'none/yet/a.duckdb'),
-    );
+    expect(resolveFilePath('a.duckdb', join(outside.root, 'root'))).toBe(join(files.root, 'a.duckdb'));
+    expect(resolveFilePath('a.duckdb', join(outside.root, 'none/yet'))).toBe(join(outside.root, 'none/yet/a.duckdb'));
   });
 });
 
@@ -47,7 +45,7 @@ describe('a path outside the root', () => {
   it.each(['../a.duckdb', 'x/../../a.duckdb', '/etc/a.duckdb', '.', 'x/..', '', 'a\0b', 'a?.duckdb'])(
     'refuses %j',
     (path) => {
-      expect(() => resolveDatabasePath(path, files.root)).toThrow(refusal);
+      expect(() => resolveFilePath(path, files.root)).toThrow(refusal);
     },
   );
 
@@ -57,14 +55,14 @@ describe('a path outside the root', () => {
     await symlink(join(outside.root, 'a.duckdb'), join(files.root, 'file.duckdb'));
     await symlink(join(outside.root, 'missing.duckdb'), join(files.root, 'dangling.duckdb'));
     for (const path of ['folder/a.duckdb', 'folder/new.duckdb', 'file.duckdb', 'dangling.duckdb']) {
-      expect(() => resolveDatabasePath(path, files.root)).toThrow(refusal);
+      expect(() => resolveFilePath(path, files.root)).toThrow(refusal);
     }
   });
 
   it('is refused when it is no folder on the way, or a circle', async () => {
     await writeFile(join(files.root, 'plain'), '');
     await symlink('circle', join(files.root, 'circle'));
-    expect(() => resolveDatabasePath('plain/a.duckdb', files.root)).toThrow(refusal);
-    expect(() => resolveDatabasePath('circle', files.root)).toThrow(refusal);
+    expect(() => resolveFilePath('plain/a.duckdb', files.root)).toThrow(refusal);
+    expect(() => resolveFilePath('circle', files.root)).toThrow(refusal);
   });
 });

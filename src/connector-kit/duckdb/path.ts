@@ -6,7 +6,7 @@ import { SyncError } from '../../core/index.ts';
  * The real path of a connection's database file, symbolic links resolved. The file and its folders need not exist.
  * @throws `CONN_PATH_REFUSED` when it does not lie inside `filesRoot`
  */
-export function resolveDatabasePath(path: string, filesRoot: string): string {
+export function resolveFilePath(path: string, filesRoot: string): string {
   if (path.includes('\0')) throw refused(path, 'it holds a zero byte');
   const root = toRealPath(resolve(filesRoot), path);
   const real = toRealPath(resolve(filesRoot, path), path);

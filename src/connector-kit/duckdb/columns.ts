@@ -1,7 +1,7 @@
-import type { LoadColumn, LoadPlan } from '../../../connector-kit/index.ts';
-import { SyncError } from '../../../core/index.ts';
-import { quoteName, quoteText } from '../sql.ts';
-import { codecOf } from '../types.ts';
+import { SyncError } from '../../core/index.ts';
+import type { LoadColumn, LoadPlan } from '../connector.ts';
+import { quoteName, quoteText } from './sql.ts';
+import { codecOf } from './types.ts';
 
 const TIMESTAMP_TYPE = 'TIMESTAMP WITH TIME ZONE';
 

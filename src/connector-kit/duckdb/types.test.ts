@@ -9,8 +9,8 @@ import {
   loadSegment,
   sumOf,
 } from '../../../tests/setup/duckdb-loads.ts';
-import type { Connector } from '../../connector-kit/index.ts';
 import type { LogicalType } from '../../core/index.ts';
+import type { Connector } from '../connector.ts';
 import { codecOf } from './types.ts';
 
 interface Vectors {

@@ -1,6 +1,6 @@
-import type { LoadColumn } from '../../../connector-kit/index.ts';
-import { quoteName, quotePath, quoteText } from '../sql.ts';
-import { codecOf } from '../types.ts';
+import type { LoadColumn } from '../connector.ts';
+import { quoteName, quotePath, quoteText } from './sql.ts';
+import { codecOf } from './types.ts';
 
 /** A csv file of whole records. */
 export interface CsvFile {

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { SyncError } from '../../../core/index.ts';
-import type { Chunk } from '../../../formats/index.ts';
-import { toSyncError } from '../errors.ts';
+import { SyncError } from '../../core/index.ts';
+import type { Chunk } from '../../formats/index.ts';
+import { toSyncError } from './errors.ts';
 import type { CsvFile } from './read-csv.ts';
 
 /** Found by loading ever longer cells at the memory limit: the buffers of a record and of its block must fit side by side. */

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
-import type { LoadPlan } from '../../../connector-kit/index.ts';
-import type { Chunk } from '../../../formats/index.ts';
-import type { Session } from '../client.ts';
-import { quoteText } from '../sql.ts';
-import { codecOf } from '../types.ts';
+import type { Chunk } from '../../formats/index.ts';
+import type { LoadPlan } from '../connector.ts';
+import type { Session } from './client.ts';
 import { csvColumn, readCsv } from './read-csv.ts';
+import { quoteText } from './sql.ts';
+import { codecOf } from './types.ts';
 
 /** A record that DuckDB would not take, by its index in the chunk. */
 export interface RefusedRecord {

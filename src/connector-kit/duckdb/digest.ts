@@ -1,0 +1,21 @@
+import type { RangeSum } from '../../core/index.ts';
+import { toSumText } from '../../formats/index.ts';
+import type { LoadPlan } from '../connector.ts';
+import type { Session } from './client.ts';
+import { canonicalRecord } from './columns.ts';
+
+/** Count and hash sum of the records `r` of a FROM clause, in which every column of the plan can be read. */
+export async function digest(session: Session, plan: LoadPlan, from: string, countsOnly: boolean): Promise<RangeSum> {
+  if (countsOnly) {
+    const [row] = await session.rows(`SELECT count(*) AS records FROM ${from}`);
+    return { records: Number(row?.records), sum: null };
+  }
+  // Halves of 64 bits, since DuckDB sums 128-bit numbers as doubles; it gives its own md5 numbers in another byte order.
+  const half = (side: 'left' | 'right') => `coalesce(sum(('0x' || ${side}(hash, 16))::UBIGINT), 0)::VARCHAR`;
+  const [row] = await session.rows(
+    `SELECT count(*) AS records, ${half('left')} AS upper, ${half('right')} AS lower ` +
+      `FROM (SELECT md5(${canonicalRecord(plan, 'r')}) AS hash FROM ${from})`,
+  );
+  const sum = (BigInt(String(row?.upper)) << 64n) + BigInt(String(row?.lower));
+  return { records: Number(row?.records), sum: toSumText(sum) };
+}
