@@ -1,4 +1,12 @@
-import type { ExecutionStatus, FetchMode, Receipt, ResyncMode, SchemaReceipt, SchemaStatus } from '../core/index.ts';
+import type {
+  ExecutionStatus,
+  FetchMode,
+  Receipt,
+  ResyncMode,
+  SchemaReceipt,
+  SchemaStatus,
+  SelectiveMode,
+} from '../core/index.ts';
 import type {
   ActorType,
   BigInteger,
@@ -16,6 +24,8 @@ import type {
 /** What one start sets aside for itself. */
 export interface ExecutionOverrides {
   readonly maxLossPercent?: number;
+  /** Of the schedule that started it; absent = none. */
+  readonly selectiveMode?: SelectiveMode;
 }
 
 export interface ExecutionsTable {

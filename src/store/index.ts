@@ -45,6 +45,7 @@ export {
   insertExecution,
   listExecutionSchemas,
   listExecutions,
+  type NewExecution,
   requestCancellation,
 } from './executions.ts';
 export {

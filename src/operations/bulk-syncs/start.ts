@@ -1,10 +1,12 @@
-import { type FetchMode, type ResyncMode, SyncError } from '../../core/index.ts';
+import { type FetchMode, type ResyncMode, type SelectiveMode, SyncError } from '../../core/index.ts';
 import {
   type BulkSyncRecord,
   type BulkSyncSchemaRecord,
   findCurrentAndLast,
   insertExecution,
   listBulkSyncSchemas,
+  type NewExecution,
+  type StoreTransaction,
 } from '../../store/index.ts';
 import { toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
@@ -26,18 +28,31 @@ export interface StartInput {
   readonly maxLossPercent: number | null;
 }
 
+/** What a start asks for that only a schedule can. */
+export interface ScheduledStartInput extends StartInput {
+  readonly selectiveMode: SelectiveMode;
+}
+
 /**
  * Starts a sync by hand: its execution and the durable work for it are stored together. Schedules, policies, limits
  * and `active` do not matter here.
  * @throws `NOT_FOUND`, `EXECUTION_RUNNING`, `OPTION_NOT_AVAILABLE` naming the options, `REQUEST_MALFORMED` for a test with a resync
  */
 export async function startBulkSync(context: Context, syncId: string, input: StartInput): Promise<ExecutionView> {
-  const { organizationId } = context.caller;
   const sync = await requireBulkSync(context, syncId);
-  checkStart(input);
+  await checkStart(context, sync, input);
+  const execution = toNewExecution(context, syncId, 'manual', { ...input, selectiveMode: 'none' });
+  const isStarted = await context.store.transaction((transaction) => insertAndEnqueue(context, transaction, execution));
+  if (!isStarted) throw await runningAlready(context, syncId);
+  return getExecution(context, syncId, execution.id);
+}
+
+/** Refuses a start that could not do what it asks for, by hand or by a schedule. @throws as {@link startBulkSync}, but for a running execution */
+export async function checkStart(context: Context, sync: BulkSyncRecord, input: StartInput): Promise<void> {
+  checkOwnValues(input);
   const destination = await loadDestination(context, sync.destinationConnectionId);
   const source = await loadSource(context, sync.sourceConnectionId);
-  const rows = await listBulkSyncSchemas(context.store.db, organizationId, syncId);
+  const rows = await listBulkSyncSchemas(context.store.db, context.caller.organizationId, sync.id);
   const schemas = rows.filter((row) => row.enabled);
   refuseUnavailable([
     ...unavailableInStart(input),
@@ -48,11 +63,9 @@ export async function startBulkSync(context: Context, syncId: string, input: Sta
   if (input.resyncMode !== null && !destination.resyncModes.includes(input.resyncMode)) {
     throw refuseField('resync_mode', `this destination offers ${destination.resyncModes.join(', ')}`);
   }
-  const id = await insertAndEnqueue(context, syncId, input);
-  return getExecution(context, syncId, id);
 }
 
-function checkStart(input: StartInput): void {
+function checkOwnValues(input: StartInput): void {
   if (input.isTest && input.resyncMode !== null) {
     throw new SyncError('REQUEST_MALFORMED', 'The body does not fit: `test` and `resync_mode` exclude each other.', {
       detail: { fields: ['test', 'resync_mode'] },
@@ -61,27 +74,40 @@ function checkStart(input: StartInput): void {
   if (input.maxLossPercent !== null) checkMaxLoss(input.maxLossPercent);
 }
 
-async function insertAndEnqueue(context: Context, syncId: string, input: StartInput): Promise<string> {
-  const { store, caller } = context;
-  const id = context.newId();
-  const by = toActorColumns(caller);
-  const isStarted = await store.transaction(async (transaction) => {
-    const execution = await insertExecution(transaction.db, caller.organizationId, {
-      id,
-      syncId,
-      type: 'manual',
-      resyncMode: input.resyncMode,
-      fetchMode: input.fetchMode,
-      overrides: JSON.stringify(input.maxLossPercent === null ? {} : { maxLossPercent: input.maxLossPercent }),
-      createdBy: by.id,
-      createdByType: by.type,
-    });
-    if (execution === undefined) return false;
-    await context.executions.enqueue(transaction, { id, syncId });
-    return true;
-  });
-  if (!isStarted) throw await runningAlready(context, syncId);
-  return id;
+/** The row of a start that was checked. */
+export function toNewExecution(
+  context: Context,
+  syncId: string,
+  type: 'manual' | 'scheduled',
+  input: ScheduledStartInput,
+): NewExecution {
+  const by = toActorColumns(context.caller);
+  return {
+    id: context.newId(),
+    syncId,
+    type,
+    resyncMode: input.resyncMode,
+    fetchMode: input.fetchMode,
+    isPartial: input.schemas.length > 0 || input.selectiveMode !== 'none',
+    overrides: JSON.stringify({
+      ...(input.maxLossPercent === null ? {} : { maxLossPercent: input.maxLossPercent }),
+      ...(input.selectiveMode === 'none' ? {} : { selectiveMode: input.selectiveMode }),
+    }),
+    createdBy: by.id,
+    createdByType: by.type,
+  };
+}
+
+/** The one way in which work begins. @returns false when an execution of the sync runs already */
+export async function insertAndEnqueue(
+  context: Context,
+  transaction: StoreTransaction,
+  execution: NewExecution,
+): Promise<boolean> {
+  const { organizationId } = context.caller;
+  if ((await insertExecution(transaction.db, organizationId, execution)) === undefined) return false;
+  await context.executions.enqueue(transaction, { id: execution.id, syncId: execution.syncId });
+  return true;
 }
 
 async function runningAlready(context: Context, syncId: string): Promise<SyncError> {
