@@ -21,13 +21,33 @@ export {
 } from './fields.ts';
 export type { RowFilter } from './filters.ts';
 export {
-  assignOutputNames,
-  assignTableNames,
+  findNameFault,
+  findSharedName,
   NAME_RULES,
+  type NamedThing,
   type NameRule,
   nameKey,
 } from './names.ts';
+export {
+  assignColumns,
+  assignTables,
+  type DestinationOptions,
+  type OutputTable,
+  ownColumns,
+  readDestinationOptions,
+  type SchemaToName,
+  splitSchemaId,
+} from './output-tables.ts';
 export type { RangeSum, Receipt, SchemaReceipt, SourcePosition } from './receipts.ts';
+export {
+  applyOverrides,
+  isUserFieldType,
+  NO_OVERRIDES,
+  type SchemaOverrides,
+  USER_FIELD_TYPE_NAMES,
+  type UserField,
+  type UserFieldType,
+} from './schema-overrides.ts';
 export {
   EXECUTION_STATUSES,
   EXECUTION_TRANSITIONS,

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assignOutputNames, assignTableNames, type NamingOptions, nameKey, normalizeName } from './names.ts';
+import {
+  assignOutputNames,
+  findNameFault,
+  findSharedName,
+  type NamingOptions,
+  nameKey,
+  normalizeName,
+} from './names.ts';
 
 const PLAIN: NamingOptions = { rule: 'enabled', maxBytes: null, distinguishesCase: true };
 
@@ -38,6 +45,14 @@ describe('normalizeName', () => {
     expect(normalizeName(name)).toBe(expected);
   });
 
+  it.each([
+    ['LoginID2', 'login_id2'],
+    ['100percent', '100percent'],
+    ['custom_value__c', 'custom_value_c'],
+  ])('by the legacy rule makes %j %j', (name, expected) => {
+    expect(normalizeName(name, 'legacy')).toBe(expected);
+  });
+
   it('holds only letters, digits and single underscores, in lower case', () => {
     fc.assert(
       fc.property(anyName, (name) => {
@@ -52,7 +67,10 @@ describe('normalizeName', () => {
   it('changes nothing the second time', () => {
     fc.assert(
       fc.property(anyName, (name) => {
-        expect(normalizeName(normalizeName(name))).toBe(normalizeName(name));
+        for (const rule of ['enabled', 'legacy'] as const) {
+          const once = normalizeName(name, rule);
+          expect(normalizeName(once, rule)).toBe(once);
+        }
       }),
       { numRuns: 1000 },
     );
@@ -80,6 +98,26 @@ describe('assignOutputNames', () => {
     expect(assign(['created_at'], { reserved: ['created_at'] })).toEqual(['created_at_']);
   });
 
+  it('gives chosen names first, literally, and keeps the others clear of them', () => {
+    const things = [
+      { id: 'a', name: 'User Name' },
+      { id: 'b', name: 'x', userName: 'user_name' },
+      { id: 'c', name: 'y', userName: 'As I Want' },
+    ];
+    expect([...assignOutputNames(things, { ...PLAIN, prefix: 'Raw_' })].sort()).toEqual([
+      ['a', 'Raw_user_name'],
+      ['b', 'user_name'],
+      ['c', 'As I Want'],
+    ]);
+    expect(assignOutputNames(things, PLAIN).get('a')).toBe('user_name_');
+  });
+
+  it('counts the prefix to the length', () => {
+    const [name = ''] = assign(['x'.repeat(60)], { maxBytes: 63, prefix: 'raw_' });
+    expect(name).toMatch(/^raw_x+_\d{10}$/);
+    expect(Buffer.byteLength(name)).toBe(63);
+  });
+
   it('cuts a long name at a character and tells equal beginnings apart', () => {
     const [one, other] = assign([`${'ä'.repeat(60)}x`, `${'ä'.repeat(60)}y`], { maxBytes: 63 });
     expect(one).toMatch(/^ä{26}_\d{10}$/);
@@ -89,7 +127,7 @@ describe('assignOutputNames', () => {
 
   it('gives every thing its own name within the limit, and the same names again', () => {
     const limit = fc.constantFrom(null, 20, 63);
-    const rule = fc.constantFrom('enabled' as const, 'disabled' as const);
+    const rule = fc.constantFrom('enabled' as const, 'disabled' as const, 'legacy' as const);
     fc.assert(
       fc.property(fc.array(anyName, { maxLength: 30 }), limit, rule, fc.boolean(), (names, maxBytes, by, cased) => {
         const options = { rule: by, maxBytes, distinguishesCase: cased };
@@ -111,28 +149,31 @@ describe('assignOutputNames', () => {
   });
 });
 
-describe('assignTableNames', () => {
-  it('leaves the schema of a database out and gives the plain name to the first id, whatever the order', () => {
-    const expected = new Map([
-      ['app.Users', 'users'],
-      ['public.users', 'users_'],
-      ['Contact', 'contact'],
-    ]);
-    expect(assignTableNames(['public.users', 'Contact', 'app.Users'], PLAIN)).toEqual(expected);
-    expect(assignTableNames(['app.Users', 'public.users', 'Contact'], PLAIN)).toEqual(expected);
-  });
-});
+describe('a name that a user chose', () => {
+  const options = { maxBytes: 10, reserved: ['__own'] };
 
-describe('tables with quoted ids', () => {
   it.each([
-    ['public.users', 'users'],
-    ['"my.schema".users', 'users'],
-    ['public."odd.name"', 'odd.name'],
-    ['public."say ""hi"" "', 'say "hi" '],
-    ['Contact', 'Contact'],
-    ['a.b.c', 'b.c'],
-  ])('calls %s %s', (id, name) => {
-    expect(assignTableNames([id], { ...PLAIN, rule: 'disabled' }).get(id)).toBe(name);
+    ['', 'empty'],
+    ['   ', 'empty'],
+    ['a\u0000b', 'control characters'],
+    ['ä'.repeat(6), 'at most 10 bytes'],
+    ['__OWN', 'Millrace adds'],
+  ])('is refused: %j', (name, reason) => {
+    expect(findNameFault(name, options)).toContain(reason);
+  });
+
+  it('may hold anything else', () => {
+    expect(findNameFault('Größe "a"', { ...options, maxBytes: null })).toBeNull();
+  });
+
+  it('belongs to one thing', () => {
+    const things = [
+      { id: 'a', name: 'a', userName: 'Name' },
+      { id: 'b', name: 'b' },
+      { id: 'c', name: 'c', userName: 'name' },
+    ];
+    expect(findSharedName(things, { distinguishesCase: false })).toEqual(['a', 'c']);
+    expect(findSharedName(things, { distinguishesCase: true })).toBeNull();
   });
 });
 

@@ -1,6 +1,7 @@
 /**
  * How names of the source become names in the destination.
- * `enabled`: the rules of `normalizeName`. `disabled`: literally. `legacy`: kept for syncs that come from elsewhere.
+ * `enabled`: the rules of `normalizeName`. `disabled`: literally. `legacy`: as `enabled`, but letters and digits stay
+ * together (`address2`), as older releases of such products had it.
  */
 export const NAME_RULES = ['enabled', 'disabled', 'legacy'] as const;
 export type NameRule = (typeof NAME_RULES)[number];
@@ -10,6 +11,8 @@ export interface NamedThing {
   readonly id: string;
   /** The source's own name. */
   readonly name: string;
+  /** A name that the user chose: taken literally, before any other. Null or absent = by the rule. */
+  readonly userName?: string | null;
 }
 
 export interface NamingOptions {
@@ -20,44 +23,63 @@ export interface NamingOptions {
   readonly distinguishesCase: boolean;
   /** Names that are in use already, such as the columns that Millrace adds. */
   readonly reserved?: readonly string[];
+  /** Put before every name that comes from the rule, literally. */
+  readonly prefix?: string;
 }
 
 /** A cut name ends in `_` and ten decimal digits: digits alone stay as they are when the name is normalised again. */
-const SUFFIX_BYTES = 11;
+export const SUFFIX_BYTES = 11;
 
 /**
- * Output names by id, for tables or for the fields of one table. The order of `things` decides who keeps the plain
- * name on a clash, so pass it in a lasting order: the source's own for fields (unselected ones included, then a
- * changed selection renames nothing), by id for tables.
+ * Output names by id, for tables or for the fields of one table. Names that users chose come first. Of the others the
+ * order of `things` decides who keeps the plain name on a clash, so pass it in a lasting order: the source's own for
+ * fields (unselected ones included, then a changed selection renames nothing).
  */
 export function assignOutputNames(things: readonly NamedThing[], options: NamingOptions): ReadonlyMap<string, string> {
   const taken = new Set((options.reserved ?? []).map((name) => nameKey(name, options.distinguishesCase)));
   const names = new Map<string, string>();
-  for (const thing of things) {
-    const base = options.rule === 'enabled' ? normalizeName(thing.name) : thing.name;
+  const give = (id: string, base: string): void => {
     const name = firstFreeName(base, taken, options);
     taken.add(nameKey(name, options.distinguishesCase));
-    names.set(thing.id, name);
+    names.set(id, name);
+  };
+  for (const { id, userName } of things) if (userName) give(id, userName);
+  for (const { id, name, userName } of things) {
+    if (!userName) give(id, (options.prefix ?? '') + applyRule(name, options.rule));
   }
   return names;
 }
 
-/**
- * Output table names by schema id, for the enabled schemas of one sync: a database's `schema.table` gives `table`,
- * also where a part is quoted as in SQL. The order of `schemaIds` does not matter.
- */
-export function assignTableNames(schemaIds: readonly string[], options: NamingOptions): ReadonlyMap<string, string> {
-  // Compared by code units: a collation would name tables differently on another machine.
-  const sorted = [...schemaIds].sort((one, other) => (one < other ? -1 : 1));
-  return assignOutputNames(
-    sorted.map((id) => ({ id, name: toTableName(id) })),
-    options,
-  );
+function applyRule(name: string, rule: NameRule): string {
+  return rule === 'disabled' ? name : normalizeName(name, rule);
 }
 
-function toTableName(schemaId: string): string {
-  const [, quoted, plain] = /^(?:"(?:[^"]|"")+"|[^."]+)\.(?:"((?:[^"]|"")+)"|(.+))$/s.exec(schemaId) ?? [];
-  return quoted?.replaceAll('""', '"') ?? plain ?? schemaId;
+/** Why a name that a user chose cannot be one, for people; null when it can. Clashes are another matter. */
+export function findNameFault(name: string, options: Pick<NamingOptions, 'maxBytes' | 'reserved'>): string | null {
+  if (name.trim() === '') return 'must not be empty';
+  // No system takes the zero character in a name; the other control characters are mistakes of copying.
+  if (/\p{Cc}/u.test(name)) return 'must not hold control characters';
+  if (options.maxBytes !== null && byteLength(name) > options.maxBytes)
+    return `must have at most ${options.maxBytes} bytes in this destination`;
+  if (options.reserved?.some((reserved) => nameKey(reserved, false) === nameKey(name, false)) === true)
+    return `"${name}" is a column that Millrace adds; choose another name`;
+  return null;
+}
+
+/** Two things for which users chose one name; null when there are none. */
+export function findSharedName(
+  things: readonly NamedThing[],
+  { distinguishesCase }: Pick<NamingOptions, 'distinguishesCase'>,
+): readonly [string, string] | null {
+  const owners = new Map<string, string>();
+  for (const { id, userName } of things) {
+    if (!userName) continue;
+    const key = nameKey(userName, distinguishesCase);
+    const owner = owners.get(key);
+    if (owner !== undefined) return [owner, id];
+    owners.set(key, id);
+  }
+  return null;
 }
 
 /** Two output names with one key are one object in the destination. */
@@ -67,17 +89,17 @@ export function nameKey(name: string, distinguishesCase: boolean): string {
 
 /**
  * Lower case; letters (of any script), digits and underscores only; one underscore between words, between letters and
- * digits, and for any run of other characters. Normalising twice changes nothing.
+ * digits (not by the `legacy` rule), and for any run of other characters. Normalising twice changes nothing.
  */
-export function normalizeName(name: string): string {
+export function normalizeName(name: string, rule: Exclude<NameRule, 'disabled'> = 'enabled'): string {
   const words = name
     .normalize('NFKC')
     // `loginID` and `LoginID` break before the capital, `HTTPServer` before the last capital of a run.
     .replace(/(\p{Ll})(?=[\p{Lu}\p{Lt}])/gu, '$1_')
-    .replace(/([\p{Lu}\p{Lt}])(?=[\p{Lu}\p{Lt}]\p{Ll})/gu, '$1_')
-    .replace(/([\p{L}\p{M}])(?=\p{N})/gu, '$1_')
-    .replace(/(\p{N})(?=\p{L})/gu, '$1_');
-  const plain = words
+    .replace(/([\p{Lu}\p{Lt}])(?=[\p{Lu}\p{Lt}]\p{Ll})/gu, '$1_');
+  const split =
+    rule === 'legacy' ? words : words.replace(/([\p{L}\p{M}])(?=\p{N})/gu, '$1_').replace(/(\p{N})(?=\p{L})/gu, '$1_');
+  const plain = split
     .toLowerCase()
     .normalize('NFKC')
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, '_');
@@ -91,8 +113,8 @@ function firstFreeName(base: string, taken: ReadonlySet<string>, options: Naming
   }
 }
 
-/** A name over the limit keeps its beginning and gets a hash of the whole, so equal beginnings stay apart. */
-function fitName(name: string, maxBytes: number | null): string {
+/** The name itself, or within the limit: a name over it keeps its beginning and gets a hash of the whole, so equal beginnings stay apart. */
+export function fitName(name: string, maxBytes: number | null): string {
   if (maxBytes === null || byteLength(name) <= maxBytes) return name;
   let kept = '';
   let bytes = 0;

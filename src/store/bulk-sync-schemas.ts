@@ -28,7 +28,7 @@ export async function insertBulkSyncSchemas(
   }
 }
 
-/** Ordered by schema id, in bytes: the order in which output names are given. */
+/** Ordered by schema id, in bytes. */
 export async function listBulkSyncSchemas(
   db: StoreDatabase,
   organizationId: string,
@@ -43,16 +43,16 @@ export async function listBulkSyncSchemas(
   return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
 }
 
-/** Which schemas each of several syncs has, selected or not, ordered by schema id. */
-export async function listSchemaIdsOfSyncs(
+/** What decides the names of the tables of several syncs: each of their schemas, selected or not, ordered by schema id. */
+export async function listNamingOfSyncs(
   db: StoreDatabase,
   organizationId: string,
   syncIds: readonly string[],
-): Promise<{ readonly syncId: string; readonly schemaId: string; readonly enabled: boolean }[]> {
+): Promise<Pick<BulkSyncSchemaRecord, 'syncId' | 'schemaId' | 'enabled' | 'enabledAt' | 'userOutputName'>[]> {
   if (syncIds.length === 0) return [];
   const rows = await db
     .selectFrom('bulkSyncSchemas')
-    .select(['syncId', 'schemaId', 'enabled'])
+    .select(['syncId', 'schemaId', 'enabled', 'enabledAt', 'userOutputName'])
     .where('organizationId', '=', organizationId)
     .where('syncId', 'in', syncIds)
     .execute();

@@ -9,7 +9,7 @@ export {
   forgetCursors,
   insertBulkSyncSchemas,
   listBulkSyncSchemas,
-  listSchemaIdsOfSyncs,
+  listNamingOfSyncs,
   type NewBulkSyncSchema,
 } from './bulk-sync-schemas.ts';
 export {
@@ -97,6 +97,7 @@ export {
   runPendingRefresh,
   type SchemaCacheState,
 } from './schema-caches.ts';
+export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
 export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
 export {
   claimItem,

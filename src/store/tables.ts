@@ -7,6 +7,7 @@ import type {
   ScheduleFrequency,
   ScheduleResyncMode,
   SchemaDescription,
+  SchemaOverrides,
   SelectiveMode,
 } from '../core/index.ts';
 import type {
@@ -21,6 +22,7 @@ import type {
   NullableTimestamp,
 } from './columns.ts';
 import type {
+  ConsoleLogsTable,
   ExecutionSchemasTable,
   ExecutionSnapshotsTable,
   ExecutionsTable,
@@ -42,6 +44,7 @@ export interface Database {
   connections: ConnectionsTable;
   schemaCaches: SchemaCachesTable;
   cachedSchemas: CachedSchemasTable;
+  schemaOverrides: SchemaOverridesTable;
   bulkSyncs: BulkSyncsTable;
   bulkSyncSchedules: BulkSyncSchedulesTable;
   bulkSyncSchemas: BulkSyncSchemasTable;
@@ -50,6 +53,7 @@ export interface Database {
   executionSnapshots: ExecutionSnapshotsTable;
   segments: SegmentsTable;
   rejects: RejectsTable;
+  consoleLogs: ConsoleLogsTable;
   workers: WorkersTable;
 }
 
@@ -146,6 +150,14 @@ interface CachedSchemasTable {
   description: Json<SchemaDescription>;
 }
 
+interface SchemaOverridesTable {
+  connectionId: string;
+  schemaId: string;
+  organizationId: string;
+  overrides: Json<SchemaOverrides>;
+  updatedAt: DefaultedTimestamp;
+}
+
 interface BulkSyncsTable extends AuditColumns {
   id: string;
   organizationId: string;
@@ -212,6 +224,8 @@ interface BulkSyncSchemasTable {
   schemaId: string;
   organizationId: string;
   enabled: boolean;
+  /** When it became enabled the last time: the order in which output names are given. Kept by a trigger. */
+  enabledAt: DefaultedTimestamp;
   /** Null = all fields, new ones included. */
   fields: NullableJson<readonly SelectedField[]>;
   filters: DefaultedJson<readonly SelectedFilter[]>;

@@ -8,9 +8,9 @@ import type {
   TableState,
 } from '../../connector-kit/index.ts';
 import {
-  assignOutputNames,
-  assignTableNames,
-  type NameRule,
+  assignColumns,
+  assignTables,
+  readDestinationOptions,
   type SchemaDescription,
   SyncError,
   serializeError,
@@ -84,7 +84,7 @@ async function planOne(
   await refuseForeignTable(context, selection.schemaId, table, state);
   const plan = await planSchema(
     { ...context, source: sideOf(context.source), destination },
-    { selection, schema, table, state, names: nameFields(context, schema) },
+    { selection, schema, table, state, names: nameFields(context, selection, schema) },
   );
   const ranges = await planRanges(context, plan);
   return {
@@ -138,25 +138,27 @@ function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, Sche
   return [...selections].sort((a, b) => size(b.schemaId) - size(a.schemaId) || a.schemaId.localeCompare(b.schemaId));
 }
 
+/** Of all enabled schemas, so that an execution of some names them as one of all does. */
 function nameTables(context: ExecutionPlanContext): ReadonlyMap<string, TableName> {
-  const configured = context.run.sync.destinationConfiguration.schema;
-  const isNamed = typeof configured === 'string' && configured !== '';
-  const schema = isNamed ? configured : targetOf(context.destination).defaultSchema;
-  const ids = context.run.schemas.map((selection) => selection.schemaId);
-  const names = assignTableNames(ids, namingOptions(context, []));
-  return new Map([...names].map(([id, name]) => [id, { schema, name }]));
+  const { sync, schemas } = context.run;
+  const naming = { ...namingOptions(context), defaultSchema: targetOf(context.destination).defaultSchema };
+  return assignTables(schemas, readDestinationOptions(sync.destinationConfiguration), naming);
 }
 
-function nameFields(context: ExecutionPlanContext, schema: SchemaDescription): ReadonlyMap<string, string> {
-  const { columnPrefix } = context;
-  const own = ['created_at', 'updated_at', 'deleted_at'].map((name) => `${columnPrefix}${name}`);
-  return assignOutputNames(schema.fields, namingOptions(context, own));
+function nameFields(
+  context: ExecutionPlanContext,
+  selection: Run['schemas'][number],
+  schema: SchemaDescription,
+): ReadonlyMap<string, string> {
+  return assignColumns(schema.fields, selection.fields, {
+    ...namingOptions(context),
+    columnPrefix: context.columnPrefix,
+  });
 }
 
-function namingOptions(context: ExecutionPlanContext, reserved: readonly string[]) {
+function namingOptions(context: ExecutionPlanContext) {
   const { maxNameBytes, distinguishesCase } = context.destinationCapabilities;
-  // The sync's rule was validated when it was saved.
-  return { rule: context.run.sync.normalizeNames as NameRule, maxBytes: maxNameBytes, distinguishesCase, reserved };
+  return { rule: context.run.sync.normalizeNames, maxBytes: maxNameBytes, distinguishesCase };
 }
 
 function sideOf(connector: Connector) {

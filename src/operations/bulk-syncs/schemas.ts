@@ -1,4 +1,4 @@
-import { assignOutputNames, type FieldDescription, SyncError } from '../../core/index.ts';
+import { assignColumns, type FieldDescription, SyncError } from '../../core/index.ts';
 import {
   type BulkSyncRecord,
   type BulkSyncSchemaRecord,
@@ -25,9 +25,6 @@ export interface BulkFieldView {
   readonly outputName: string;
   readonly userOutputName: string | null;
 }
-
-/** Columns that Millrace adds under its prefix; source fields keep out of their names. */
-const OWN_COLUMNS = ['created_at', 'updated_at', 'deleted_at'];
 
 /** Every schema that the source had when the sync was made, with whether it is synced. @throws `NOT_FOUND` */
 export async function listBulkSchemas(context: Context, syncId: string): Promise<BulkSchemaView[]> {
@@ -58,9 +55,8 @@ function toViews(
   records: readonly BulkSyncSchemaRecord[],
   destination: DestinationCapabilities,
 ): BulkSchemaView[] {
-  const schemaIds = records.filter((record) => record.enabled).map((record) => record.schemaId);
-  const names = nameTables({ normalizeNames: sync.normalizeNames, schemaIds }, destination);
-  return records.map((record) => ({ record, outputName: names.get(record.schemaId) ?? null }));
+  const tables = nameTables(sync, records, destination);
+  return records.map((record) => ({ record, outputName: tables.get(record.schemaId)?.name ?? null }));
 }
 
 function toFields(
@@ -71,11 +67,11 @@ function toFields(
   { maxNameBytes, distinguishesCase }: DestinationCapabilities,
 ): BulkFieldView[] {
   const { columnPrefix } = context.connectorContext(context.caller.organizationId);
-  const names = assignOutputNames(fields, {
+  const names = assignColumns(fields, record.fields, {
     rule: sync.normalizeNames,
     maxBytes: maxNameBytes,
     distinguishesCase,
-    reserved: OWN_COLUMNS.map((name) => `${columnPrefix}${name}`),
+    columnPrefix,
   });
   const selected = new Map(record.fields?.map((field) => [field.id, field]));
   const takesNew = record.fields === null || sync.automaticallyAddNewFields === 'all';

@@ -90,12 +90,10 @@ export async function createBulkSync(
   const isEmpty = selection !== null && selection.length === 0;
   const source = isEmpty ? [] : await loadSourceSchemas(context, input.sourceConnectionId);
   const schemas = resolveSelection(selection, source, checked.source);
-  const schemaIds = schemas.filter((schema) => schema.enabled).map((schema) => schema.schemaId);
   const { organizationId } = context.caller;
   const id = context.newId();
   return context.store.transaction(async ({ db }) => {
     await lockBothSides(context, db, input);
-    await refuseSharedTables(context, db, { ...input, id, schemaIds }, checked.destination);
     const by = toActorColumns(context.caller);
     await insertBulkSync(db, organizationId, {
       ...toColumns(input, checked),
@@ -106,6 +104,7 @@ export async function createBulkSync(
       updatedByType: by.type,
     });
     await insertBulkSyncSchemas(db, organizationId, id, schemas);
+    await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
     await saveSchedules(context, db, id, input, new Set(schemas.map((schema) => schema.schemaId)));
     return viewOf(context, db, await requireBulkSync(context, id, db));
   });
@@ -126,10 +125,10 @@ export async function updateBulkSync(context: Context, id: string, input: BulkSy
     const rows = await listBulkSyncSchemas(db, organizationId, id);
     const schemaIds = rows.filter((row) => row.enabled).map((row) => row.schemaId);
     refuseMissingSchemas(schemaIds, newSource);
-    await refuseSharedTables(context, db, { ...input, id, schemaIds }, checked.destination);
     const by = toActorColumns(context.caller);
     const change = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
     if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
+    await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
     await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
     if (isMoved(before, input)) await forgetCursors(db, organizationId, { syncId: id });
     if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
