@@ -58,6 +58,13 @@ describe('checkSchedule', () => {
     expect(check({ frequency: 'weekly', dayOfWeek: 'mon-fri', hour: '1', minute: '0' })).toThrow(/day_of_week/);
   });
 
+  it('refuses a day that none of its months has, and takes one that a leap year has', () => {
+    expect(check({ frequency: 'custom', dayOfMonth: '30,31', month: '2' })).toThrow(/day_of_month.*never comes/);
+    expect(check({ frequency: 'custom', dayOfMonth: '31', month: '4,6' })).toThrow(/never comes/);
+    expect(check({ frequency: 'custom', dayOfMonth: '29', month: 'feb' })).not.toThrow();
+    expect(check({ frequency: 'custom', dayOfMonth: '30', month: '2', dayOfWeek: 'mon' })).not.toThrow();
+  });
+
   it('checks parts that the frequency does not use', () => {
     expect(check({ frequency: 'manual', ...COMPLETE, hour: '24' })).toThrow(/`default_schedule\.hour`/);
   });

@@ -1,6 +1,7 @@
 import type { ScheduleFrequency } from '../../core/index.ts';
 import type { ScheduleSettings } from '../../store/index.ts';
 import { refuseField } from '../refusals.ts';
+import { PART_RANGES, parsePattern, parseValue, TIME_PARTS, type TimePart } from './schedule-parts.ts';
 
 /** A schedule as a user sends it. */
 export interface ScheduleInput {
@@ -8,8 +9,6 @@ export interface ScheduleInput {
   readonly id: string | null;
   readonly settings: ScheduleSettings;
 }
-
-type TimePart = 'minute' | 'hour' | 'dayOfWeek' | 'dayOfMonth' | 'month';
 
 /** The public names of the parts, for messages. */
 const PART_NAMES: Readonly<Record<TimePart, string>> = {
@@ -19,34 +18,9 @@ const PART_NAMES: Readonly<Record<TimePart, string>> = {
   dayOfMonth: 'day_of_month',
   month: 'month',
 };
-const TIME_PARTS = ['minute', 'hour', 'dayOfWeek', 'dayOfMonth', 'month'] as const satisfies readonly TimePart[];
 
-const DAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
-const MONTHS = [
-  'january',
-  'february',
-  'march',
-  'april',
-  'may',
-  'june',
-  'july',
-  'august',
-  'september',
-  'october',
-  'november',
-  'december',
-];
-
-/** Allowed numbers, and words in the order of their numbers from `from` on; three letters are enough. */
-const RANGES: Readonly<
-  Record<TimePart, { readonly from: number; readonly to: number; readonly words: readonly string[] }>
-> = {
-  minute: { from: 0, to: 59, words: [] },
-  hour: { from: 0, to: 23, words: [] },
-  dayOfWeek: { from: 0, to: 7, words: DAYS },
-  dayOfMonth: { from: 1, to: 31, words: [] },
-  month: { from: 1, to: 12, words: MONTHS },
-};
+/** In a leap year. */
+const DAYS_OF_MONTHS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** Parts that a frequency cannot do without; null = the frequency is not one of bulk syncs. */
 const REQUIRED_PARTS: Readonly<Record<ScheduleFrequency, readonly TimePart[] | null>> = {
@@ -87,6 +61,21 @@ export function checkSchedule(settings: ScheduleSettings, field: string): void {
     );
   }
   for (const part of TIME_PARTS) checkPart(settings, part, field);
+  if (isCron(settings.frequency)) refuseMissingDay(settings, field);
+}
+
+/** The 30th of February and its like: such a schedule would wait for ever. */
+function refuseMissingDay({ dayOfMonth, month, dayOfWeek }: ScheduleSettings, field: string): void {
+  const days = parsePattern(dayOfMonth ?? '*', 'dayOfMonth');
+  const months = parsePattern(month ?? '*', 'month');
+  const isAnyWeekday = parsePattern(dayOfWeek ?? '*', 'dayOfWeek') === '*';
+  if (days === null || days === '*' || months === null || months === '*' || !isAnyWeekday) return;
+  const longest = Math.max(...months.map((number) => DAYS_OF_MONTHS[number - 1] ?? 0));
+  if (Math.min(...days) <= longest) return;
+  throw refuseField(
+    `${field}.day_of_month`,
+    `month "${month}" has no day "${dayOfMonth}", so the schedule never comes`,
+  );
 }
 
 function isCron(frequency: ScheduleFrequency): boolean {
@@ -96,36 +85,12 @@ function isCron(frequency: ScheduleFrequency): boolean {
 function checkPart(settings: ScheduleSettings, part: TimePart, field: string): void {
   const text = settings[part];
   if (text === undefined) return;
-  const { from, to } = RANGES[part];
   // Only a cron schedule may name several times of one kind; a "daily at */5" would mean nothing.
   const needsOneValue = REQUIRED_PARTS[settings.frequency]?.includes(part) ?? false;
-  const isGood = needsOneValue
-    ? toNumber(text, part) !== null
-    : text.split(',').every((item) => isCronItem(item, part));
-  if (isGood) return;
+  if ((needsOneValue ? parseValue(text, part) : parsePattern(text, part)) !== null) return;
+  const { from, to } = PART_RANGES[part];
   throw refuseField(
     `${field}.${PART_NAMES[part]}`,
     `"${text}" is not ${needsOneValue ? 'a value' : 'a cron expression'} from ${from} to ${to}`,
   );
-}
-
-/** `*`, `7`, `mon`, `1-5`, and each of these with a step as in `*` + `/15`. */
-function isCronItem(item: string, part: TimePart): boolean {
-  const [range = '', step, ...more] = item.split('/');
-  if (more.length > 0 || (step !== undefined && !/^[1-9]\d?$/.test(step))) return false;
-  if (range === '*') return true;
-  const [first = '', last, ...rest] = range.split('-');
-  const from = toNumber(first, part);
-  const to = last === undefined ? from : toNumber(last, part);
-  return rest.length === 0 && from !== null && to !== null && from <= to;
-}
-
-function toNumber(text: string, part: TimePart): number | null {
-  const { from, to, words } = RANGES[part];
-  const word = text.trim().toLowerCase();
-  const index = words.findIndex((full) => full === word || full.slice(0, 3) === word);
-  if (index >= 0) return index + from;
-  if (!/^\d{1,2}$/.test(word)) return null;
-  const number = Number(word);
-  return number >= from && number <= to ? number : null;
 }
