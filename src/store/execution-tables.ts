@@ -41,6 +41,8 @@ export interface ExecutionsTable {
   isPartial: Defaulted<boolean>;
   overrides: DefaultedJson<ExecutionOverrides>;
   cancelRequestedAt: NullableTimestamp;
+  /** Ids of schemas that were cancelled one by one. */
+  canceledSchemas: Defaulted<string[]>;
   createdBy: Nullable<string>;
   createdByType: ActorType;
   createdAt: DefaultedTimestamp;
@@ -112,6 +114,20 @@ export interface RejectsTable {
   key: NullableJson<Readonly<Record<string, string | null>>>;
   reason: string;
   createdAt: DefaultedTimestamp;
+}
+
+/** How much a line of the console log matters. */
+export type ConsoleLevel = 'info' | 'warn' | 'error';
+
+export interface ConsoleLogsTable {
+  executionId: string;
+  no: number;
+  organizationId: string;
+  schemaId: Nullable<string>;
+  level: ConsoleLevel;
+  message: string;
+  payload: NullableJson<Readonly<Record<string, unknown>>>;
+  createdAt: Date;
 }
 
 export interface WorkersTable {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { SchemaDescription } from '../core/index.ts';
+import { applyOverrides, type SchemaDescription } from '../core/index.ts';
 import type { ScopedStore, StoreDatabase } from './database.ts';
 
 /** How fresh the schemas of a source are. `refreshing`: a refresh is asked for and not finished, whoever does it. */
@@ -49,37 +49,40 @@ export async function readSchemaCacheState(
   return { status: row.isPending ? 'refreshing' : settled, isFilled, startedAt, finishedAt, error };
 }
 
-/** The cached schemas of a connection, by id. */
+/** The cached schemas of a connection with what users said about them, by id. */
 export async function listCachedSchemas(
   db: StoreDatabase,
   organizationId: string,
   connectionId: string,
 ): Promise<SchemaDescription[]> {
-  const rows = await db
-    .selectFrom('cachedSchemas')
-    .select('description')
-    .where('organizationId', '=', organizationId)
-    .where('connectionId', '=', connectionId)
-    .orderBy('schemaId')
-    .execute();
-  return rows.map((row) => row.description);
+  const rows = await selectCached(db, organizationId, connectionId).orderBy('cachedSchemas.schemaId').execute();
+  return rows.map(({ description, overrides }) => applyOverrides(description, overrides ?? undefined));
 }
 
-/** One cached schema. */
+/** One cached schema with what users said about it. */
 export async function findCachedSchema(
   db: StoreDatabase,
   organizationId: string,
   connectionId: string,
   schemaId: string,
 ): Promise<SchemaDescription | undefined> {
-  const row = await db
-    .selectFrom('cachedSchemas')
-    .select('description')
-    .where('organizationId', '=', organizationId)
-    .where('connectionId', '=', connectionId)
-    .where('schemaId', '=', schemaId)
+  const row = await selectCached(db, organizationId, connectionId)
+    .where('cachedSchemas.schemaId', '=', schemaId)
     .executeTakeFirst();
-  return row?.description;
+  return row === undefined ? undefined : applyOverrides(row.description, row.overrides ?? undefined);
+}
+
+function selectCached(db: StoreDatabase, organizationId: string, connectionId: string) {
+  return db
+    .selectFrom('cachedSchemas')
+    .leftJoin('schemaOverrides', (join) =>
+      join
+        .onRef('schemaOverrides.connectionId', '=', 'cachedSchemas.connectionId')
+        .onRef('schemaOverrides.schemaId', '=', 'cachedSchemas.schemaId'),
+    )
+    .select(['cachedSchemas.description', 'schemaOverrides.overrides'])
+    .where('cachedSchemas.organizationId', '=', organizationId)
+    .where('cachedSchemas.connectionId', '=', connectionId);
 }
 
 /** A refresh that somebody should do. */
