@@ -291,8 +291,10 @@ export interface LoadPlan {
 
 /**
  * How a `replace` takes the live table's place. `auto`: a new table by rename, or in place where others depend on the old
- * one. `in_place`: the table stays the same object, its records are replaced in one transaction. `rebuild`: always a new
- * table, made from the plan alone. Other kinds of load do not ask.
+ * one. `in_place`: the table stays the same object, its records are replaced in one transaction. Both keep the tombstones
+ * and first times of a keyed table that keeps tombstones; `in_place` keeps the first times of any keyed one. `rebuild`:
+ * always a new table, made from the plan alone, without tombstones and earlier times; only grants go over to it. It is
+ * refused with `TABLE_DIFFERS` where others depend on the old one. Other kinds of load do not ask.
  */
 export type Replacement = 'auto' | 'in_place' | 'rebuild';
 

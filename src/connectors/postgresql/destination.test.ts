@@ -317,6 +317,51 @@ describe('a replacement', () => {
     ]);
   });
 
+  it('keeps the table itself, its tombstones and first times when it is replaced in place', async () => {
+    const plan = { kind: 'merge', tombstones: true } as const;
+    await copy({ plan });
+    const oid = await destination.sql(`SELECT 'people'::regclass::oid`);
+    await source.sql('DELETE FROM people WHERE id = 1');
+    const stampedAt = '2026-02-02T00:00:00.000Z';
+    const { counts } = await copy({ plan: { kind: 'replace', replacement: 'in_place', tombstones: true, stampedAt } });
+    expect(counts).toMatchObject({ inserted: 99, deleted: 1 });
+    expect(await destination.sql(`SELECT 'people'::regclass::oid`)).toEqual(oid);
+    const rows =
+      'SELECT id, __millrace_created_at::date, __millrace_deleted_at::date FROM people WHERE id <= 2 ORDER BY id';
+    expect(await destination.sql(rows)).toEqual([
+      ['1', '2026-01-02', '2026-02-02'],
+      ['2', '2026-01-02', null],
+    ]);
+    expect(await destination.sql(ALIVE)).toEqual(await source.sql(IMAGE));
+    expect(await strayTables()).toEqual([]);
+  });
+
+  it('begins a rebuilt table anew, and grants on it what was granted', async () => {
+    await copy({ plan: { kind: 'merge', tombstones: true } });
+    await destination.sql('GRANT SELECT ON people TO PUBLIC');
+    await destination.sql('ALTER TABLE people ADD COLUMN note text');
+    const grants = `SELECT relacl::text FROM pg_class WHERE relname = 'people'`;
+    const granted = await destination.sql(grants);
+    await source.sql('DELETE FROM people WHERE id = 1');
+    const stampedAt = '2026-02-02T00:00:00.000Z';
+    await copy({ plan: { replacement: 'rebuild', tombstones: true, stampedAt } });
+    expect(await destination.sql('SELECT count(*), min(__millrace_created_at)::date FROM people')).toEqual([
+      ['99', '2026-02-02'],
+    ]);
+    expect(await destination.sql(`SELECT FROM pg_attribute WHERE attname = 'note'`)).toEqual([]);
+    expect(await destination.sql(grants)).toEqual(granted);
+  });
+
+  it('rebuilds no table that others depend on, and names them', async () => {
+    await copy();
+    await destination.sql('CREATE VIEW rich AS SELECT id FROM people WHERE balance > 5');
+    await expect(copy({ plan: { replacement: 'rebuild' } })).rejects.toMatchObject({
+      code: 'TABLE_DIFFERS',
+      message: expect.stringContaining('view rich'),
+    });
+    expect(await destination.sql('SELECT count(*) FROM rich')).toEqual([['50']]);
+  });
+
   it('replaces a table without a key, guarded by the drop in count', async () => {
     await source.sql('CREATE TABLE log (line text)');
     await source.sql(`INSERT INTO log SELECT 'x' FROM generate_series(1, 10)`);

@@ -136,6 +136,43 @@ describe('replace', () => {
     expect(await query('SELECT index_name FROM duckdb_indexes()')).toEqual([['by_id']]);
   });
 
+  it('keeps the table itself, its tombstones and first times when it is replaced in place', async () => {
+    await runLoad(connector, plan(), THREE);
+    const oid = "SELECT table_oid FROM duckdb_tables() WHERE table_name = 'flights'";
+    const before = await query(oid);
+    const next = plan({ generation: 2, replacement: 'in_place', stampedAt: '2024-06-01T00:00:00Z' });
+    await runLoad(connector, next, [
+      ['2', 'two', '2'],
+      ['4', 'four', '4'],
+    ]);
+    expect(await query(oid)).toEqual(before);
+    expect(
+      await query(
+        'SELECT id, __millrace_created_at::DATE::VARCHAR, __millrace_deleted_at::DATE::VARCHAR FROM flights ORDER BY id',
+      ),
+    ).toEqual([
+      ['1', '2024-05-01', '2024-06-01'],
+      ['2', '2024-05-01', null],
+      ['3', '2024-05-01', '2024-06-01'],
+      ['4', '2024-06-01', null],
+    ]);
+  });
+
+  it('begins a rebuilt table anew, and refuses to where somebody gave the old one an index', async () => {
+    await runLoad(connector, plan(), THREE);
+    const next = { replacement: 'rebuild', stampedAt: '2024-06-01T00:00:00Z' } as const;
+    await runLoad(connector, plan({ ...next, generation: 2 }), THREE.slice(1));
+    expect(await query('SELECT id, __millrace_created_at::DATE::VARCHAR FROM flights ORDER BY id')).toEqual([
+      ['2', '2024-06-01'],
+      ['3', '2024-06-01'],
+    ]);
+    await query('CREATE UNIQUE INDEX by_id ON flights (id)');
+    await expect(runLoad(connector, plan({ ...next, generation: 3 }), THREE)).rejects.toThrow(
+      failure('TABLE_DIFFERS'),
+    );
+    expect(await query('SELECT count(*) FROM flights')).toEqual([['2']]);
+  });
+
   it('takes new columns and types from the source', async () => {
     await runLoad(connector, plan(), THREE);
     const fields = { '*id': FIELDS['*id'], delay: { kind: 'text' }, gate: { kind: 'boolean' } } as const;

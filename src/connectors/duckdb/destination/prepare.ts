@@ -33,6 +33,8 @@ export async function prepareLoad(session: Session, plan: LoadPlan): Promise<voi
   await dropGenerations(session, plan, plan.generation - 1);
   if ((await findPublication(session, plan)) !== null) return;
   if (plan.kind !== 'replace') await fitLive(session, plan, live);
+  // Said before the source is read, and again at the publication.
+  else if (live !== null && plan.replacement === 'rebuild') refuseRebuild(plan, live);
   await makeWorkTables(session, plan);
 }
 
@@ -61,6 +63,15 @@ export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueT
     else if (type !== column.type)
       throw differs(plan, `its column ${column.name} is ${type}, and the source's values need ${column.type}`);
   }
+}
+
+/** @throws `TABLE_DIFFERS` when a new table would lack what somebody has given the old one */
+export function refuseRebuild(plan: LoadPlan, live: CatalogueTable): void {
+  if (!live.hasRules) return;
+  throw new SyncError(
+    'TABLE_DIFFERS',
+    `The table ${nameOf(plan)} cannot be made anew, because it has constraints, indexes or defaults that Millrace did not make. Nothing was changed. Drop them first, or start with resync_mode resync, which keeps the table.`,
+  );
 }
 
 /** With `adopt`, the engine has made sure that the owner's sync is gone. */

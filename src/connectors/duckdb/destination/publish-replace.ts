@@ -14,15 +14,16 @@ import type { LoadColumn, LoadPlan, LossGuard } from '../../../connector-kit/ind
 import { SyncError } from '../../../core/index.ts';
 import { type CatalogueTable, findTable } from './catalogue.ts';
 import { namesOf } from './load-names.ts';
-import { fitLive } from './prepare.ts';
+import { fitLive, refuseRebuild } from './prepare.ts';
 import type { AppliedCounts } from './publish-merge.ts';
 
 /** Puts the shadow in the live table's place. Runs in the publication's transaction. */
 export async function replaceLive(session: Session, plan: LoadPlan, guard: LossGuard): Promise<AppliedCounts> {
   const live = await findTable(session, plan.table);
+  if (live !== null && plan.replacement === 'rebuild') refuseRebuild(plan, live);
   const inserted = await count(session, quoteTable(namesOf(plan).work));
   const deleted = live === null ? 0 : await retire(session, plan, live, inserted, guard);
-  if (live?.hasRules) {
+  if (live !== null && (plan.replacement === 'in_place' || (live.hasRules && plan.replacement === 'auto'))) {
     await refill(session, plan, 'true');
     await session.run(`DROP TABLE ${quoteTable(namesOf(plan).work)}`);
   } else {
@@ -67,7 +68,8 @@ async function retire(
     ? await count(session, `${quoteTable(live.table)} AS l WHERE ${alive} AND ${missing}`)
     : Math.max(0, before - incoming);
   assertLoss(plan, guard, lost, before);
-  if (canCompare) {
+  // A rebuilt table begins anew.
+  if (canCompare && plan.replacement !== 'rebuild') {
     await carryCreation(session, plan, live);
     if (plan.tombstones) await carryTombstones(session, plan, live, missing);
   }

@@ -12,6 +12,7 @@ import {
 } from './live-table.ts';
 import { nameObjects } from './naming.ts';
 import { takeOwnership } from './ownership.ts';
+import { refuseRebuild } from './publish/dependants.ts';
 import { ensureState, fenceLost, STATE_LOCK, takeOver } from './state.ts';
 
 /** The first step of a load, harmless to repeat. What other generations left goes; what this one has stays. */
@@ -20,7 +21,7 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
   await ensureState(session, signal);
   await ensureSchema(session, plan, signal);
   const live = await readLiveTable(session, plan.table, signal);
-  if (live !== null) refuseUnfit(plan, live);
+  if (live !== null) await refuseUnfit(session, plan, live, signal);
   await takeOwnership(session, plan, live !== null, signal);
   await raiseFence(session, plan, signal);
   await dropGenerations(session, plan, plan.generation - 1, signal);
@@ -30,8 +31,10 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
 }
 
 /** A replacement brings its own columns, so only the others need the live ones to fit. */
-function refuseUnfit(plan: LoadPlan, live: LiveTable): void {
-  if (plan.kind !== 'replace' || !live.isPlain) refuseOtherTypes(plan, live);
+async function refuseUnfit(session: Session, plan: LoadPlan, live: LiveTable, signal: AbortSignal): Promise<void> {
+  if (plan.kind !== 'replace' || !live.isPlain) return refuseOtherTypes(plan, live);
+  // Said before the source is read, and again at the publication.
+  if (plan.replacement === 'rebuild') await refuseRebuild(session, plan, live, signal);
 }
 
 async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { LoadPlan } from '../../../../connector-kit/index.ts';
+import { SyncError } from '../../../../core/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteTable } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
@@ -34,15 +35,37 @@ export async function findDependants(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const own = ownColumnNames(plan.columnPrefix);
-  const rows = await session.query(
-    `Looking for what depends on ${quoteTable(plan.table)}`,
-    DEPENDANTS,
-    [live.oid, own],
-    signal,
-  );
   const planned = plan.columns.map(({ name }) => name);
   const extra = [...live.columns.keys()].filter((name) => !planned.includes(name) && !own.includes(name));
-  return [...rows.map(({ what }) => what ?? ''), ...extra.map((name) => `column ${quoteName(name)}`)];
+  const objects = await listDependants(session, plan, live, signal);
+  return [...objects, ...extra.map((name) => `column ${quoteName(name)}`)];
+}
+
+/** @throws `TABLE_DIFFERS` naming what a new table would lose */
+export async function refuseRebuild(
+  session: Session,
+  plan: LoadPlan,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await listDependants(session, plan, live, signal);
+  if (found.length === 0) return;
+  throw new SyncError(
+    'TABLE_DIFFERS',
+    `${quoteTable(plan.table)} cannot be made anew, because these hang on it: ${found.join('; ')}. Nothing was changed. Drop them first, or start with resync_mode resync, which keeps the table.`,
+    { detail: { dependants: found } },
+  );
+}
+
+async function listDependants(
+  session: Session,
+  plan: LoadPlan,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const action = `Looking for what depends on ${quoteTable(plan.table)}`;
+  const rows = await session.query(action, DEPENDANTS, [live.oid, ownColumnNames(plan.columnPrefix)], signal);
+  return rows.map(({ what }) => what ?? '');
 }
 
 /** True when another table’s foreign key points here: TRUNCATE is then refused, even within one transaction. */

@@ -5,7 +5,7 @@ import type { Session } from '../../client.ts';
 import { quoteName, quoteTable, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { ownColumnNames } from '../naming.ts';
-import { carryGrants, findDependants, isReferenced } from './dependants.ts';
+import { carryGrants, findDependants, isReferenced, refuseRebuild } from './dependants.ts';
 import { guardLoss } from './guard.ts';
 import { mergeStage } from './merge.ts';
 import { proveInPlace } from './prove.ts';
@@ -19,21 +19,26 @@ export async function publishReplacement(
   live: LiveTable | null,
   signal: AbortSignal,
 ): Promise<PublishCounts> {
+  const { plan } = scene;
   if (live === null) return replaceNothing(session, scene, signal);
+  if (plan.replacement === 'rebuild') return rebuild(session, scene, live, signal);
   if (await isReferenced(session, live, signal)) return mergeReferenced(session, scene, live, signal);
   const sizes = await guardReplacement(session, scene, live, signal);
-  if (scene.plan.tombstones) await carryHistory(session, scene, live, signal);
-  const dependants = await findDependants(session, scene.plan, live, signal);
-  if (dependants.length > 0) return refill(session, scene, live, sizes, signal);
-  await swap(session, scene, live, signal);
-  return {
-    inserted: sizes.staged,
-    updated: 0,
-    unchanged: 0,
-    deleted: sizes.lost,
-    rejects: [],
-    rejected: emptySum(false),
-  };
+  if (plan.tombstones || plan.replacement === 'in_place') await carryHistory(session, scene, live, signal);
+  const mustStay = plan.replacement === 'in_place' || (await findDependants(session, plan, live, signal)).length > 0;
+  return mustStay ? refill(session, scene, live, sizes, signal) : swap(session, scene, live, sizes, signal);
+}
+
+/** A new table that knows nothing of the old one but who may read it. */
+async function rebuild(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<PublishCounts> {
+  await refuseRebuild(session, scene.plan, live, signal);
+  const sizes = await guardReplacement(session, scene, live, signal);
+  return swap(session, scene, live, sizes, signal);
 }
 
 async function replaceNothing(session: Session, scene: PublishScene, signal: AbortSignal): Promise<PublishCounts> {
@@ -74,8 +79,35 @@ function isAlive(plan: LoadPlan, live: LiveTable, alias: string): string {
   return live.columns.has(deletedAt) ? `${alias}.${quoteName(deletedAt)} IS NULL` : 'true';
 }
 
-/** Tombstones of records that are still missing, new ones for those that are missing now, and the first time of the others. */
+/** The first time of known records; with tombstones also those of records that are still missing, and new ones for what is missing now. */
 async function carryHistory(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<void> {
+  if (scene.names.keys.length === 0) return;
+  await carryCreation(session, scene, live, signal);
+  if (scene.plan.tombstones) await carryTombstones(session, scene, live, signal);
+}
+
+async function carryCreation(
+  session: Session,
+  { plan, names }: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<void> {
+  const [createdName = ''] = ownColumnNames(plan.columnPrefix);
+  if (!plan.recordTimestamps || !live.columns.has(createdName)) return;
+  const created = quoteName(createdName);
+  await session.script(
+    `Carrying over the first times of ${names.live}`,
+    `UPDATE ${names.scratch} s SET ${created} = l.${created} FROM ONLY ${names.live} l WHERE ${toSameKey(names.keys)} AND ${isAlive(plan, live, 'l')}`,
+    signal,
+  );
+}
+
+async function carryTombstones(
   session: Session,
   { plan, names }: PublishScene,
   live: LiveTable,
@@ -83,7 +115,7 @@ async function carryHistory(
 ): Promise<void> {
   const action = `Carrying over what ${names.live} remembers`;
   const own = ownColumnNames(plan.columnPrefix);
-  const [createdName = '', , deletedName = ''] = own;
+  const [, , deletedName = ''] = own;
   const stamp = `${quoteText(plan.stampedAt)}::timestamptz`;
   const carried = [...plan.columns.map(({ name }) => name), ...own].filter((name) => live.columns.has(name));
   const kept = carried.filter((name) => plan.recordTimestamps || !own.includes(name) || name === deletedName);
@@ -91,14 +123,6 @@ async function carryHistory(
     name === deletedName ? `coalesce(l.${quoteName(name)}, ${stamp})` : `l.${quoteName(name)}`,
   );
   const hasDeleted = live.columns.has(deletedName);
-  if (plan.recordTimestamps && live.columns.has(createdName)) {
-    const created = quoteName(createdName);
-    await session.script(
-      action,
-      `UPDATE ${names.scratch} s SET ${created} = l.${created} FROM ONLY ${names.live} l WHERE ${toSameKey(names.keys)} AND ${isAlive(plan, live, 'l')}`,
-      signal,
-    );
-  }
   await session.script(
     action,
     `INSERT INTO ${names.scratch} (${[...kept.map(quoteName), ...(hasDeleted ? [] : [quoteName(deletedName)])].join(', ')})
@@ -108,11 +132,18 @@ async function carryHistory(
   );
 }
 
-async function swap(session: Session, scene: PublishScene, live: LiveTable, signal: AbortSignal): Promise<void> {
+async function swap(
+  session: Session,
+  scene: PublishScene,
+  live: LiveTable,
+  { staged, lost }: Sizes,
+  signal: AbortSignal,
+): Promise<PublishCounts> {
   const { names } = scene;
   await carryGrants(session, live, names.scratch, signal);
   await session.script(`Exchanging ${names.live}`, `DROP TABLE ${names.live}`, signal);
   await rename(session, scene, signal);
+  return { inserted: staged, updated: 0, unchanged: 0, deleted: lost, rejects: [], rejected: emptySum(false) };
 }
 
 async function rename(session: Session, { plan, names }: PublishScene, signal: AbortSignal): Promise<void> {
