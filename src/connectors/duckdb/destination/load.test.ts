@@ -167,9 +167,7 @@ describe('replace', () => {
       ['3', '2024-06-01'],
     ]);
     await query('CREATE UNIQUE INDEX by_id ON flights (id)');
-    await expect(runLoad(connector, plan({ ...next, generation: 3 }), THREE)).rejects.toThrow(
-      failure('TABLE_DIFFERS'),
-    );
+    await expect(runLoad(connector, plan({ ...next, generation: 3 }), THREE)).rejects.toThrow(failure('TABLE_DIFFERS'));
     expect(await query('SELECT count(*) FROM flights')).toEqual([['2']]);
   });
 
