@@ -1,8 +1,10 @@
-import type { RangeSum } from '../../core/index.ts';
+import { type RangeSum, SyncError } from '../../core/index.ts';
 import { toSumText } from '../../formats/index.ts';
-import type { LoadPlan } from '../connector.ts';
+import type { LoadPlan, SegmentRange } from '../connector.ts';
 import type { Session } from './client.ts';
 import { canonicalRecord } from './columns.ts';
+import { quoteName, quoteText } from './sql.ts';
+import { codecOf } from './types.ts';
 
 /** Count and hash sum of the records `r` of a FROM clause, in which every column of the plan can be read. */
 export async function digest(session: Session, plan: LoadPlan, from: string, countsOnly: boolean): Promise<RangeSum> {
@@ -18,4 +20,22 @@ export async function digest(session: Session, plan: LoadPlan, from: string, cou
   );
   const sum = (BigInt(String(row?.upper)) << 64n) + BigInt(String(row?.lower));
   return { records: Number(row?.records), sum: toSumText(sum) };
+}
+
+/** Conditions on the records `r` that lie in a range of the key. */
+export function inRange(plan: LoadPlan, range: SegmentRange): readonly string[] {
+  const { key } = range;
+  const column = plan.columns.find(({ field }) => field === key?.field);
+  if (key === undefined || column === undefined) {
+    throw new SyncError(
+      'INTERNAL',
+      `Asked to prove ${range.text} of ${plan.schemaId}, which is no range of a key. Report it.`,
+    );
+  }
+  const toValue = codecOf(column.logicalType).fromText;
+  const name = `r.${quoteName(column.name)}`;
+  return [
+    ...(key.from === null ? [] : [`${name} >= ${toValue(quoteText(key.from))}`]),
+    ...(key.to === null ? [] : [`${name} < ${toValue(quoteText(key.to))}`]),
+  ];
 }

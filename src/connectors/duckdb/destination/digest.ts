@@ -1,16 +1,14 @@
 import {
-  codecOf,
   digest,
+  inRange,
   isTombstone,
   keyColumns,
-  quoteName,
   quoteTable,
-  quoteText,
   type Session,
   sameKey,
 } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, SegmentRange } from '../../../connector-kit/index.ts';
-import { type RangeSum, SyncError } from '../../../core/index.ts';
+import type { RangeSum } from '../../../core/index.ts';
 import { namesOf } from './load-names.ts';
 
 /** See `Load.digest`. */
@@ -38,22 +36,5 @@ async function standsForLoad(session: Session, plan: LoadPlan): Promise<string[]
     `NOT ${isTombstone(plan, 'r')}`,
     ...(first === undefined ? [] : [`NOT ${isRefused}`]),
     ...(plan.kind === 'delta' ? [isStaged] : []),
-  ];
-}
-
-function inRange(plan: LoadPlan, range: SegmentRange): string[] {
-  const { key } = range;
-  const column = plan.columns.find(({ field }) => field === key?.field);
-  if (key === undefined || column === undefined) {
-    throw new SyncError(
-      'INTERNAL',
-      `Asked to prove ${range.text} of ${plan.schemaId}, which is no range of a key. Report it.`,
-    );
-  }
-  const toValue = codecOf(column.logicalType).fromText;
-  const name = `r.${quoteName(column.name)}`;
-  return [
-    ...(key.from === null ? [] : [`${name} >= ${toValue(quoteText(key.from))}`]),
-    ...(key.to === null ? [] : [`${name} < ${toValue(quoteText(key.to))}`]),
   ];
 }

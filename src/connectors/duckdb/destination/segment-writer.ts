@@ -1,10 +1,12 @@
 import {
+  type CollectedRecords,
   CollectedSegment,
   type FileLease,
   listNames,
   ownColumns,
   quoteTable,
   type RefusedRecord,
+  type Session,
 } from '../../../connector-kit/duckdb/index.ts';
 import type {
   ConnectorContext,
@@ -42,15 +44,10 @@ export class DuckdbSegmentWriter implements SegmentWriter {
   }
 
   async commit(outcome: SegmentOutcome, signal: AbortSignal): Promise<void> {
-    const { lease, plan, segment, failpoint } = this.#parts;
+    const { lease, plan, failpoint } = this.#parts;
     await lease.exclusive(
       `Loading ${plan.schemaId} into`,
-      (session) =>
-        session.transaction(async () => {
-          await this.#collected.load(({ values, from }) => session.run(insertSql(plan, values, from)));
-          failpoint('duckdb-before-commit');
-          await commitSegment(session, plan, segment, outcome);
-        }),
+      (session) => this.#collected.load((records) => this.#load(session, records, outcome)),
       signal,
     );
     failpoint('duckdb-after-commit');
@@ -59,4 +56,20 @@ export class DuckdbSegmentWriter implements SegmentWriter {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#collected[Symbol.asyncDispose]();
   }
+
+  #load(session: Session, records: CollectedRecords | null, outcome: SegmentOutcome): Promise<void> {
+    const { plan, segment, failpoint } = this.#parts;
+    return session.transaction(async () => {
+      if (records !== null) records.assertAll(await session.run(insertSql(plan, records)));
+      failpoint('duckdb-before-commit');
+      await commitSegment(session, plan, segment, outcome);
+    });
+  }
+}
+
+function insertSql(plan: LoadPlan, { values, from }: CollectedRecords): string {
+  const { work, refused } = namesOf(plan);
+  const own = refused === null ? ownColumns(plan) : [];
+  const all = [values, ...own.map(({ value }) => value)].join(', ');
+  return `INSERT INTO ${quoteTable(work)} (${listNames([...plan.columns, ...own])}) SELECT ${all} FROM ${from}`;
 }
