@@ -3,8 +3,11 @@ import type { ScopedStore, Store, StoreTransaction } from '../store/index.ts';
 
 /** Who asks. Every operation acts in `organizationId` and nowhere else. */
 export interface Caller {
-  /** `user`: a user's key. `organization`: a deployment key that named the organization. `deployment`: that key alone. */
-  readonly kind: 'user' | 'organization' | 'deployment';
+  /**
+   * `user`: a user's key. `organization`: a deployment key that named the organization. `deployment`: that key alone.
+   * `scheduler`: nobody asked, something was due.
+   */
+  readonly kind: 'user' | 'organization' | 'deployment' | 'scheduler';
   readonly organizationId: string;
   readonly organizationName: string;
   /** Null for callers that are not users. */

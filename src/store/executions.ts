@@ -91,6 +91,27 @@ export function insertExecution(
   );
 }
 
+/**
+ * Stores an execution that failed before any work could begin, with the reason. Call inside a transaction.
+ * @returns false when one of this sync runs: then nothing is stored
+ */
+export async function insertFailedExecution(
+  db: StoreDatabase,
+  organizationId: string,
+  values: NewExecution & { readonly id: string },
+  statusMessage: string,
+): Promise<boolean> {
+  // By way of a living one: the index that lets one run at a time also keeps this from coming in between.
+  if ((await insertExecution(db, organizationId, values)) === undefined) return false;
+  await db
+    .updateTable('executions')
+    .set({ status: 'failed', statusMessage, completedAt: sql<Date>`now()`, updatedAt: sql<Date>`now()` })
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', values.id)
+    .execute();
+  return true;
+}
+
 /** Undefined also when the id is another sync's or organization's. */
 export function findExecution(
   db: StoreDatabase,

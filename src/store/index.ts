@@ -1,8 +1,14 @@
 export {
   type BulkSyncScheduleRecord,
+  type DueSync,
   listBulkSyncSchedules,
+  listDueSyncs,
+  listNextStarts,
+  listSyncsToArm,
   type NewBulkSyncSchedule,
   replaceBulkSyncSchedules,
+  setDueTimes,
+  tryLockActiveSync,
 } from './bulk-sync-schedules.ts';
 export {
   type BulkSyncSchemaRecord,
@@ -34,6 +40,7 @@ export {
   setConnectionStatus,
   updateConnection,
 } from './connections.ts';
+export { appendConsoleLogs, type ConsoleEntry, type ConsoleRecord, listConsoleLogs } from './console-logs.ts';
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
 
 export {
@@ -43,6 +50,7 @@ export {
   findCurrentAndLast,
   findExecution,
   insertExecution,
+  insertFailedExecution,
   listExecutionSchemas,
   listExecutions,
   type NewExecution,

@@ -202,6 +202,7 @@ interface BulkSyncSchedulesTable extends AuditColumns {
   isDefault: boolean;
   position: number;
   settings: Json<ScheduleSettings>;
+  dueAt: NullableTimestamp;
 }
 
 /** One field of a sync's selection. */
