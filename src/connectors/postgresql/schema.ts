@@ -1,7 +1,7 @@
 import type { FieldAssociation, FieldDescription, PickValue, SchemaDescription } from '../../core/index.ts';
 import type { Session, TextRow } from './client.ts';
 import { toSchemaId } from './schema-id.ts';
-import { describeType } from './types.ts';
+import { describeType, isBinaryType } from './types.ts';
 
 /**
  * Tables, views, materialized views, partitioned tables (not their partitions) and foreign tables whose data the user
@@ -26,14 +26,21 @@ const TABLES = `
     (coalesce(p.relpages, r.relpages)::bigint * current_setting('block_size')::bigint)::text AS bytes, r.relkind
   FROM readable r LEFT JOIN parts p ON p.oid = r.oid ORDER BY r.nspname, r.relname`;
 
-/** A domain is described by its base type: its values are on the wire as that type's. */
+/**
+ * A domain is described by its base type: its values are on the wire as that type's. Of domains over domains only the
+ * innermost can have a precision.
+ */
 const COLUMNS = `
-  WITH readable AS MATERIALIZED (${READABLE})
-  SELECT r.oid::text, a.attname, a.attnotnull, a.attgenerated,
-    CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END AS type,
-    CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END::text AS typeoid
+  WITH RECURSIVE readable AS MATERIALIZED (${READABLE}), steps AS (
+    SELECT oid AS domain, typbasetype AS base, typtypmod AS typmod FROM pg_type WHERE typtype = 'd'
+    UNION ALL SELECT s.domain, t.typbasetype, t.typtypmod FROM steps s JOIN pg_type t ON t.oid = s.base AND t.typtype = 'd'),
+  domains AS (SELECT s.* FROM steps s JOIN pg_type t ON t.oid = s.base AND t.typtype <> 'd')
+  SELECT r.oid::text, a.attname, a.attnotnull, a.attgenerated, t.oid::text AS typeoid, t.typtype,
+    format_type(t.oid, CASE WHEN d.base IS NULL THEN a.atttypmod ELSE d.typmod END) AS type,
+    CASE WHEN n.nspname <> 'pg_catalog' THEN quote_ident(n.nspname) END AS typeschema
   FROM readable r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN domains d ON d.domain = a.atttypid
+  JOIN pg_type t ON t.oid = coalesce(d.base, a.atttypid) JOIN pg_namespace n ON n.oid = t.typnamespace
   WHERE r.whole OR has_column_privilege(r.oid, a.attnum, 'SELECT') ORDER BY r.oid, a.attnum`;
 
 const PRIMARY_KEYS = `
@@ -97,21 +104,30 @@ function toSchema(table: TextRow, facts: Facts): SchemaDescription {
 
 function toField(column: TextRow, primaryKey: readonly string[], facts: Facts): FieldDescription {
   const name = column.attname ?? '';
-  const remoteType = column.type ?? '';
+  const remoteType = toRemoteType(column);
   const association = facts.associations.get(`${column.oid} ${name}`);
   const values = facts.values.get(column.typeoid ?? '')?.map(toPickValue);
-  const described = describeType(remoteType);
+  const described = describeType(remoteType, { isComposite: column.typtype === 'c' });
+  const isGenerated = column.attgenerated !== '';
   return {
     id: name,
     name,
     ...described,
-    canTrack: described.canTrack && column.attgenerated === '',
+    canTrack: described.canTrack && !isGenerated,
     remoteType,
     isNullable: column.attnotnull !== 't',
     isPrimaryKey: primaryKey.includes(name),
+    ...(isGenerated ? { isGenerated } : {}),
     ...(association === undefined ? {} : { association }),
     ...(values === undefined ? {} : { values }),
   };
+}
+
+/** A type of the user that has a built-in one's name, and comes first in the search path, must not pass for it. */
+function toRemoteType({ type, typeschema }: TextRow): string {
+  const name = type ?? '';
+  const isImpostor = typeschema !== null && typeschema !== undefined && isBinaryType(name);
+  return isImpostor ? `${typeschema}.${name}` : name;
 }
 
 function toAssociation(row: TextRow): FieldAssociation {

@@ -44,8 +44,8 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     return this.#pool.use(signal, (session) => sampleRecords(session, schemaId, limit, signal));
   }
 
-  offer(fields: readonly FieldDescription[]): readonly FormatOffer[] {
-    return offerFormats(fields);
+  offer(fields: readonly FieldDescription[], asText?: ReadonlySet<string>): readonly FormatOffer[] {
+    return offerFormats(fields, asText);
   }
 
   async openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {

@@ -1,90 +1,39 @@
 import type { FormatOffer, OfferedField } from '../../connector-kit/index.ts';
-import type { FieldDescription, FieldType, LogicalType } from '../../core/index.ts';
+import type { FieldDescription, FieldType } from '../../core/index.ts';
+import { quoteName } from './sql.ts';
+import { OPAQUE, parseType, type SharedForm, TEXT, TYPE_RULES, WIDEST_DECIMAL } from './type-rules.ts';
 
-/** What we know of one built-in type, by the name that `format_type` gives it. */
-interface TypeRule {
-  /** The public API's word. */
-  readonly type: FieldType;
-  /** What its values mean in every system; absent = it travels as text outside of PostgreSQL, which is declared. */
-  readonly logicalType?: (precision: number | null, scale: number | null) => LogicalType;
-  /** What its COPY BINARY bytes mean, where that differs. */
-  readonly wireLogicalType?: LogicalType;
-  /** Ordered values by which changes can be found. */
-  readonly canTrack?: boolean;
-}
-
-const TEXT: LogicalType = { kind: 'text' };
-/** The most digits that a numeric without precision can hold before and behind the point. */
-const WIDEST_DECIMAL: LogicalType = { kind: 'decimal', precision: 147_455, scale: 16_383 };
-/** The widest decimal that every other system has a type for. */
-const MAX_SHARED_PRECISION = 38;
-const OPAQUE: LogicalType = { kind: 'bytes' };
-
+/** Types whose printed text is their value, so that sending it is no conversion. */
+const PLAIN_TEXTS: readonly string[] = ['text', 'character varying', 'name'];
+const AS_TEXT: SharedForm = { wireType: 'text', logicalType: TEXT };
 /**
- * The allow-list: types whose COPY BINARY bytes mean the same on every server, so that they are copied unread. A type
- * of the user (enum, composite, extension) has its own OIDs inside and is never here.
+ * Arrays and composite types outside of PostgreSQL: their own text has quoting rules that no other system reads, JSON
+ * is taken apart everywhere.
  */
-const RULES: Readonly<Record<string, TypeRule>> = {
-  boolean: { type: 'boolean', logicalType: () => ({ kind: 'boolean' }) },
-  smallint: { type: 'number', logicalType: () => ({ kind: 'integer', bits: 16 }), canTrack: true },
-  integer: { type: 'number', logicalType: () => ({ kind: 'integer', bits: 32 }), canTrack: true },
-  bigint: { type: 'number', logicalType: () => ({ kind: 'integer', bits: 64 }), canTrack: true },
-  real: { type: 'number', logicalType: () => ({ kind: 'float', bits: 32 }) },
-  'double precision': { type: 'number', logicalType: () => ({ kind: 'float', bits: 64 }) },
-  numeric: { type: 'number', logicalType: toDecimal, wireLogicalType: WIDEST_DECIMAL },
-  text: { type: 'string', logicalType: () => TEXT },
-  'character varying': { type: 'string', logicalType: () => TEXT },
-  character: { type: 'string', logicalType: () => TEXT },
-  bpchar: { type: 'string', logicalType: () => TEXT },
-  name: { type: 'string', logicalType: () => TEXT },
-  bytea: { type: 'binary', logicalType: () => ({ kind: 'bytes' }) },
-  uuid: { type: 'string', logicalType: () => ({ kind: 'uuid' }) },
-  json: { type: 'object', logicalType: () => ({ kind: 'json' }) },
-  jsonb: { type: 'object', logicalType: () => ({ kind: 'json' }) },
-  date: { type: 'datetime', logicalType: () => ({ kind: 'date' }), canTrack: true },
-  'time without time zone': { type: 'string', logicalType: () => ({ kind: 'time' }) },
-  'time with time zone': { type: 'string', wireLogicalType: OPAQUE },
-  'timestamp without time zone': { type: 'datetime', logicalType: () => ({ kind: 'timestamp' }), canTrack: true },
-  'timestamp with time zone': { type: 'datetime', logicalType: () => ({ kind: 'timestamptz' }), canTrack: true },
-  interval: { type: 'string', wireLogicalType: OPAQUE },
-  inet: { type: 'string', wireLogicalType: OPAQUE },
-  cidr: { type: 'string', wireLogicalType: OPAQUE },
-  macaddr: { type: 'string', wireLogicalType: OPAQUE },
-  macaddr8: { type: 'string', wireLogicalType: OPAQUE },
-  bit: { type: 'string', wireLogicalType: OPAQUE },
-  'bit varying': { type: 'string', wireLogicalType: OPAQUE },
+const AS_JSON: SharedForm = { wireType: 'json', logicalType: { kind: 'json' } };
+/** Money has as many digits behind the point as the server's locale says, at most four; 64 bits in all. */
+const MONEY: SharedForm = {
+  wireType: 'numeric(23,4)',
+  logicalType: { kind: 'decimal', precision: 23, scale: 4 },
 };
+/** A 32-bit float that is printed widened is rounded once, wherever it is read. */
+const WIDENED: Readonly<Record<string, string>> = { real: 'double precision' };
 
-/** What `format_type` printed, taken apart. */
-interface ParsedType {
-  readonly base: string;
-  readonly precision: number | null;
-  readonly scale: number | null;
-}
-
-function parseType(remoteType: string): ParsedType {
-  const match = /^(.+?)(?:\((-?\d+)(?:,(-?\d+))?\))?( with(?:out)? time zone)?$/.exec(remoteType);
-  const base = `${match?.[1] ?? remoteType}${match?.[4] ?? ''}`;
-  return {
-    base: /^interval( |$)/.test(base) ? 'interval' : base.replace(/^"bit"$/, 'bit'),
-    precision: match?.[2] === undefined ? null : Number(match[2]),
-    scale: match?.[3] === undefined ? null : Number(match[3]),
-  };
-}
-
-/** A numeric without precision, or wider than other systems can hold, has no shared decimal type. */
-function toDecimal(precision: number | null, scale: number | null): LogicalType {
-  if (precision === null) return TEXT;
-  // numeric(3,-2) rounds to hundreds and still prints whole numbers; numeric(2,5) holds 0.00099 at most.
-  const digits = Math.max(precision - Math.min(scale ?? 0, 0), scale ?? 0);
-  return digits > MAX_SHARED_PRECISION ? TEXT : { kind: 'decimal', precision: digits, scale: Math.max(scale ?? 0, 0) };
+/** What the catalogue says of a type beside its name. */
+export interface TypeShape {
+  /** A row type of the user. */
+  readonly isComposite: boolean;
 }
 
 /** A column's type in the platform's words, by the name that `format_type` gives (of a domain: its base type). */
-export function describeType(remoteType: string): Pick<FieldDescription, 'type' | 'logicalType' | 'canTrack'> {
-  const { base, precision, scale } = parseType(remoteType);
-  const rule = RULES[base];
-  if (rule === undefined) return { type: guessFieldType(remoteType), logicalType: TEXT, canTrack: false };
+export function describeType(
+  remoteType: string,
+  { isComposite }: TypeShape = { isComposite: false },
+): Pick<FieldDescription, 'type' | 'logicalType' | 'canTrack'> {
+  const { base, precision, scale, isArray } = parseType(remoteType);
+  const rule = isArray ? undefined : TYPE_RULES[base];
+  if (rule === undefined)
+    return { type: guessFieldType(base, isArray, isComposite), logicalType: TEXT, canTrack: false };
   return {
     type: rule.type,
     logicalType: rule.logicalType?.(precision, scale) ?? TEXT,
@@ -92,61 +41,81 @@ export function describeType(remoteType: string): Pick<FieldDescription, 'type' 
   };
 }
 
-function guessFieldType(remoteType: string): FieldType {
-  if (remoteType.endsWith('[]')) return 'array';
-  return remoteType === 'money' ? 'number' : 'string';
+function guessFieldType(base: string, isArray: boolean, isComposite: boolean): FieldType {
+  if (isArray) return 'array';
+  if (isComposite) return 'object';
+  return base === 'money' ? 'number' : 'string';
 }
 
-/** True when COPY BINARY bytes of this type can be written unread into a column of the same type. */
+/** True when COPY BINARY bytes of this type, or of an array of it, can be written unread into a column of the same type. */
 export function isBinaryType(type: string): boolean {
-  return RULES[parseType(type).base] !== undefined;
+  return TYPE_RULES[parseType(type).base] !== undefined;
 }
 
-/** Both formats in which we can send these fields, the cheaper first. */
-export function offerFormats(fields: readonly FieldDescription[]): readonly FormatOffer[] {
+/** Both formats in which we can send these fields, the cheaper first; those of `asText` as their text. */
+export function offerFormats(
+  fields: readonly FieldDescription[],
+  asText: ReadonlySet<string> = new Set(),
+): readonly FormatOffer[] {
+  const offer = (toField: (field: FieldDescription) => OfferedField) =>
+    fields.map((field) => (asText.has(field.id) ? toTextField(field) : toField(field)));
   return [
-    { format: 'pgcopy-binary', fields: fields.map(toBinaryField) },
-    { format: 'csv', fields: fields.map(toCsvField) },
+    { format: 'pgcopy-binary', fields: offer(toBinaryField) },
+    { format: 'csv', fields: offer(toCsvField) },
   ];
 }
 
 function toBinaryField(field: FieldDescription): OfferedField {
-  const { base, precision, scale } = parseType(field.remoteType);
-  const rule = RULES[base];
-  if (rule === undefined) return toPushedDown(field, field.remoteType === 'money' ? 'numeric' : 'text', WIDEST_DECIMAL);
+  const { base, precision, scale, isArray } = parseType(field.remoteType);
+  const rule = TYPE_RULES[base];
+  if (rule === undefined) {
+    const isNumber = field.remoteType === 'money';
+    return toPushedDown(field, isNumber ? { wireType: 'numeric', logicalType: WIDEST_DECIMAL } : AS_TEXT);
+  }
   const shared = rule.logicalType?.(precision, scale) ?? OPAQUE;
   const isShared = rule.wireLogicalType === undefined || shared.kind === 'decimal';
-  return {
-    id: field.id,
-    logicalType: isShared ? shared : (rule.wireLogicalType ?? shared),
-    wireType: field.remoteType,
-    conversion: null,
-    isNullable: field.isNullable,
-  };
+  const meaning = isShared ? shared : (rule.wireLogicalType ?? shared);
+  return toPlain(field, isArray ? OPAQUE : meaning, field.remoteType);
 }
 
 function toCsvField(field: FieldDescription): OfferedField {
-  const { base } = parseType(field.remoteType);
-  const isText = field.logicalType.kind === 'text';
-  // The text of these types is their value; every other type that lands as text is cast there, and says so.
-  const isPlain = !isText || ['text', 'character varying', 'name'].includes(base);
-  if (!isPlain) return toPushedDown(field, 'text', TEXT);
-  return {
-    id: field.id,
-    logicalType: field.logicalType,
-    wireType: field.remoteType,
-    conversion: null,
-    isNullable: field.isNullable,
-  };
+  const { base, isArray } = parseType(field.remoteType);
+  if (isArray) return toPushedDown(field, AS_JSON);
+  const rule = TYPE_RULES[base];
+  if (rule === undefined && field.type === 'object') return toPushedDown(field, AS_JSON);
+  if (base === 'money') return toPushedDown(field, MONEY);
+  if (rule?.shared !== undefined) return toPushedDown(field, rule.shared);
+  if (field.logicalType.kind === 'text') return toTextField(field);
+  return toPlain(field, field.logicalType, WIDENED[base] ?? field.remoteType);
 }
 
-function toPushedDown(field: FieldDescription, wireType: 'text' | 'numeric', numericType: LogicalType): OfferedField {
+/** Every other type than the plain texts is cast, and says so. */
+function toTextField(field: FieldDescription): OfferedField {
+  const { base, isArray } = parseType(field.remoteType);
+  const isPlain = !isArray && PLAIN_TEXTS.includes(base);
+  return isPlain ? toPlain(field, TEXT, field.remoteType) : toPushedDown(field, AS_TEXT);
+}
+
+function toPlain(field: FieldDescription, logicalType: OfferedField['logicalType'], wireType: string): OfferedField {
+  return { id: field.id, logicalType, wireType, conversion: null, isNullable: field.isNullable };
+}
+
+function toPushedDown(field: FieldDescription, { wireType, logicalType }: SharedForm): OfferedField {
   const kind = field.values === undefined ? '' : 'enum ';
   return {
     id: field.id,
-    logicalType: wireType === 'text' ? TEXT : numericType,
+    logicalType,
     wireType,
     conversion: `${field.id}: ${kind}${field.remoteType} as ${wireType}`,
     isNullable: field.isNullable,
   };
+}
+
+/** SQL of a column's value as it was offered. */
+export function toWireExpression(field: FieldDescription, wireType: string): string {
+  const column = quoteName(field.id);
+  if (field.remoteType === wireType) return column;
+  // No array and no composite type can be cast to json.
+  const isBuilt = wireType === AS_JSON.wireType && field.remoteType !== 'jsonb';
+  return isBuilt ? `to_json(${column})` : `${column}::${wireType}`;
 }

@@ -2,6 +2,7 @@ import type { ReadRequest } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import { fromSchemaId } from '../schema-id.ts';
 import { quoteName } from '../sql.ts';
+import { toWireExpression } from '../types.ts';
 import type { RangeValue } from './segments.ts';
 import { toFrom } from './table.ts';
 import { toDeltaCondition } from './tracking.ts';
@@ -18,7 +19,7 @@ export function toCopyStatement(request: ReadRequest): string {
   return `COPY (SELECT ${columns} FROM ${from}${condition === null ? '' : ` WHERE ${condition}`}) TO STDOUT (${OPTIONS[request.format]})`;
 }
 
-/** The column itself, or the cast that was offered. */
+/** The column itself, or the conversion that was offered. */
 function toExpression(request: ReadRequest, field: ReadRequest['fields'][number]): string {
   const described = request.schema.fields.find(({ id }) => id === field.id);
   if (described === undefined) {
@@ -27,7 +28,7 @@ function toExpression(request: ReadRequest, field: ReadRequest['fields'][number]
       `${request.schema.id} has no field ${field.id} any more. Refresh the connection’s schemas.`,
     );
   }
-  return described.remoteType === field.wireType ? quoteName(field.id) : `${quoteName(field.id)}::${field.wireType}`;
+  return toWireExpression(described, field.wireType);
 }
 
 function toCondition(request: ReadRequest, range: RangeValue): string | null {
