@@ -2,6 +2,7 @@ import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/ind
 import { SyncError } from '../core/index.ts';
 import { loadRun, type Run, type RunConnection, type Store } from '../store/index.ts';
 import type { CancelWatch } from './cancellation.ts';
+import type { ConsoleLog } from './console-log.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
 import type { SnapshotHolder } from './snapshots.ts';
@@ -26,6 +27,8 @@ export interface EngineParts {
   readonly restarts: Map<string, Promise<void>>;
   readonly columnPrefix: string;
   readonly log: EngineLog;
+  /** What people are told about an execution, beside the process's own log. */
+  readonly console: ConsoleLog;
   readonly random: () => number;
   /** Points of the main thread where tests make the process die. */
   readonly failpoint: (name: string) => void;

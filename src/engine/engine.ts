@@ -12,6 +12,7 @@ import {
   type StoreTransaction,
 } from '../store/index.ts';
 import { CancelWatch } from './cancellation.ts';
+import { ConsoleLog } from './console-log.ts';
 import { type DurableEngine, startDurableEngine } from './durable.ts';
 import type { EngineLog, EngineParts } from './engine-parts.ts';
 import { runLane } from './lane.ts';
@@ -58,6 +59,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const parts: EngineParts = {
     ...options,
     snapshots: new SnapshotHolder(store, workerId),
+    console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
     restarts: new Map(),
     draining: drain.signal,
@@ -89,6 +91,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       ]);
       await parts.snapshots.closeAll();
       await options.threads.close();
+      await parts.console.stop();
       await durable.stop(0);
       await retireWorker(store.db, workerId);
     },

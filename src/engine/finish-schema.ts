@@ -1,5 +1,5 @@
 import type { SnapshotRef } from '../connector-kit/index.ts';
-import { type SourcePosition, SyncError } from '../core/index.ts';
+import { type SchemaReceipt, type SourcePosition, SyncError } from '../core/index.ts';
 import {
   completeSchema,
   findSnapshot,
@@ -73,7 +73,10 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
       stop,
     );
     parts.failpoint('schema-completed');
-    if (isOurs) await discardQuietly(parts, todo, stop);
+    if (isOurs) {
+      describePublication(parts, todo, receipt);
+      await discardQuietly(parts, todo, stop);
+    }
   } catch (error) {
     if (error instanceof SyncError && error.code === 'VERIFICATION_FAILED') {
       // `finishLoad` puts them into the error's detail.
@@ -90,6 +93,26 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
       );
     }
     throw error;
+  }
+}
+
+function describePublication(parts: EngineParts, { item, plan }: SchemaToFinish, receipt: SchemaReceipt): void {
+  const { executionId, schemaId } = item;
+  const { read, written, unchanged, deleted, rejected } = receipt.counts;
+  parts.console.info(
+    executionId,
+    `Published: ${written} records written, ${unchanged} unchanged, ${deleted} removed; receipt: ${receipt.verdict} (${receipt.scope}, ${receipt.depth}).`,
+    {
+      schemaId,
+      payload: { read, written, unchanged, deleted, rejected, verdict: receipt.verdict, scope: receipt.scope },
+    },
+  );
+  if (rejected > 0) {
+    const message = `The destination refused ${rejected} records; the list of rejects names each with its reason.`;
+    parts.console.warn(executionId, message, { schemaId, payload: { rejected } });
+  }
+  if (plan.tracking?.guarantee === 'best_effort') {
+    parts.console.warn(executionId, `Late commits may be missed: ${plan.tracking.reason}`, { schemaId });
   }
 }
 

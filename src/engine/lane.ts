@@ -110,6 +110,10 @@ async function runItem(lane: Lane, claimed: WorkItem): Promise<void> {
           { ...factsOf(item), attempt: failures },
           `A step is tried again: ${serializeError(error).message}`,
         );
+        parts.console.warn(item.executionId, `A step is tried again: ${toShown(error)}`, {
+          schemaId: item.schemaId,
+          payload: { step: item.kind, segment: item.no, attempt: failures },
+        });
         await waitBeforeRetry(SEGMENT_RETRY, failures, error, parts.random, stop).catch(() => {});
       } else return failSchema(lane, item, error);
       const again = await retryStore(() => reclaimItem(parts.store.db, item, parts.workerId), stop);
@@ -132,10 +136,16 @@ async function restartIfSnapshotLost({ parts, run, stop }: Lane, item: WorkItem,
 
 async function failSchema({ parts, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {
   const { code, message } = serializeError(error);
-  const shown =
-    code === 'INTERNAL' ? `An unexpected failure inside Millrace: ${message.split('\n')[0] ?? ''}` : message;
+  const shown = toShown(error);
+  parts.console.error(item.executionId, `Failed: ${shown}`, { schemaId: item.schemaId, payload: { code } });
   parts.log[code === 'INTERNAL' ? 'error' : 'warn']({ ...factsOf(item), code }, `Schema failed: ${message}`);
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'failed', shown), stop);
+}
+
+/** An error for people: of an unexpected one its first line, without the stack. */
+function toShown(error: unknown): string {
+  const { code, message } = serializeError(error);
+  return code === 'INTERNAL' ? `An unexpected failure inside Millrace: ${message.split('\n')[0] ?? ''}` : message;
 }
 
 async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<void> {

@@ -63,6 +63,10 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
       { executionId, schemaId, snapshot: snapshotEpoch },
       'The source snapshot was lost; the schema is read again in a new one.',
     );
+    parts.console.warn(executionId, 'The source snapshot was lost; the schema is read again in a new one.', {
+      schemaId,
+      payload: { snapshot: snapshotEpoch },
+    });
   }
 }
 

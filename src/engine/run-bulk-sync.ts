@@ -1,5 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { firstError, isAbort, isTerminal, type Receipt, type SchemaReceipt, serializeError } from '../core/index.ts';
+import {
+  EXECUTION_TRANSITIONS,
+  type ExecutionStatus,
+  firstError,
+  isAbort,
+  isTerminal,
+  type Receipt,
+  type SchemaReceipt,
+  serializeError,
+} from '../core/index.ts';
 import {
   hasItemsOfOthers,
   hasSync,
@@ -39,12 +48,14 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
       if (watch.signal.aborted || isAbort(error)) return 0;
       failures += 1;
       const { code, message } = serializeError(error);
+      const shown =
+        code === 'INTERNAL'
+          ? `An unexpected failure inside Millrace while planning: ${message.split('\n')[0] ?? ''}`
+          : message;
       parts.log.warn({ executionId, code, attempt: failures }, `Planning failed: ${message}`);
+      parts.console.warn(executionId, shown, { payload: { code, attempt: failures } });
       if (!isRetryable(error) || failures >= PREPARE_RETRY.maxAttempts) {
-        const shown =
-          code === 'INTERNAL'
-            ? `An unexpected failure inside Millrace while planning: ${message.split('\n')[0] ?? ''}`
-            : message;
+        await parts.console.flush();
         await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
         return 0;
       }
@@ -57,6 +68,10 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
   const status = await retryStore(() => recordExecutionEvent(parts.store, executionId, 'start'), stop);
   if (isTerminal(status) || status === 'canceling') return 0;
   const run = await retryStore(() => loadRun(parts.store, executionId), stop);
+  const { resyncMode, fetchMode, type } = run.execution;
+  parts.console.info(executionId, 'Planning begins.', {
+    payload: { type, schemas: run.schemas.length, resync_mode: resyncMode, fetch_mode: fetchMode },
+  });
   const plan = await planRun(parts, run, stop);
   await retryStore(
     () => parts.store.transaction(({ db }) => replacePlan(db, run.execution, plan.planned, plan.failed)),
@@ -70,7 +85,13 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
       { executionId, schemaId: schema.schemaId, kind, format, segments: schema.ranges.length },
       `Planned: ${kindReason}; ${formatReason}.`,
     );
+    parts.console.info(executionId, `Planned as ${kind}: ${kindReason}; ${formatReason}.`, {
+      schemaId: schema.schemaId,
+      payload: { load: kind, format, segments: schema.ranges.length, output_name: schema.outputName },
+    });
   }
+  for (const { schemaId, message } of plan.failed)
+    parts.console.error(executionId, `Not loaded: ${message}`, { schemaId });
   return laneCount(run, plan.planned);
 }
 
@@ -120,6 +141,12 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
   const schemas = await retryStore(() => listRunSchemas(parts.store.db, executionId), parts.draining);
   const receipt = composeReceipt(run, schemas);
   const { event, statusMessage } = decide(schemas, isCanceled);
+  // Before the end is recorded: who sees the end finds the log complete.
+  describeEnd(parts, run, EXECUTION_TRANSITIONS[run.execution.status][event] ?? run.execution.status, {
+    statusMessage,
+    receipt,
+  });
+  await parts.console.flush();
   const status = await retryStore(
     () =>
       recordExecutionEvent(parts.store, executionId, event, {
@@ -130,6 +157,17 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
   );
   parts.failpoint('settled');
   parts.log.info({ executionId, syncId: run.sync.id, status, verdict: receipt.verdict }, 'Execution ended.');
+}
+
+function describeEnd(
+  parts: EngineParts,
+  run: Run,
+  status: ExecutionStatus,
+  { statusMessage, receipt }: { readonly statusMessage: string | null; readonly receipt: Receipt },
+): void {
+  const level = status === 'failed' ? 'error' : status === 'completed' ? 'info' : 'warn';
+  const message = `Ended as ${status}; receipt: ${receipt.verdict}.${statusMessage === null ? '' : ` ${statusMessage}`}`;
+  parts.console[level](run.execution.id, message, { payload: { status, verdict: receipt.verdict } });
 }
 
 /** Closes what this process holds open for an execution: source images and the threads' connections. */
