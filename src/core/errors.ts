@@ -95,6 +95,8 @@ export const ERROR_CODES = {
   LOSS_GUARD: 'configuration',
   /** A schema or field of the sync is gone from the source. */
   SOURCE_CHANGED: 'configuration',
+  /** A row filter does not fit its field, whose type may have changed in the source. Change the filter. */
+  FILTER_MISFIT: 'configuration',
   /** The source's own expression (of a view, a generated field) fails for some record. Mend it in the source. */
   SOURCE_QUERY_FAILED: 'configuration',
   /** Source and destination differ after the load. The message names the key range; the run fails. */

@@ -19,7 +19,11 @@ export {
   type PickValue,
   type SchemaDescription,
 } from './fields.ts';
-export type { RowFilter } from './filters.ts';
+export { checkFilter } from './filters/check.ts';
+export { type Condition, readFilter, TRIMMED } from './filters/condition.ts';
+export type { Filter, RowFilter } from './filters/filter.ts';
+export { matchesFilter } from './filters/match.ts';
+export { resolveFilters } from './filters/resolve.ts';
 export {
   findNameFault,
   findSharedName,
