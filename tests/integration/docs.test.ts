@@ -1,14 +1,10 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONNECTORS } from '../../src/connectors/index.ts';
 import { API_VERSIONS } from '../../src/contract/index.ts';
 import { ERROR_CODES } from '../../src/core/index.ts';
 import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
-import { createTestDatabase } from '../setup/databases.ts';
 import { listAnchors, listLinks, type Page, readPage, readTable } from '../setup/markdown.ts';
-import { postgresConfiguration } from '../setup/syncs.ts';
 
 // Generated pages are written anew by: npm test -- tests/integration/docs.test.ts -u
 
@@ -194,46 +190,3 @@ describe('limits.md', () => {
     return answer.json().metadata.fields;
   }
 });
-
-describe('the table of types', () => {
-  it('says what the connectors do', async () => {
-    const rows = readTable(readPage('docs/connectors/postgresql.md'), 'source type');
-    expect(rows.length).toBeGreaterThan(30);
-    expect(await describeTypes(rows.map(([type = '']) => type))).toEqual(rows);
-  });
-});
-
-/** Rows of the table as the connectors would write them, for a real table with a column of each type. */
-async function describeTypes(types: readonly string[]): Promise<string[][]> {
-  await using database = await createTestDatabase();
-  const definition = CONNECTORS.get('postgresql');
-  const duckdb = CONNECTORS.get('duckdb');
-  if (definition === undefined || duckdb === undefined) throw new Error('a connector is missing');
-  const context = fixture.api.services.connectorContext(fixture.api.keys.organizationId);
-  await using postgresql = await definition.connect(postgresConfiguration(database.url), context);
-  await using file = await duckdb.connect({ path: 'types.duckdb' }, context);
-  const client = new pg.Client(database.url);
-  await client.connect();
-  await client.query(`CREATE TABLE t (${types.map((type, i) => `c${i} ${type}`).join(', ')})`);
-  await client.end();
-  const [table] = (await postgresql.source?.discover(AbortSignal.timeout(20_000))) ?? [];
-  const landsIn = (destination: typeof postgresql.destination, field: NonNullable<typeof table>['fields'][number]) => {
-    for (const offer of postgresql.source?.offer([field]) ?? []) {
-      const column = destination?.accept(offer)?.columns[0];
-      const conversion = offer.fields[0]?.conversion ?? column?.conversion;
-      if (column !== undefined) return { type: column.type, how: / as (text|numeric)/.exec(conversion ?? '')?.[0] };
-    }
-    return undefined;
-  };
-  const write = (landing: ReturnType<typeof landsIn>, own: string) => {
-    if (landing === undefined) return 'refused';
-    return `${landing.type === own ? 'same' : landing.type}${landing.how === undefined ? '' : `,${landing.how}`}`;
-  };
-  return (table?.fields ?? []).map((field) => [
-    field.remoteType,
-    field.type,
-    write(landsIn(postgresql.destination, field), field.remoteType),
-    write(landsIn(file.destination, field), field.remoteType),
-    field.canTrack ? 'yes' : 'no',
-  ]);
-}

@@ -46,6 +46,16 @@ export function readTable(page: Page, firstTitle: string): string[][] {
   return lines.slice(start + 2, end === -1 ? undefined : end).map(toCells);
 }
 
+/** The page's text with other rows in the table whose header begins with that title. */
+export function writeTable({ path, text }: Page, firstTitle: string, rows: readonly (readonly string[])[]): string {
+  const lines = text.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${firstTitle} |`));
+  if (start === -1) throw new Error(`${path} has no table with the title "${firstTitle}".`);
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'));
+  const written = rows.map((cells) => `| ${cells.join(' | ')} |`);
+  return [...lines.slice(0, start + 2), ...written, ...(end === -1 ? [] : lines.slice(end))].join('\n');
+}
+
 function toCells(line: string): string[] {
   return line
     .split('|')

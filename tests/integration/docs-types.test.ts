@@ -1,0 +1,134 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Connector, OfferedField } from '../../src/connector-kit/index.ts';
+import type { FieldDescription, LogicalType } from '../../src/core/index.ts';
+import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { connectFile, createFilesRoot } from '../setup/duckdb-loads.ts';
+import { readPage, writeTable } from '../setup/markdown.ts';
+import { connectDatabase } from '../setup/postgresql-loads.ts';
+
+// The tables are written anew by: npm test -- tests/integration/docs-types.test.ts -u
+
+/** Forms of a type with which something else becomes of its values. */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  numeric: ['numeric(12,2)', 'numeric(50,2)', 'numeric'],
+  'character varying': ['character varying(50)'],
+  character: ['character(3)'],
+  bit: ['bit(3)'],
+  'bit varying': ['bit varying(9)'],
+  money: ['money', 'money[]'],
+};
+
+/** Types of a user, with what they are. */
+const OF_USERS: Readonly<Record<string, string>> = {
+  mood: 'an enum',
+  address: 'a composite type',
+  'mood[]': 'an array of such a type',
+  price: 'a domain: its base type',
+  floatrange: 'a range of the user',
+  hstore: 'a type of an extension',
+};
+
+/** Every type that the server offers for columns, but for the insides of its own catalogue. */
+const BUILT_IN = `
+  SELECT format_type(oid, NULL) AS type FROM pg_type
+  WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype IN ('b', 'r', 'm') AND typinput <> 'array_in'::regproc
+    AND typname !~ '^(pg_brin|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_node_tree|pg_ddl_command|gtsvector|aclitem)'
+  ORDER BY position(typcategory IN 'BNSDTUIVGRAZ'), oid`;
+
+const SET_UP = `
+  CREATE TYPE mood AS ENUM ('good'); CREATE TYPE address AS (street text); CREATE DOMAIN price AS numeric(12,2);
+  CREATE TYPE floatrange AS RANGE (subtype = float8); CREATE EXTENSION hstore`;
+
+let database: TestDatabase;
+let files: Awaited<ReturnType<typeof createFilesRoot>>;
+let postgresql: Connector;
+let duckdb: Connector;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  files = await createFilesRoot();
+  postgresql = await connectDatabase(database.ownerUrl);
+  duckdb = await connectFile(files.root, 'types.duckdb');
+});
+afterAll(async () => {
+  await postgresql[Symbol.asyncDispose]();
+  await duckdb[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+  await files[Symbol.asyncDispose]();
+});
+
+describe('the table of types', () => {
+  it('of PostgreSQL says what the connectors make of a real column', async () => {
+    const fields = await makeColumns();
+    expect(fields.length).toBeGreaterThan(80);
+    const rows = fields.map((field) => {
+      const meaning = OF_USERS[field.id];
+      return [
+        meaning === undefined ? `\`${field.remoteType}\`` : `${meaning}, \`${field.id}\``,
+        field.type,
+        describeLanding(postgresql, field),
+        describeLanding(duckdb, field),
+        field.canTrack ? 'yes' : 'no',
+      ];
+    });
+    const page = 'docs/connectors/postgresql.md';
+    await expect(writeTable(readPage(page), 'source type', rows)).toMatchFileSnapshot(`../../${page}`);
+  });
+
+  it('of DuckDB says what becomes of every kind of value', async () => {
+    const rows = KINDS.map(([meaning, logicalType]) => [meaning, describeColumn(logicalType)]);
+    const page = 'docs/connectors/duckdb.md';
+    await expect(writeTable(readPage(page), 'kind of value', rows)).toMatchFileSnapshot(`../../${page}`);
+  });
+});
+
+/** A table with a column of each type, named after it, as the connector describes it. */
+async function makeColumns(): Promise<readonly FieldDescription[]> {
+  const client = new pg.Client(database.url);
+  await client.connect();
+  const { rows } = await client.query<{ type: string }>(BUILT_IN);
+  const builtIn = rows.flatMap(({ type }) => VARIANTS[type] ?? [type]);
+  const types = [...builtIn, 'integer[]', 'text[]', ...Object.keys(OF_USERS)];
+  await client.query(SET_UP);
+  await client.query(`CREATE TABLE t (${types.map((type) => `${client.escapeIdentifier(type)} ${type}`).join(', ')})`);
+  await client.query(`GRANT SELECT ON t TO PUBLIC`);
+  await client.end();
+  const schemas = await postgresql.source?.discover(AbortSignal.timeout(20_000));
+  return schemas?.find(({ name }) => name === 't')?.fields ?? [];
+}
+
+function describeLanding(destination: Connector, field: FieldDescription): string {
+  for (const offer of postgresql.source?.offer([field]) ?? []) {
+    const column = destination.destination?.accept(offer)?.columns[0];
+    if (column === undefined) continue;
+    const how = / as \S+/.exec((offer.fields[0]?.conversion ?? column.conversion)?.slice(field.id.length) ?? '')?.[0];
+    return `${column.type === field.remoteType ? 'same' : column.type}${how === undefined ? '' : `,${how}`}`;
+  }
+  return 'refused';
+}
+
+const KINDS: readonly (readonly [string, LogicalType])[] = [
+  ['boolean', { kind: 'boolean' }],
+  ['whole number of 16 bits', { kind: 'integer', bits: 16 }],
+  ['whole number of 32 bits', { kind: 'integer', bits: 32 }],
+  ['whole number of 64 bits', { kind: 'integer', bits: 64 }],
+  ['decimal of up to 38 digits', { kind: 'decimal', precision: 38, scale: 9 }],
+  ['wider decimal', { kind: 'decimal', precision: 39, scale: 0 }],
+  ['float of 32 bits', { kind: 'float', bits: 32 }],
+  ['float of 64 bits', { kind: 'float', bits: 64 }],
+  ['text', { kind: 'text' }],
+  ['bytes', { kind: 'bytes' }],
+  ['UUID', { kind: 'uuid' }],
+  ['JSON', { kind: 'json' }],
+  ['date', { kind: 'date' }],
+  ['time', { kind: 'time' }],
+  ['timestamp without zone', { kind: 'timestamp' }],
+  ['timestamp with zone', { kind: 'timestamptz' }],
+];
+
+function describeColumn(logicalType: LogicalType): string {
+  const field: OfferedField = { id: 'f', logicalType, wireType: 'f', conversion: null, isNullable: true };
+  const column = duckdb.destination?.accept({ format: 'csv', fields: [field] })?.columns[0];
+  return column === undefined ? 'refused' : `${column.type}${column.conversion === null ? '' : ', as text'}`;
+}
