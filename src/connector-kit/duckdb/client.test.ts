@@ -1,12 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
+import { tryInProcess } from '../../../tests/setup/duckdb-process.ts';
 import { leaseFile } from './client.ts';
+import { WORK_FOLDER } from './work-folder.ts';
 
 const signal = new AbortController().signal;
 let files: Awaited<ReturnType<typeof createFilesRoot>>;
@@ -131,4 +133,63 @@ it('interrupts a statement when the work is cancelled', async () => {
   abort.abort();
   await expect(endless).rejects.toThrow(/abort|cancel/i);
   expect(await lease.exclusive('Testing', (session) => session.rows('SELECT 1 AS a'), signal)).toEqual([{ a: 1 }]);
+});
+
+describe('a file that is read', () => {
+  beforeEach(async () => {
+    await using lease = await leaseFile(path);
+    await lease.exclusive('Testing', (session) => session.run('CREATE TABLE t AS SELECT 1 AS a'), signal);
+  });
+
+  it('is shared by readers, here and in other processes, and written by nobody', async () => {
+    await using first = await leaseFile(path, 'read', files.root);
+    await using second = await leaseFile(path, 'read', files.root);
+    for (const lease of [first, second])
+      expect(await lease.exclusive('Testing', (session) => session.rows('FROM t'), signal)).toEqual([{ a: 1 }]);
+    await expect(first.exclusive('Testing', (session) => session.run('DROP TABLE t'), signal)).rejects.toThrow(
+      'failed',
+    );
+    await expect(leaseFile(path)).rejects.toThrow(expect.objectContaining({ code: 'FILE_LOCKED' }));
+    expect(await tryInProcess(path, 'FROM t', 'READ_ONLY')).toBeNull();
+    expect(await tryInProcess(path, 'DROP TABLE t')).toContain('lock');
+  });
+
+  it('leaves nothing beside it, and nothing under the files root', async () => {
+    await using lease = await leaseFile(path, 'read', files.root);
+    expect(existsSync(`${path}.millrace`)).toBe(false);
+    expect(dirname(dirname(lease.folder))).toBe(files.root);
+    const left = join(files.root, WORK_FOLDER, '4194303-left');
+    await mkdir(left);
+    await lease[Symbol.asyncDispose]();
+    await using next = await leaseFile(path, 'read', files.root);
+    expect(await readdir(join(files.root, WORK_FOLDER))).toEqual([basename(next.folder)]);
+  });
+
+  it('is refused while it is written, until the writer is done', async () => {
+    const writer = await leaseFile(path);
+    await expect(leaseFile(path, 'read', files.root)).rejects.toThrow(expect.objectContaining({ code: 'FILE_LOCKED' }));
+    await writer[Symbol.asyncDispose]();
+    await using reader = await leaseFile(path, 'read', files.root);
+    expect(await reader.exclusive('Testing', (session) => session.rows('FROM t'), signal)).toEqual([{ a: 1 }]);
+  });
+
+  it('can be looked at whatever others do with it', async () => {
+    await using look = await leaseFile(path, 'look', files.root);
+    const count = () =>
+      look.exclusive('Testing', (session) => session.rows('SELECT count(*)::INTEGER AS n FROM t'), signal);
+    expect(await count()).toEqual([{ n: 1 }]);
+    const writer = await leaseFile(path);
+    await writer.exclusive('Testing', (session) => session.run('INSERT INTO t VALUES (2)'), signal);
+    expect(await count()).toEqual([{ n: 2 }]);
+    await writer[Symbol.asyncDispose]();
+    await using _reader = await leaseFile(path, 'read', files.root);
+    expect(await count()).toEqual([{ n: 2 }]);
+  });
+
+  it('must be there', async () => {
+    await expect(leaseFile(`${path}.none`, 'read', files.root)).rejects.toThrow(
+      expect.objectContaining({ code: 'CONN_DATABASE_MISSING' }),
+    );
+    expect(existsSync(`${path}.none`)).toBe(false);
+  });
 });

@@ -1,69 +1,53 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { locks } from 'node:worker_threads';
-import type { DuckDBConnection, DuckDBInstance, DuckDBMaterializedResult, Json } from '@duckdb/node-api';
 import { SyncError } from '../../core/index.ts';
-import { type Action, fileLocked, toSyncError } from './errors.ts';
+import { type Action, toSyncError } from './errors.ts';
+import { maxMemoryBytes, type OpenFile, openFile, USUAL_MEMORY_BYTES } from './open-file.ts';
+import { createSession, type Session } from './session.ts';
+import { makeWorkFolder, nameWorkFolder } from './work-folder.ts';
 
-const MIB = 1024 * 1024;
-/** With it an ordinary load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
-const USUAL_MEMORY_BYTES = 320 * MIB;
-/** For records so wide that a block of them does not fit; DuckDB keeps those in memory until they are committed. */
-const MAX_MEMORY_SHARE = 0.4;
-const INTERRUPT_EVERY_MS = 50;
-
-/** Statements on an open file, one after another, while no other work is on it. */
-export interface Session {
-  /** 64-bit and larger numbers come as text. */
-  rows(sql: string): Promise<readonly Readonly<Record<string, Json>>[]>;
-  /** Returns the number of records that the statement changed. */
-  run(sql: string): Promise<number>;
-  /** Commits what `work` did, or nothing of it. DuckDB has no savepoints, so it does not nest. */
-  transaction<T>(work: () => Promise<T>): Promise<T>;
-}
+/**
+ * What a holder wants of a file. `write`: change it. `read`: see one image of it, so nobody may write meanwhile. `look`: read
+ * the catalogue or a record or two, whatever others do.
+ */
+export type LeaseMode = 'write' | 'read' | 'look';
 
 /** A holder's share in one open database file. The last holder's disposal closes the file. */
 export interface FileLease extends AsyncDisposable {
-  /** Folder beside the database for files that live as long as it is open. */
+  /** Folder for files that live as long as it is open: beside the database for writers, under the files root for readers. */
   readonly folder: string;
   /** Runs `work` alone on the file, in the order of the calls. `action` begins the message of its errors. */
   exclusive<T>(action: Action, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-interface OpenFile {
-  readonly connection: DuckDBConnection;
-  close(): Promise<void>;
-}
-
 /** One database file of this thread: opened for its first holder, closed behind its last. */
 class SharedFile {
   readonly path: string;
-  readonly folder: string;
+  folder = '';
   #memoryBytes = Math.min(USUAL_MEMORY_BYTES, maxMemoryBytes());
   #file: OpenFile | null = null;
-  #holders = 0;
+  #isReadOnly = false;
+  readonly #holders = { write: 0, read: 0, look: 0 };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string) {
     this.path = path;
-    this.folder = folderOf(path);
   }
 
-  acquire(): Promise<void> {
+  acquire(mode: LeaseMode, filesRoot: string): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#file === null) await this.#openFirst();
-      this.#holders++;
+      this.#refuseRival(mode);
+      // Those who only look take it as it is, and do not mind that it is opened anew for others.
+      const isFit = mode === 'look' || this.#isReadOnly === (mode === 'read');
+      if (this.#countHolders() === 0 || !isFit) await this.#openFor(mode, filesRoot);
+      this.#holders[mode]++;
     });
   }
 
-  release(): Promise<void> {
+  release(mode: LeaseMode): Promise<void> {
     return this.#inTurn(async () => {
-      if (--this.#holders > 0) return;
-      const file = this.#file;
-      this.#file = null;
-      await file?.close();
-      await rm(this.folder, { recursive: true, force: true });
+      this.#holders[mode]--;
+      if (this.#countHolders() === 0) await this.#close();
     });
   }
 
@@ -79,12 +63,24 @@ class SharedFile {
     });
   }
 
-  async #openFirst(): Promise<void> {
+  #countHolders(): number {
+    const { write, read, look } = this.#holders;
+    return write + read + look;
+  }
+
+  /** A reader's image must not change under it, and a writer does not wait for hours inside a call. */
+  #refuseRival(mode: LeaseMode): void {
+    if (mode === 'write' && this.#holders.read > 0) throw inUse(this.path, 'read');
+    if (mode === 'read' && this.#holders.write > 0) throw inUse(this.path, 'written');
+  }
+
+  async #openFor(mode: LeaseMode, filesRoot: string): Promise<void> {
+    await this.#close();
+    this.#isReadOnly = mode !== 'write';
+    this.folder = this.#isReadOnly ? nameWorkFolder(filesRoot) : folderOf(this.path);
     const file = await this.#open();
     try {
-      // What a killed process left; nobody else can use it while the file is open here.
-      await rm(this.folder, { recursive: true, force: true });
-      await mkdir(this.folder);
+      await this.#makeFolder();
     } catch (error) {
       await file.close();
       throw toSyncError(error, 'Opening', this.path);
@@ -92,14 +88,33 @@ class SharedFile {
     this.#file = file;
   }
 
+  async #makeFolder(): Promise<void> {
+    if (this.#isReadOnly) return makeWorkFolder(this.folder);
+    // What a killed process left; nobody else can use it while the file is open here.
+    await rm(this.folder, { recursive: true, force: true });
+    await mkdir(this.folder);
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    await file?.close();
+    if (this.folder !== '') await rm(this.folder, { recursive: true, force: true });
+  }
+
   /** What a killed process left in the log may need more memory to open than usual. */
   async #open(): Promise<OpenFile> {
     try {
-      return await openFile(this.path, this.#memoryBytes);
+      return await this.#tryOpen();
     } catch (error) {
       if (!(error instanceof SyncError && error.detail.isMemory === true) || !this.#raiseMemory()) throw error;
-      return openFile(this.path, this.#memoryBytes);
+      return this.#tryOpen();
     }
+  }
+
+  #tryOpen(): Promise<OpenFile> {
+    const { folder } = this;
+    return openFile(this.path, { isReadOnly: this.#isReadOnly, memoryBytes: this.#memoryBytes, folder });
   }
 
   /** Makes the next attempt possible, where more memory or a new opening helps; else the error is final. */
@@ -135,25 +150,32 @@ class SharedFile {
   }
 }
 
-/** By real path. A thread has one module instance, and `locks` keeps other threads of the process away. */
+/** By real path. A thread has one module instance, and a lock of the process keeps its other threads away. */
 const sharedFiles = new Map<string, SharedFile>();
 
 /**
- * Opens a database file, making it and its folder where they do not exist.
- * @throws `FILE_LOCKED`, `FILE_INVALID`, `CONN_PRIVILEGE_MISSING`
+ * Opens a database file. To write, the file and its folder are made where they do not exist.
+ * @param filesRoot where readers put their own files; writers put them beside the database
+ * @throws `FILE_LOCKED`, `FILE_INVALID`, `CONN_PRIVILEGE_MISSING`, `CONN_DATABASE_MISSING`
  */
-export async function leaseFile(path: string): Promise<FileLease> {
+export async function leaseFile(
+  path: string,
+  mode: LeaseMode = 'write',
+  filesRoot: string = dirname(path),
+): Promise<FileLease> {
   const shared = sharedFiles.get(path) ?? new SharedFile(path);
   sharedFiles.set(path, shared);
-  await shared.acquire();
+  await shared.acquire(mode, filesRoot);
   let isReleased = false;
   return {
-    folder: shared.folder,
+    get folder() {
+      return shared.folder;
+    },
     exclusive: (action, work, workSignal) => shared.exclusive(action, work, workSignal),
     async [Symbol.asyncDispose]() {
       if (isReleased) return;
       isReleased = true;
-      await shared.release();
+      await shared.release(mode);
     },
   };
 }
@@ -163,111 +185,9 @@ function folderOf(path: string): string {
   return `${path}.millrace`;
 }
 
-/**
- * The lock is held as long as the file is open. DuckDB's own lock keeps other processes out but not a second opening in
- * this one, after which tables vanish in silence.
- */
-async function openFile(path: string, memoryBytes: number): Promise<OpenFile> {
-  const closed = Promise.withResolvers<void>();
-  const opened = Promise.withResolvers<OpenFile>();
-  const held = locks.request(`duckdb ${path}`, { ifAvailable: true }, async (lock) => {
-    if (lock === null) throw fileLocked('Opening', path, undefined);
-    const file = await openAlone(path, memoryBytes);
-    const close = async () => {
-      await file.close().finally(closed.resolve);
-      await held;
-    };
-    opened.resolve({ connection: file.connection, close });
-    await closed.promise;
-  });
-  held.catch((error: unknown) => opened.reject(toSyncError(error, 'Opening', path)));
-  return opened.promise;
-}
-
-async function openAlone(path: string, memoryBytes: number): Promise<OpenFile> {
-  await mkdir(dirname(path), { recursive: true });
-  // Loaded by the one thread that owns a file: in every other one its library would only take memory.
-  const { DuckDBInstance: Instance } = await import('@duckdb/node-api');
-  const instance = await Instance.create(path, settingsFor(folderOf(path), memoryBytes));
-  try {
-    const connection = await instance.connect();
-    await connection.run("SET TimeZone = 'UTC'");
-    return { connection, close: () => closeFile(instance, connection) };
-  } catch (error) {
-    instance.closeSync();
-    throw error;
-  }
-}
-
-async function closeFile(instance: DuckDBInstance, connection: DuckDBConnection): Promise<void> {
-  // Closing would do the same, but on this thread's time. It fails on an invalidated database, which the next opening recovers.
-  await connection.run('CHECKPOINT').catch(() => {});
-  connection.closeSync();
-  instance.closeSync();
-}
-
-function maxMemoryBytes(): number {
-  return Math.floor(totalmem() * MAX_MEMORY_SHARE);
-}
-
-function settingsFor(folder: string, memoryBytes: number): Record<string, string> {
-  return {
-    memory_limit: `${Math.floor(memoryBytes / MIB)}MiB`,
-    threads: String(availableParallelism()),
-    temp_directory: folder,
-    // Order within a table is not promised, and keeping it costs memory.
-    preserve_insertion_order: 'false',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  };
-}
-
-function createSession(connection: DuckDBConnection, action: Action, path: string, signal: AbortSignal): Session {
-  const translate = async <T>(answer: Promise<T>): Promise<T> => {
-    try {
-      return await answer;
-    } catch (error) {
-      throw toSyncError(error, action, path);
-    }
-  };
-  const execute = (sql: string) => translate(interruptible(connection, sql, signal));
-  return {
-    rows: async (sql) => (await execute(sql)).getRowObjectsJson(),
-    run: async (sql) => (await execute(sql)).rowsChanged,
-    async transaction(work) {
-      await execute('BEGIN');
-      try {
-        const result = await work();
-        signal.throwIfAborted();
-        // Not interruptible: whether an interrupted commit took place would be unknown.
-        await translate(connection.run('COMMIT'));
-        return result;
-      } catch (error) {
-        // Fails when the commit failed, since then the transaction is over.
-        await connection.run('ROLLBACK').catch(() => {});
-        throw error;
-      }
-    },
-  };
-}
-
-/** An interrupt that arrives before the statement has begun is lost, so it is repeated. */
-async function interruptible(
-  connection: DuckDBConnection,
-  sql: string,
-  signal: AbortSignal,
-): Promise<DuckDBMaterializedResult> {
-  signal.throwIfAborted();
-  let timer: NodeJS.Timeout | undefined;
-  const interrupt = () => {
-    connection.interrupt();
-    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
-  };
-  signal.addEventListener('abort', interrupt, { once: true });
-  try {
-    return await connection.run(sql);
-  } finally {
-    clearInterval(timer);
-    signal.removeEventListener('abort', interrupt);
-  }
+function inUse(path: string, how: 'read' | 'written'): SyncError {
+  return new SyncError(
+    'FILE_LOCKED',
+    `Opening ${path} failed: another sync of this server ${how === 'read' ? 'reads' : 'writes'} it now. Millrace tries again by itself; let the two syncs start at different times.`,
+  );
 }

@@ -2,11 +2,12 @@ import { rm } from 'node:fs/promises';
 import { SyncError } from '../../core/index.ts';
 import type { Chunk } from '../../formats/index.ts';
 import type { LoadPlan } from '../connector.ts';
-import type { FileLease, Session } from './client.ts';
+import type { FileLease } from './client.ts';
 import { isReadingFailure } from './errors.ts';
 import { findRefusedRecords, type RefusedRecord, withoutRecords } from './isolate.ts';
 import { type ReadingWay, readCsv, selectCsv } from './read-csv.ts';
 import { SegmentFile } from './segment-file.ts';
+import type { Session } from './session.ts';
 
 /** Types of which DuckDB's CSV reader takes a value before the year 1 for one after it, without an error. */
 const DATED: ReadonlySet<string> = new Set(['date', 'timestamp', 'timestamptz']);

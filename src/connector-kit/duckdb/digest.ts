@@ -1,8 +1,8 @@
 import { type RangeSum, SyncError } from '../../core/index.ts';
 import { toSumText } from '../../formats/index.ts';
 import type { LoadPlan, SegmentRange } from '../connector.ts';
-import type { Session } from './client.ts';
 import { canonicalRecord } from './columns.ts';
+import type { Session } from './session.ts';
 import { quoteName, quoteText } from './sql.ts';
 import { codecOf } from './types.ts';
 

@@ -25,6 +25,14 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
+    pattern: /database does not exist/,
+    toError: (_, action, path) =>
+      new SyncError(
+        'CONN_DATABASE_MISSING',
+        `${action} ${path} failed: there is no such file. Put it there, or correct the connection's path.`,
+      ),
+  },
+  {
     pattern: /No space left on device|ENOSPC|max_temp_directory_size/,
     toError: (_, action, path) =>
       new SyncError(

@@ -1,4 +1,4 @@
-export { type FileLease, leaseFile, type Session } from './client.ts';
+export { type FileLease, type LeaseMode, leaseFile } from './client.ts';
 export { type CollectedRecords, CollectedSegment } from './collected-segment.ts';
 export {
   assertDistinctNames,
@@ -16,5 +16,6 @@ export { toSyncError } from './errors.ts';
 export { assertLoss } from './guard.ts';
 export type { RefusedRecord } from './isolate.ts';
 export { resolveFilePath } from './path.ts';
+export type { Session } from './session.ts';
 export { quoteName, quoteTable, quoteText } from './sql.ts';
 export { codecOf } from './types.ts';

@@ -1,0 +1,113 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { locks } from 'node:worker_threads';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { fileLocked, toSyncError } from './errors.ts';
+
+const MIB = 1024 * 1024;
+/** With it an ordinary load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
+export const USUAL_MEMORY_BYTES: number = 320 * MIB;
+/** For records so wide that a block of them does not fit; DuckDB keeps those in memory until they are committed. */
+const MAX_MEMORY_SHARE = 0.4;
+
+/** A database that DuckDB has open here. */
+export interface OpenFile {
+  readonly connection: DuckDBConnection;
+  close(): Promise<void>;
+}
+
+/** How a database is opened. */
+export interface Opening {
+  readonly isReadOnly: boolean;
+  readonly memoryBytes: number;
+  /** Absolute; for what DuckDB spills. */
+  readonly folder: string;
+}
+
+/** The most memory that DuckDB may ever use on this machine, in bytes. */
+export function maxMemoryBytes(): number {
+  return Math.floor(totalmem() * MAX_MEMORY_SHARE);
+}
+
+/**
+ * Opens a database file, which is made unless it is only read. The lock is held as long as the file is open. DuckDB's own
+ * lock keeps other processes out but not a second opening in this one, after which tables vanish in silence.
+ * @throws `FILE_LOCKED`, `FILE_INVALID`, `CONN_PRIVILEGE_MISSING`, `CONN_DATABASE_MISSING`
+ */
+export async function openFile(path: string, opening: Opening): Promise<OpenFile> {
+  const closed = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<OpenFile>();
+  const held = locks.request(`duckdb ${path}`, { ifAvailable: true }, async (lock) => {
+    if (lock === null) throw fileLocked('Opening', path, undefined);
+    const file = await openAlone(path, opening);
+    const close = async () => {
+      await file.close().finally(closed.resolve);
+      await held;
+    };
+    opened.resolve({ connection: file.connection, close });
+    await closed.promise;
+  });
+  held.catch((error: unknown) => opened.reject(toSyncError(error, 'Opening', path)));
+  return opened.promise;
+}
+
+async function openAlone(path: string, opening: Opening): Promise<OpenFile> {
+  if (!opening.isReadOnly) await mkdir(dirname(path), { recursive: true });
+  return openInstance(path, {
+    ...settingsFor(opening),
+    access_mode: opening.isReadOnly ? 'READ_ONLY' : 'READ_WRITE',
+  });
+}
+
+/**
+ * Opens a database in memory that can read and write files of these folders only. What is set here cannot be changed by
+ * later statements.
+ */
+export async function openMemory(opening: Omit<Opening, 'isReadOnly'>, folders: readonly string[]): Promise<OpenFile> {
+  const file = await openInstance(':memory:', settingsFor(opening));
+  try {
+    // DuckDB follows links before it compares.
+    const list = folders.map((folder) => `'${`${folder}/`.replaceAll("'", "''")}'`).join(', ');
+    await file.connection.run(`SET allowed_directories = [${list}]`);
+    await file.connection.run('SET enable_external_access = false');
+    await file.connection.run('SET lock_configuration = true');
+    return file;
+  } catch (error) {
+    await file.close();
+    throw toSyncError(error, 'Opening', 'DuckDB');
+  }
+}
+
+async function openInstance(path: string, settings: Record<string, string>): Promise<OpenFile> {
+  // Loaded by the one thread that owns a file: in every other one its library would only take memory.
+  const { DuckDBInstance: Instance } = await import('@duckdb/node-api');
+  const instance = await Instance.create(path, settings);
+  try {
+    const connection = await instance.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    return { connection, close: () => close(instance, connection, settings.access_mode === 'READ_WRITE') };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+async function close(instance: DuckDBInstance, connection: DuckDBConnection, isWritable: boolean): Promise<void> {
+  // Closing would do the same, but on this thread's time. It fails on an invalidated database, which the next opening recovers.
+  if (isWritable) await connection.run('CHECKPOINT').catch(() => {});
+  connection.closeSync();
+  instance.closeSync();
+}
+
+function settingsFor({ memoryBytes, folder }: Omit<Opening, 'isReadOnly'>): Record<string, string> {
+  return {
+    memory_limit: `${Math.floor(memoryBytes / MIB)}MiB`,
+    threads: String(availableParallelism()),
+    temp_directory: folder,
+    // Order within a table is not promised, and keeping it costs memory.
+    preserve_insertion_order: 'false',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  };
+}

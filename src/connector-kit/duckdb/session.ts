@@ -1,0 +1,70 @@
+import type { DuckDBConnection, DuckDBMaterializedResult, Json } from '@duckdb/node-api';
+import { type Action, toSyncError } from './errors.ts';
+
+const INTERRUPT_EVERY_MS = 50;
+
+/** Statements on an open file, one after another, while no other work is on it. */
+export interface Session {
+  /** 64-bit and larger numbers come as text. */
+  rows(sql: string): Promise<readonly Readonly<Record<string, Json>>[]>;
+  /** Returns the number of records that the statement changed. */
+  run(sql: string): Promise<number>;
+  /** Commits what `work` did, or nothing of it. DuckDB has no savepoints, so it does not nest. */
+  transaction<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** Statements on a connection that nobody else uses meanwhile; `action` and `path` begin the message of their errors. */
+export function createSession(
+  connection: DuckDBConnection,
+  action: Action,
+  path: string,
+  signal: AbortSignal,
+): Session {
+  const translate = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer;
+    } catch (error) {
+      throw toSyncError(error, action, path);
+    }
+  };
+  const execute = (sql: string) => translate(interruptible(connection, sql, signal));
+  return {
+    rows: async (sql) => (await execute(sql)).getRowObjectsJson(),
+    run: async (sql) => (await execute(sql)).rowsChanged,
+    async transaction(work) {
+      await execute('BEGIN');
+      try {
+        const result = await work();
+        signal.throwIfAborted();
+        // Not interruptible: whether an interrupted commit took place would be unknown.
+        await translate(connection.run('COMMIT'));
+        return result;
+      } catch (error) {
+        // Fails when the commit failed, since then the transaction is over.
+        await connection.run('ROLLBACK').catch(() => {});
+        throw error;
+      }
+    },
+  };
+}
+
+/** An interrupt that arrives before the statement has begun is lost, so it is repeated. */
+async function interruptible(
+  connection: DuckDBConnection,
+  sql: string,
+  signal: AbortSignal,
+): Promise<DuckDBMaterializedResult> {
+  signal.throwIfAborted();
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    connection.interrupt();
+    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
+  };
+  signal.addEventListener('abort', interrupt, { once: true });
+  try {
+    return await connection.run(sql);
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener('abort', interrupt);
+  }
+}
