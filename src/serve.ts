@@ -32,7 +32,7 @@ import {
   workerUrl,
   writeCliFile,
 } from './runtime/index.ts';
-import { startSchemaRefresher } from './scheduler/index.ts';
+import { startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
 import { openStore, type Store } from './store/index.ts';
 
 /** What `worker.ts` is started with. */
@@ -98,7 +98,9 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   shutdown.onStop('the workers', () => engine.stop());
   const services = toServices(store, engine, wiring);
   const refresher = startSchemaRefresher(services, { log });
-  shutdown.onStop('the scheduler', () => refresher.stop());
+  shutdown.onStop('the reading of schemas', () => refresher.stop());
+  const schedules = startScheduleRunner(services, { log });
+  shutdown.onStop('the schedules', () => schedules.stop());
   const url = await listen(config, log, shutdown, version, services);
   announce(config, url, keys);
 }

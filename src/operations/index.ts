@@ -1,6 +1,7 @@
 export type { Actor } from './actors.ts';
 export {
   activateBulkSync,
+  armSchedules,
   type BulkFieldView,
   type BulkSchemaView,
   type BulkSyncInput,
@@ -9,6 +10,7 @@ export {
   countRecords,
   createBulkSync,
   DEFAULT_SETTINGS,
+  type DueOutcome,
   deleteBulkSync,
   type ExecutionProgress,
   type ExecutionView,
@@ -31,6 +33,7 @@ export {
   type StartInput,
   type SyncSettings,
   startBulkSync,
+  startDueSync,
   updateBulkSync,
 } from './bulk-syncs/index.ts';
 

@@ -98,7 +98,7 @@ export function insertExecution(
 export async function insertFailedExecution(
   db: StoreDatabase,
   organizationId: string,
-  values: NewExecution & { readonly id: string },
+  values: NewExecution,
   statusMessage: string,
 ): Promise<boolean> {
   // By way of a living one: the index that lets one run at a time also keeps this from coming in between.

@@ -32,6 +32,7 @@ export interface TestApiOptions {
   readonly connectors: readonly ConnectorDefinition<unknown>[];
   readonly context?: Partial<ConnectorContext>;
   readonly defaultVersion?: string;
+  readonly clock?: () => Date;
 }
 
 /** Starts an API over the given connectors, bootstrapped: one organization, one user, its keys. */
@@ -55,7 +56,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     executions,
     connectorContext: (organizationId) => ({ ...plainContext(home, organizationId), ...options.context }),
     newId: randomUUID,
-    clock: () => new Date(),
+    clock: options.clock ?? (() => new Date()),
   };
   const keys = await bootstrap(services, async () => {});
   if (keys === null) throw new Error('a new database had an organization');

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import { refreshSchemas } from '../../src/operations/index.ts';
-import { startTestApi, type TestApi } from './api.ts';
+import { startTestApi, type TestApi, type TestApiOptions } from './api.ts';
 import { createTestDatabase, type TestDatabase } from './databases.ts';
 
 /** An API with a filled source and an empty destination, both on the tests' PostgreSQL. */
@@ -48,11 +48,11 @@ export const SOURCE_SCHEMAS = [
   'public.orders',
 ] as const;
 
-export async function startBulkFixture(): Promise<BulkFixture> {
+export async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = {}): Promise<BulkFixture> {
   const source = await createTestDatabase();
   const destination = await createTestDatabase();
   await query(source.url, SOURCE_SQL);
-  const api = await startTestApi({ connectors: [...CONNECTORS.values()] });
+  const api = await startTestApi({ ...options, connectors: [...CONNECTORS.values()] });
   const connect = (name: string, database: TestDatabase): Promise<string> => createConnection(api, name, database);
   const refresh = async (connectionId: string): Promise<void> => {
     const pending = { organizationId: api.keys.organizationId, connectionId };

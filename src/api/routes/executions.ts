@@ -101,13 +101,12 @@ export const executionRoutes = [
     params: idParamsSchema,
     response: envelope(syncStatusSchema),
     handle: async (context, { params }) => {
-      const { current, last } = await getSyncStatus(context, params.id);
+      const { current, last, nextStart } = await getSyncStatus(context, params.id);
       return {
         data: {
           ...(current === null ? {} : { current_execution: toExecutionBody(current) }),
           ...(last === null ? {} : { last_execution: toExecutionBody(last) }),
-          // Nothing starts syncs by their schedules yet, so no time would be true.
-          next_execution_time: null,
+          next_execution_time: nextStart?.toISOString() ?? null,
         },
       };
     },

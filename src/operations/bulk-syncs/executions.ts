@@ -6,6 +6,7 @@ import {
   findCurrentAndLast,
   findExecution,
   listExecutionSchemas,
+  listNextStarts,
   listExecutions as listRecords,
   requestCancellation,
 } from '../../store/index.ts';
@@ -54,17 +55,34 @@ export async function requireExecution(context: Context, syncId: string, id: str
   return record;
 }
 
-/** What runs now and what ended last; null = none. @throws `NOT_FOUND` */
+/**
+ * What runs now, what ended last, and when a schedule starts the sync next; null = none. A start that is owed comes at
+ * once, or at once after what runs.
+ * @throws `NOT_FOUND`
+ */
 export async function getSyncStatus(
   context: Context,
   syncId: string,
-): Promise<{ readonly current: ExecutionView | null; readonly last: ExecutionView | null }> {
+): Promise<{
+  readonly current: ExecutionView | null;
+  readonly last: ExecutionView | null;
+  readonly nextStart: Date | null;
+}> {
   await requireBulkSync(context, syncId);
+  const nextStarts = await getNextStarts(context, [syncId]);
   const { current, last } = await findCurrentAndLast(context.store.db, context.caller.organizationId, syncId);
   return {
     current: current === undefined ? null : await viewOf(context, current),
     last: last === undefined ? null : await viewOf(context, last),
+    nextStart: nextStarts.get(syncId) ?? null,
   };
+}
+
+/** When schedules start each of these syncs next, never in the past; without those that none starts. */
+export async function getNextStarts(context: Context, syncIds: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+  const now = context.clock();
+  const dueTimes = await listNextStarts(context.store.db, context.caller.organizationId, syncIds);
+  return new Map([...dueTimes].map(([syncId, dueAt]) => [syncId, dueAt < now ? now : dueAt]));
 }
 
 /**

@@ -10,6 +10,7 @@ export type { BulkSyncInput } from './input.ts';
 export { type ExecutionProgress, getProgress } from './progress.ts';
 export { getReceipt, listRejects, type RejectView } from './receipts.ts';
 export type { ScheduleInput } from './schedule-rules.ts';
+export { armSchedules, type DueOutcome, startDueSync } from './scheduled-starts.ts';
 export type { ScheduleView } from './schedules.ts';
 export { type BulkFieldView, type BulkSchemaView, getBulkSchema, listBulkSchemas } from './schemas.ts';
 export type { SchemaSelection } from './selection.ts';

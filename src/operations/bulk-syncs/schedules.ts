@@ -5,12 +5,14 @@ import {
   replaceBulkSyncSchedules,
   type ScheduleSettings,
   type StoreDatabase,
+  setDueTimes,
 } from '../../store/index.ts';
 import { type Actor, type loadActorNames, toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
 import type { BulkSyncInput } from './input.ts';
 import type { ScheduleInput } from './schedule-rules.ts';
+import { nextOccurrence, toCronPattern } from './schedule-times.ts';
 
 /** One schedule of a sync as people see it. */
 export interface ScheduleView {
@@ -46,7 +48,7 @@ export async function saveSchedules(
   context: Context,
   db: StoreDatabase,
   syncId: string,
-  input: Pick<BulkSyncInput, 'defaultSchedule' | 'additionalSchedules'>,
+  input: Pick<BulkSyncInput, 'active' | 'defaultSchedule' | 'additionalSchedules'>,
   schemaIds: ReadonlySet<string>,
 ): Promise<void> {
   const { organizationId } = context.caller;
@@ -62,11 +64,29 @@ export async function saveSchedules(
   const rows = input.additionalSchedules.map((schedule, index) => {
     const place = `additional_schedules[${index}]`;
     refuseUnknownSchemas(schedule.settings.schemas ?? [], schemaIds, place);
-    return toRow(context, schedule, take(schedule, place), index + 1);
+    return toRow(context, schedule, take(schedule, place), { active: input.active, position: index + 1 });
   });
   const oldDefault = [...free.values()].find((schedule) => schedule.isDefault);
   const kept = take(input.defaultSchedule, 'default_schedule') ?? oldDefault;
-  await replaceBulkSyncSchedules(db, organizationId, syncId, [toRow(context, input.defaultSchedule, kept, 0), ...rows]);
+  const first = toRow(context, input.defaultSchedule, kept, { active: input.active, position: 0 });
+  await replaceBulkSyncSchedules(db, organizationId, syncId, [first, ...rows]);
+}
+
+/**
+ * Computes anew when the schedules of a sync come next. What was due while it was inactive is not made up for. Call
+ * inside a transaction that has updated or locked the sync.
+ */
+export async function rearmSchedules(
+  context: Context,
+  db: StoreDatabase,
+  syncId: string,
+  active: boolean,
+): Promise<void> {
+  const { organizationId } = context.caller;
+  const now = context.clock();
+  const schedules = await listBulkSyncSchedules(db, organizationId, [syncId]);
+  const times = schedules.map(({ id, settings }) => ({ id, dueAt: active ? nextOccurrence(settings, now) : null }));
+  await setDueTimes(db, organizationId, times);
 }
 
 function refuseUnknownSchemas(named: readonly string[], known: ReadonlySet<string>, place: string): void {
@@ -79,7 +99,7 @@ function toRow(
   context: Context,
   schedule: ScheduleInput,
   kept: BulkSyncScheduleRecord | undefined,
-  position: number,
+  { active, position }: { readonly active: boolean; readonly position: number },
 ): NewBulkSyncSchedule {
   const by = toActorColumns(context.caller);
   const now = context.clock();
@@ -90,6 +110,7 @@ function toRow(
     isDefault,
     position,
     settings: JSON.stringify(schedule.settings),
+    dueAt: active ? (keptDueTime(kept, schedule.settings) ?? nextOccurrence(schedule.settings, now)) : null,
     createdBy: kept === undefined ? by.id : kept.createdBy,
     createdByType: kept?.createdByType ?? by.type,
     createdAt: kept?.createdAt ?? now,
@@ -97,6 +118,12 @@ function toRow(
     updatedByType: isSame ? kept.updatedByType : by.type,
     updatedAt: isSame ? kept.updatedAt : now,
   };
+}
+
+/** A start that is owed stays owed while the times of its schedule stay the same. */
+function keptDueTime(kept: BulkSyncScheduleRecord | undefined, settings: ScheduleSettings): Date | null {
+  if (kept === undefined || toCronPattern(kept.settings) !== toCronPattern(settings)) return null;
+  return kept.dueAt;
 }
 
 function sameSettings(one: ScheduleSettings, other: ScheduleSettings): boolean {

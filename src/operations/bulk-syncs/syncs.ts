@@ -22,7 +22,7 @@ import { refreshNow } from '../schemas/refresh.ts';
 import { type CheckedSync, checkBulkSync, loadSourceSchemas } from './checks.ts';
 import type { BulkSyncInput } from './input.ts';
 import { refuseSharedTables } from './output-tables.ts';
-import { type ScheduleView, saveSchedules, toScheduleView } from './schedules.ts';
+import { rearmSchedules, type ScheduleView, saveSchedules, toScheduleView } from './schedules.ts';
 import { resolveSelection, type SchemaSelection } from './selection.ts';
 
 /** One bulk sync as people see it. */
@@ -190,13 +190,18 @@ export async function deleteBulkSync(context: Context, id: string): Promise<void
   if (!isDeleted) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
 }
 
-/** Switches the schedules of a sync on or off; off also asks what runs to stop. @throws `NOT_FOUND` */
+/**
+ * Switches the schedules of a sync on or off; off also asks what runs to stop. On for an active one changes nothing.
+ * @throws `NOT_FOUND`
+ */
 export async function activateBulkSync(context: Context, id: string, active: boolean): Promise<void> {
   const { organizationId } = context.caller;
   const by = toActorColumns(context.caller);
   await context.store.transaction(async ({ db }) => {
     const change = { active, updatedBy: by.id, updatedByType: by.type };
+    const before = await requireBulkSync(context, id, db);
     if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
+    if (!active || !before.active) await rearmSchedules(context, db, id, active);
     if (!active) await requestCancellation(db, organizationId, { syncId: id });
   });
 }
