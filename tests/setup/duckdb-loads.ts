@@ -25,7 +25,8 @@ export async function createFilesRoot(): Promise<{ readonly root: string } & Asy
   return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
 }
 
-function createFileContext(root: string, failpoint: (name: string) => void = () => {}): ConnectorContext {
+/** What a connector of files under the root is given. */
+export function createFileContext(root: string, failpoint: (name: string) => void = () => {}): ConnectorContext {
   return {
     organizationId: 'organization',
     filesRoot: root,

@@ -17,5 +17,5 @@ export { assertLoss } from './guard.ts';
 export type { RefusedRecord } from './isolate.ts';
 export { resolveFilePath } from './path.ts';
 export type { Session } from './session.ts';
-export { quoteName, quoteTable, quoteText } from './sql.ts';
+export { quoteName, quotePath, quoteTable, quoteText } from './sql.ts';
 export { codecOf } from './types.ts';

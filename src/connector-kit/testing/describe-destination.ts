@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RangeSum } from '../../core/index.ts';
+import { BULK_MODES, type BulkMode, type RangeSum } from '../../core/index.ts';
 import { createRecordHasher, emptySum, subtractSums, WIRE_FORMATS } from '../../formats/index.ts';
 import type { Connector, Load, LoadPlan, PublishCounts, SegmentOutcome } from '../connector.ts';
 import { encodeRecords, offerRecords, type TestRecord, toColumns } from './records.ts';
@@ -22,12 +22,18 @@ export interface DestinationFailpoints {
 const NEVER = new AbortController().signal;
 const OPEN = { isolate: false };
 
-/** What every bulk destination must do, whatever it is: loads, proofs, fences and publications by the contract's words. */
+/**
+ * What every bulk destination must do, whatever it is: loads, proofs, fences and publications by the contract's words.
+ * @param modes those of its capabilities; without `replicate` it is asked for replacements only
+ */
 export function describeDestination(
   name: string,
   open: () => Promise<DestinationFixture>,
   failpoints: DestinationFailpoints,
+  modes: readonly BulkMode[] = BULK_MODES,
 ): void {
+  const canMerge = modes.includes('replicate');
+  const anyKind = canMerge ? 'merge' : 'replace';
   describe(`${name} as a bulk destination`, () => {
     it('lands a replacement, and proves it before it is published', async () => {
       await using scene = await openScene(open);
@@ -50,68 +56,40 @@ export function describeDestination(
       expect(second.counts.inserted).toBe(7);
     });
 
-    it.each([true, false])('merges a complete scan, tombstones: %s', async (tombstones) => {
-      await using scene = await openScene(open, { tombstones });
-      const first = await scene.run('merge', numbered(1, 50));
-      expect(first.counts).toMatchObject({ inserted: 50, updated: 0, unchanged: 0, deleted: 0 });
-      expect(first.after).toEqual(first.written);
-      const second = await scene.run(
-        'merge',
-        [...numbered(11, 50), { id: 12, note: null }, { id: 99, note: '' }].filter(
-          ({ id, note }) => id !== 12 || note === null,
-        ),
-      );
-      expect(second.counts).toMatchObject({ inserted: 1, updated: 1, unchanged: 39, deleted: 10 });
-      expect(second.after).toEqual(second.written);
-      const third = await scene.run('merge', numbered(1, 50));
-      expect(third.counts).toMatchObject({ updated: tombstones ? 11 : 1, inserted: tombstones ? 0 : 10, deleted: 1 });
-      expect(third.after).toEqual(third.written);
-    });
-
-    it('applies a delta, removing nothing', async () => {
-      await using scene = await openScene(open);
-      await scene.run('merge', numbered(1, 50));
-      const delta = await scene.run('delta', [
-        { id: 7, note: 'changed' },
-        { id: 8, note: 'note 8' },
-        { id: 60, note: 'new' },
-      ]);
-      expect(delta.counts).toMatchObject({ inserted: 1, updated: 1, unchanged: 1, deleted: 0 });
-      expect(delta.after).toEqual(delta.written);
-      const whole = await scene.run('merge', [
-        ...numbered(1, 50).filter(({ id }) => id !== 7),
-        { id: 7, note: 'changed' },
-        { id: 60, note: 'new' },
-      ]);
-      expect(whole.counts).toMatchObject({ inserted: 0, updated: 0, unchanged: 51, deleted: 0 });
-    });
-
     it('keeps text as it is: empty, NULL, quotes, line ends, other alphabets', async () => {
       await using scene = await openScene(open);
       const notes = [null, '', ' ', '"', ',', '\n', '\r\n', '\\N', 'NULL', 'naïve 🌊', "'; DROP TABLE x"];
       const run = await scene.run(
-        'merge',
+        anyKind,
         notes.map((note, id) => ({ id, note })),
       );
-      expect(run.after).toEqual(run.written);
+      expect(run.before ?? run.after).toEqual(run.written);
     });
 
     it('changes nothing when more would be lost than the guard allows', async () => {
       await using scene = await openScene(open);
-      await scene.run('merge', numbered(1, 50));
-      await expect(scene.run('merge', numbered(1, 20), { maxLossPercent: 50 })).rejects.toMatchObject({
+      await scene.run(anyKind, numbered(1, 50));
+      for (const kind of new Set([anyKind, 'replace'] as const)) {
+        const losing = scene.run(kind, numbered(1, 20), { maxLossPercent: 50 });
+        await expect(losing).rejects.toMatchObject({ code: 'LOSS_GUARD' });
+      }
+      const untouched = canMerge ? { unchanged: 50 } : { inserted: 50, deleted: 0 };
+      expect((await scene.run(anyKind, numbered(1, 50), { maxLossPercent: 0 })).counts).toMatchObject(untouched);
+    });
+
+    it('counts what a replacement loses by key, not by number', async () => {
+      await using scene = await openScene(open);
+      await scene.run('replace', numbered(1, 50));
+      await expect(scene.run('replace', numbered(51, 100), { maxLossPercent: 50 })).rejects.toMatchObject({
         code: 'LOSS_GUARD',
       });
-      await expect(scene.run('replace', numbered(1, 20), { maxLossPercent: 50 })).rejects.toMatchObject({
-        code: 'LOSS_GUARD',
-      });
-      expect((await scene.run('merge', numbered(1, 50))).counts).toMatchObject({ unchanged: 50 });
+      expect((await scene.run('replace', numbered(11, 60))).counts).toMatchObject({ inserted: 50, deleted: 10 });
     });
 
     it('lets one sync write a table, and tells the second whose it is', async () => {
       await using scene = await openScene(open);
-      await scene.run('merge', numbered(1, 5));
-      await expect(scene.run('merge', numbered(1, 5), { syncId: 'other' })).rejects.toMatchObject({
+      await scene.run(anyKind, numbered(1, 5));
+      await expect(scene.run(anyKind, numbered(1, 5), { syncId: 'other' })).rejects.toMatchObject({
         code: 'TABLE_OWNED',
       });
     });
@@ -153,11 +131,11 @@ export function describeDestination(
       await expect(older.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject({ code: 'FENCE_LOST' });
     });
 
-    it.each(['replace', 'merge'] as const)(
+    it.each(canMerge ? (['replace', 'merge'] as const) : (['replace'] as const))(
       'publishes a %s again after it died in the middle, and only once',
       async (kind) => {
         await using scene = await openScene(open);
-        await scene.run('merge', numbered(1, 10));
+        await scene.run(anyKind, numbered(1, 10));
         const load = await scene.begin(kind);
         await scene.writeSegment(load, 0, numbered(1, 12));
         await load.seal(NEVER);
@@ -171,6 +149,46 @@ export function describeDestination(
         await load.discard(NEVER);
       },
     );
+
+    if (canMerge) describeMerges(open);
+  });
+}
+
+function describeMerges(open: () => Promise<DestinationFixture>): void {
+  it.each([true, false])('merges a complete scan, tombstones: %s', async (tombstones) => {
+    await using scene = await openScene(open, { tombstones });
+    const first = await scene.run('merge', numbered(1, 50));
+    expect(first.counts).toMatchObject({ inserted: 50, updated: 0, unchanged: 0, deleted: 0 });
+    expect(first.after).toEqual(first.written);
+    const second = await scene.run(
+      'merge',
+      [...numbered(11, 50), { id: 12, note: null }, { id: 99, note: '' }].filter(
+        ({ id, note }) => id !== 12 || note === null,
+      ),
+    );
+    expect(second.counts).toMatchObject({ inserted: 1, updated: 1, unchanged: 39, deleted: 10 });
+    expect(second.after).toEqual(second.written);
+    const third = await scene.run('merge', numbered(1, 50));
+    expect(third.counts).toMatchObject({ updated: tombstones ? 11 : 1, inserted: tombstones ? 0 : 10, deleted: 1 });
+    expect(third.after).toEqual(third.written);
+  });
+
+  it('applies a delta, removing nothing', async () => {
+    await using scene = await openScene(open);
+    await scene.run('merge', numbered(1, 50));
+    const delta = await scene.run('delta', [
+      { id: 7, note: 'changed' },
+      { id: 8, note: 'note 8' },
+      { id: 60, note: 'new' },
+    ]);
+    expect(delta.counts).toMatchObject({ inserted: 1, updated: 1, unchanged: 1, deleted: 0 });
+    expect(delta.after).toEqual(delta.written);
+    const whole = await scene.run('merge', [
+      ...numbered(1, 50).filter(({ id }) => id !== 7),
+      { id: 7, note: 'changed' },
+      { id: 60, note: 'new' },
+    ]);
+    expect(whole.counts).toMatchObject({ inserted: 0, updated: 0, unchanged: 51, deleted: 0 });
   });
 }
 

@@ -1,0 +1,22 @@
+import { createFilesRoot } from '../../../tests/setup/duckdb-loads.ts';
+import { connectFolder } from '../../../tests/setup/parquet-loads.ts';
+import { describeDestination } from '../../connector-kit/testing/index.ts';
+import { parquet } from './index.ts';
+
+describeDestination(
+  'A Parquet folder',
+  async () => {
+    const files = await createFilesRoot();
+    const connector = await connectFolder(files.root, 'lake');
+    return {
+      connector,
+      reconnect: (failpoint) => connectFolder(files.root, 'lake', failpoint),
+      async [Symbol.asyncDispose]() {
+        await connector[Symbol.asyncDispose]();
+        await files[Symbol.asyncDispose]();
+      },
+    };
+  },
+  { beforeCommit: 'parquet-before-commit', beforePublish: 'parquet-before-publish' },
+  parquet.capabilities.destination?.modes,
+);

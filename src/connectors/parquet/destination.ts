@@ -1,0 +1,50 @@
+import type { FileLease } from '../../connector-kit/duckdb/index.ts';
+import type {
+  Acceptance,
+  BulkDestination,
+  ConnectorContext,
+  FormatOffer,
+  TableState,
+} from '../../connector-kit/index.ts';
+import { placeOf } from './destination/layout.ts';
+import { ParquetLoad } from './destination/load.ts';
+import { findCurrent, hasForeignFiles, readTable } from './destination/table-state.ts';
+import { storageOf } from './types.ts';
+
+/** Writes into the folder `root`. `lease` locks it on first use. */
+export function createDestination(
+  root: string,
+  lease: () => Promise<FileLease>,
+  context: ConnectorContext,
+): BulkDestination {
+  return {
+    defaultSchema: '',
+    accept,
+    async inspect(table, signal): Promise<TableState> {
+      signal.throwIfAborted();
+      const place = placeOf(root, table);
+      const current = await findCurrent(place);
+      const record = await readTable(place);
+      return {
+        exists: current !== null || (record === null && (await hasForeignFiles(place))),
+        owner: record?.owner ?? null,
+        columns: current?.manifest.columns.map(({ name, type }) => ({ name, type })) ?? [],
+        keyColumns: [],
+      };
+    },
+    async open(plan, signal) {
+      signal.throwIfAborted();
+      return new ParquetLoad({ root, lease, plan, failpoint: context.failpoint });
+    },
+  };
+}
+
+/** Only `csv`: DuckDB's own parallel reader beats every form that we could hand to it. */
+function accept(offer: FormatOffer): Acceptance | null {
+  if (offer.format !== 'csv') return null;
+  const columns = offer.fields.map(({ id, logicalType, wireType }) => {
+    const { type, isText } = storageOf(logicalType);
+    return { type, conversion: isText ? `${id}: ${wireType} as text, which Parquet holds exactly` : null };
+  });
+  return { format: 'csv', hashing: 'canonical', columns, cost: 2, reason: 'DuckDB makes Parquet of csv, in parallel' };
+}
