@@ -39,6 +39,11 @@ export interface ConnectorDefinition<Config> {
 export interface Capabilities {
   readonly source?: {
     readonly supportsTrackingFields: boolean;
+    /**
+     * `worker` (when absent): any thread opens its own connection. `owner`: one thread per `ownerKey` in this process does
+     * all that touches the system, planning included.
+     */
+    readonly placement?: 'worker' | 'owner';
     /** Keys that `source_configuration` may hold. */
     readonly configuration: Readonly<Record<string, ConfigurationValue>>;
   };

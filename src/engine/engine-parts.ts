@@ -42,7 +42,7 @@ export interface EngineParts {
 export interface RunSpecs {
   readonly source: ConnectionSpec;
   readonly destination: ConnectionSpec;
-  /** What a single thread must own, or null. */
+  /** What a single thread must own to write, or null. */
   readonly ownerKey: string | null;
 }
 
@@ -66,13 +66,24 @@ export function specsOf(parts: EngineParts, run: Run): RunSpecs {
     holder: run.execution.id,
     applicationName: applicationNameOf(run),
   });
-  const definition = definitionOf(parts, run.destination.type);
+  const readOwner = ownerOf(parts, run, run.source, 'source');
+  return {
+    source: { ...spec(run.source), ...(readOwner === null ? {} : { readOwner }) },
+    destination: spec(run.destination),
+    ownerKey: ownerOf(parts, run, run.destination, 'destination'),
+  };
+}
+
+function ownerOf(
+  parts: EngineParts,
+  run: Run,
+  connection: RunConnection,
+  side: 'source' | 'destination',
+): string | null {
+  const definition = definitionOf(parts, connection.type);
+  if (definition.capabilities[side]?.placement !== 'owner') return null;
   const context = parts.contextFor(run.execution.organizationId, applicationNameOf(run));
-  const isOwned = definition.capabilities.destination?.placement === 'owner';
-  const ownerKey = isOwned
-    ? (definition.ownerKey?.(definition.config.parse(run.destination.config), context) ?? null)
-    : null;
-  return { source: spec(run.source), destination: spec(run.destination), ownerKey };
+  return definition.ownerKey?.(definition.config.parse(connection.config), context) ?? null;
 }
 
 /** An execution with everything that belongs to it; null when it was deleted together with its sync. */

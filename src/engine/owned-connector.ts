@@ -1,8 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import type { Connector, ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
+import type {
+  BulkDestination,
+  BulkSource,
+  Connector,
+  ConnectorContext,
+  ConnectorDefinition,
+} from '../connector-kit/index.ts';
 import { SyncError } from '../core/index.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
+
+/** What is owned, and the threads that its owner is one of. */
+interface Route {
+  readonly spec: ConnectionSpec;
+  readonly key: string;
+  readonly threads: ThreadPool;
+}
 
 /**
  * The same definition for use outside the owner thread: whatever touches the owned thing is done by its owner, so that
@@ -13,41 +26,75 @@ export function routeToOwner<Config>(
   threads: ThreadPool,
 ): ConnectorDefinition<Config> {
   const { ownerKey } = definition;
-  if (definition.capabilities.destination?.placement !== 'owner' || ownerKey === undefined) return definition;
+  const { source, destination } = definition.capabilities;
+  const isOwned = source?.placement === 'owner' || destination?.placement === 'owner';
+  if (!isOwned || ownerKey === undefined) return definition;
   return {
     ...definition,
     async connect(config, context) {
       const connector = await definition.connect(config, context);
-      return routed(connector, toSpec(definition, config, context), ownerKey(config, context), threads);
+      const spec = toSpec(definition, config, context);
+      return routed(connector, { spec, key: ownerKey(config, context), threads });
     },
   };
 }
 
-function routed(connector: Connector, spec: ConnectionSpec, key: string, threads: ThreadPool): Connector {
-  const { destination } = connector;
+function routed(connector: Connector, route: Route): Connector {
+  const { source, destination } = connector;
+  const { spec, key, threads } = route;
   return {
     check: async (signal) => {
       await threads.run({ kind: 'check', destination: spec }, key, signal);
     },
-    ...(connector.source === undefined ? {} : { source: connector.source }),
-    ...(destination === undefined
-      ? {}
-      : {
-          destination: {
-            defaultSchema: destination.defaultSchema,
-            accept: (offer) => destination.accept(offer),
-            inspect: (table, signal) => threads.run({ kind: 'inspect', destination: spec, table }, key, signal),
-            open: () =>
-              Promise.reject(
-                new SyncError('INTERNAL', `A load into ${spec.type} was opened outside its owner thread.`),
-              ),
-          },
-        }),
+    ...(source === undefined ? {} : { source: routedSource(source, route) }),
+    ...(destination === undefined ? {} : { destination: routedDestination(destination, route) }),
     async [Symbol.asyncDispose]() {
       await threads.release(spec.holder);
       await connector[Symbol.asyncDispose]();
     },
   };
+}
+
+function routedSource(source: BulkSource, { spec, key, threads }: Route): BulkSource {
+  return {
+    offer: (fields, asText) => source.offer(fields, asText),
+    discover: (signal) => threads.run({ kind: 'discover', source: spec }, key, signal),
+    sample: (schemaId, limit, signal) => threads.run({ kind: 'sample', source: spec, schemaId, limit }, key, signal),
+    async openSnapshot(signal) {
+      const ref = await threads.run({ kind: 'openSnapshot', source: spec }, key, signal);
+      const close = () => threads.run({ kind: 'closeSnapshot', source: spec, token: ref.token }, key, NEVER);
+      return {
+        ...ref,
+        async [Symbol.asyncDispose]() {
+          await close();
+        },
+      };
+    },
+    planSegments: (request, signal) => threads.run({ kind: 'planSegments', source: spec, request }, key, signal),
+    planTracking: (request, signal) => threads.run({ kind: 'planTracking', source: spec, request }, key, signal),
+    // biome-ignore lint/correctness/useYield: it only refuses
+    async *read() {
+      throw outside(spec, 'read');
+    },
+  };
+}
+
+const NEVER = new AbortController().signal;
+
+function routedDestination(destination: BulkDestination, { spec, key, threads }: Route): BulkDestination {
+  return {
+    defaultSchema: destination.defaultSchema,
+    accept: (offer) => destination.accept(offer),
+    inspect: (table, signal) => threads.run({ kind: 'inspect', destination: spec, table }, key, signal),
+    open: () => Promise.reject(outside(spec, 'written')),
+  };
+}
+
+function outside(spec: ConnectionSpec, how: 'read' | 'written'): SyncError {
+  return new SyncError(
+    'INTERNAL',
+    `Connections of type ${spec.type} are ${how} by their owner thread only. Report it.`,
+  );
 }
 
 function toSpec<Config>(

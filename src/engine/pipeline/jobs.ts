@@ -6,10 +6,14 @@ import type {
   SegmentId,
   SegmentOutcome,
   SegmentRange,
+  SegmentRequest,
+  SnapshotRef,
   TableName,
   TableState,
+  TrackingPlan,
+  TrackingRequest,
 } from '../../connector-kit/index.ts';
-import type { RangeSum, SerializedError } from '../../core/index.ts';
+import type { RangeSum, SchemaDescription, SerializedError } from '../../core/index.ts';
 
 /** A connection as a thread needs it to connect again: plain data, secrets opened, never logged. */
 export interface ConnectionSpec {
@@ -19,6 +23,8 @@ export interface ConnectionSpec {
   /** Connections are kept open in a thread until the holder (an execution) is released. */
   readonly holder: string;
   readonly applicationName: string;
+  /** Names the one thread that must do all reading from it; absent when any may. */
+  readonly readOwner?: string;
 }
 
 export interface PrepareJob {
@@ -71,6 +77,51 @@ export interface CheckJob {
   readonly destination: ConnectionSpec;
 }
 
+export interface DiscoverJob {
+  readonly kind: 'discover';
+  readonly source: ConnectionSpec;
+}
+
+export interface SampleJob {
+  readonly kind: 'sample';
+  readonly source: ConnectionSpec;
+  readonly schemaId: string;
+  readonly limit: number;
+}
+
+/** Opens an image that lives in the owner thread until it is closed, or the holder is released. */
+export interface OpenSnapshotJob {
+  readonly kind: 'openSnapshot';
+  readonly source: ConnectionSpec;
+}
+
+export interface CloseSnapshotJob {
+  readonly kind: 'closeSnapshot';
+  readonly source: ConnectionSpec;
+  readonly token: string;
+}
+
+export interface PlanSegmentsJob {
+  readonly kind: 'planSegments';
+  readonly source: ConnectionSpec;
+  readonly request: SegmentRequest;
+}
+
+export interface PlanTrackingJob {
+  readonly kind: 'planTracking';
+  readonly source: ConnectionSpec;
+  readonly request: TrackingRequest;
+}
+
+/** What is asked of a source that one thread owns, beside reading its segments. */
+export type SourceJob =
+  | DiscoverJob
+  | SampleJob
+  | OpenSnapshotJob
+  | CloseSnapshotJob
+  | PlanSegmentsJob
+  | PlanTrackingJob;
+
 export interface ServeJob {
   /** An owner thread serves one segment's load to a reading thread over the port sent along. */
   readonly kind: 'serve';
@@ -78,7 +129,7 @@ export interface ServeJob {
   readonly load: LoadPlan;
 }
 
-export type Job = PrepareJob | SegmentJob | FinishJob | DiscardJob | InspectJob | CheckJob | ServeJob;
+export type Job = PrepareJob | SegmentJob | FinishJob | DiscardJob | InspectJob | CheckJob | ServeJob | SourceJob;
 
 export interface ExpectedRange {
   readonly range: SegmentRange;
@@ -108,6 +159,12 @@ export interface JobResults {
   readonly inspect: TableState;
   readonly check: null;
   readonly serve: null;
+  readonly discover: readonly SchemaDescription[];
+  readonly sample: readonly Readonly<Record<string, unknown>>[];
+  readonly openSnapshot: SnapshotRef;
+  readonly closeSnapshot: null;
+  readonly planSegments: readonly SegmentRange[];
+  readonly planTracking: TrackingPlan;
 }
 
 export interface Progress {

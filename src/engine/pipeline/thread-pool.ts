@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import { deserializeError, SyncError } from '../../core/index.ts';
-import type { ConnectionSpec, FromThread, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
+import type { FromThread, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
 
 /** A thread without work or open connections ends after this time, so that idle memory is given back. */
 const IDLE_MS = 10_000;
@@ -29,7 +29,8 @@ export class ThreadPool {
 
   /**
    * Runs a job where its destination allows it.
-   * @param ownerKey names what a single thread must own, or null when any thread may do it
+   * @param ownerKey names what a single thread must own, or null when any thread may do it. A segment's source may have
+   *   an owner of its own (`readOwner`)
    */
   async run<J extends Exclude<Job, { kind: 'serve' }>>(
     job: J,
@@ -37,7 +38,7 @@ export class ThreadPool {
     signal: AbortSignal,
     onProgress?: (progress: Progress) => void,
   ): Promise<JobResults[J['kind']]> {
-    if (ownerKey === null) return this.#leastBusy().run(job, signal, onProgress);
+    if (ownerKey === null) return this.#readerOf(job).run(job, signal, onProgress);
     if (job.kind !== 'segment') return this.#ownerOf(ownerKey).run(job, signal, onProgress);
     // A segment's result, by the test above; the compiler does not carry that over to J.
     return this.#runSplit(job, ownerKey, signal, onProgress) as Promise<JobResults[J['kind']]>;
@@ -54,7 +55,12 @@ export class ThreadPool {
     this.#owners.clear();
   }
 
-  // The reader runs in a pool thread, the writer in the owner's; chunks travel over a channel between them.
+  #readerOf(job: Job): PipelineThread {
+    const owner = job.kind === 'segment' ? job.source.readOwner : undefined;
+    return owner === undefined ? this.#leastBusy() : this.#ownerOf(owner);
+  }
+
+  // The reader runs in a pool thread or the source's owner, the writer in the owner's; chunks travel over a channel between them.
   async #runSplit(job: SegmentJob, ownerKey: string, signal: AbortSignal, onProgress?: (progress: Progress) => void) {
     if (job.destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
     const { port1, port2 } = new MessageChannel();
@@ -64,7 +70,7 @@ export class ThreadPool {
       undefined,
       port2,
     );
-    const reading = this.#leastBusy().run({ ...job, destination: null }, signal, onProgress, port1);
+    const reading = this.#readerOf(job).run({ ...job, destination: null }, signal, onProgress, port1);
     const [read, served] = await Promise.allSettled([reading, serving]);
     // When both failed, the reader only saw the port close: the owner knows why.
     if (served.status === 'rejected') throw served.reason;
@@ -205,7 +211,7 @@ class PipelineThread {
 }
 
 function holdersOf(job: Job): readonly string[] {
-  const specs: readonly (ConnectionSpec | null)[] =
-    job.kind === 'segment' ? [job.source, job.destination] : [job.destination];
-  return specs.flatMap((spec) => (spec === null ? [] : [spec.holder]));
+  const source = 'source' in job ? [job.source.holder] : [];
+  const destination = 'destination' in job && job.destination !== null ? [job.destination.holder] : [];
+  return [...source, ...destination];
 }

@@ -1,12 +1,14 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type {
   BulkDestination,
+  BulkSource,
   Connector,
   ConnectorContext,
   ConnectorDefinition,
   Load,
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
+import { answerForSource } from './answer-for-source.ts';
 import { finishLoad } from './finish-load.ts';
 import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ServeJob, ToThread } from './jobs.ts';
 import { connectRemoteLoad, serveLoad } from './remote-load.ts';
@@ -69,6 +71,7 @@ async function runJob(
   if (job.kind === 'check') return (await connections.open(job.destination)).check(signal);
   if (job.kind === 'inspect')
     return destinationOf(job.destination, await connections.open(job.destination)).inspect(job.table, signal);
+  if ('source' in job) return answerForSource(job, sourceOf(job.source, await connections.open(job.source)), signal);
   await using load = await openLoad(job.destination, job.load, connections, signal);
   switch (job.kind) {
     case 'prepare':
@@ -107,8 +110,7 @@ async function runSegmentJob(
   watch: SegmentWatch,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const { source } = await connections.open(job.source);
-  if (source === undefined) throw new SyncError('INTERNAL', `Connections of type ${job.source.type} cannot be read.`);
+  const source = sourceOf(job.source, await connections.open(job.source));
   if (port !== undefined) return runSegment(job, source, connectRemoteLoad(port), watch, signal);
   if (job.destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
   await using load = await openLoad(job.destination, job.load, connections, signal);
@@ -122,6 +124,11 @@ async function openLoad(
   signal: AbortSignal,
 ): Promise<Load> {
   return destinationOf(spec, await connections.open(spec)).open(plan, signal);
+}
+
+function sourceOf(spec: ConnectionSpec, { source }: Connector): BulkSource {
+  if (source === undefined) throw new SyncError('INTERNAL', `Connections of type ${spec.type} cannot be read.`);
+  return source;
 }
 
 function destinationOf(spec: ConnectionSpec, { destination }: Connector): BulkDestination {
