@@ -20,9 +20,11 @@ export {
   type SchemaDescription,
 } from './fields.ts';
 export { checkFilter } from './filters/check.ts';
-export { type Condition, readFilter, TRIMMED } from './filters/condition.ts';
+export { type FilterCondition, type FilterElement, readFilter, TRIMMED } from './filters/condition.ts';
 export type { Filter, RowFilter } from './filters/filter.ts';
+export { type FilteredField, type FilterKind, toElementField, toFilterKind } from './filters/kind.ts';
 export { matchesFilter } from './filters/match.ts';
+export type { FilterBound } from './filters/operands.ts';
 export { resolveFilters } from './filters/resolve.ts';
 export {
   findNameFault,
@@ -52,6 +54,7 @@ export {
   type UserField,
   type UserFieldType,
 } from './schema-overrides.ts';
+export { type ChosenFields, chooseFields, type FieldChoice, takesNewSchema } from './selection.ts';
 export {
   EXECUTION_STATUSES,
   EXECUTION_TRANSITIONS,

@@ -1,4 +1,5 @@
 import type { TableName } from '../../connector-kit/index.ts';
+import type { FieldDescription } from '../../core/index.ts';
 
 /** A name as SQL takes it, whatever it holds. */
 export function quoteName(name: string): string {
@@ -13,4 +14,9 @@ export function quoteText(text: string): string {
 /** `"schema"."table"` */
 export function quoteTable(table: TableName): string {
   return `${quoteName(table.schema)}.${quoteName(table.name)}`;
+}
+
+/** The values of a source's field: as they are sent, and as filters ask about them. */
+export function toColumn(field: Pick<FieldDescription, 'id'>): string {
+  return quoteName(field.id);
 }

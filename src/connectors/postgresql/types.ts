@@ -1,6 +1,6 @@
 import type { FormatOffer, OfferedField } from '../../connector-kit/index.ts';
 import type { FieldDescription, FieldType } from '../../core/index.ts';
-import { quoteName } from './sql.ts';
+import { toColumn } from './sql.ts';
 import { OPAQUE, parseType, type SharedForm, TEXT, TYPE_RULES, WIDEST_DECIMAL } from './type-rules.ts';
 
 /** Types whose printed text is their value, so that sending it is no conversion. */
@@ -113,7 +113,7 @@ function toPushedDown(field: FieldDescription, { wireType, logicalType }: Shared
 
 /** SQL of a column's value as it was offered. */
 export function toWireExpression(field: FieldDescription, wireType: string): string {
-  const column = quoteName(field.id);
+  const column = toColumn(field);
   if (field.remoteType === wireType) return column;
   // No array and no composite type can be cast to json.
   const isBuilt = wireType === AS_JSON.wireType && field.remoteType !== 'jsonb';

@@ -1,4 +1,4 @@
-import { toCondition } from './condition.ts';
+import { refuseMisplaced, toCondition } from './condition.ts';
 import type { Filter } from './filter.ts';
 import type { FilteredField } from './kind.ts';
 import { toReason } from './refuse.ts';
@@ -13,6 +13,7 @@ const SOME_TIME = new Date(0);
  */
 export function checkFilter(field: FilteredField, filter: Filter): string | null {
   try {
+    refuseMisplaced(field, filter.function);
     toCondition(field, resolveFilter(filter, SOME_TIME));
     return null;
   } catch (error) {

@@ -2,17 +2,22 @@ import type { FilterFunction } from '../syncs.ts';
 import type { RowFilter } from './filter.ts';
 import { FUNCTION_RULES } from './functions.ts';
 import { type FilteredField, toElementField, toFilterKind } from './kind.ts';
-import { type Bound, readBetween, readBoolean, readBounds, readText, readUuid, readValues } from './operands.ts';
+import { type FilterBound, readBetween, readBoolean, readBounds, readText, readUuid, readValues } from './operands.ts';
 import { nameMisfit, refuse } from './refuse.ts';
 
 /**
  * What a filter asks of a value, in few shapes: the same meaning for the databases and for the reference in memory. NULL
  * meets none but `is_null`, negated or not. Texts are canonical, and valid for the field's type.
  */
-export type Condition =
+export type FilterCondition =
   | { readonly kind: 'is_null'; readonly isNegated: boolean }
   /** Null = open. A range that ends before it begins holds nothing. */
-  | { readonly kind: 'range'; readonly from: Bound | null; readonly to: Bound | null; readonly isNegated: boolean }
+  | {
+      readonly kind: 'range';
+      readonly from: FilterBound | null;
+      readonly to: FilterBound | null;
+      readonly isNegated: boolean;
+    }
   /** May be empty: then nothing is one of them. */
   | { readonly kind: 'one_of'; readonly values: readonly string[]; readonly isNegated: boolean }
   /** `%` any text, `_` one character, `\` takes the next character as it is. */
@@ -20,9 +25,9 @@ export type Condition =
   /** Equal but for white space (ASCII) at both ends; `text` is without it. */
   | { readonly kind: 'trimmed'; readonly text: string }
   /** An element of an array; in JSON the type must be the same, too. */
-  | { readonly kind: 'has_element'; readonly element: Element; readonly isNegated: boolean };
+  | { readonly kind: 'has_element'; readonly element: FilterElement; readonly isNegated: boolean };
 
-export interface Element {
+export interface FilterElement {
   readonly type: 'text' | 'number' | 'boolean' | 'uuid';
   readonly text: string;
 }
@@ -45,16 +50,25 @@ const NEGATED: ReadonlySet<FilterFunction> = new Set<FilterFunction>([
  * Reads a filter for the field that it is about.
  * @throws `FILTER_MISFIT` when the function or value does not fit the field
  */
-export function toCondition(field: FilteredField, filter: RowFilter): Condition {
+export function toCondition(field: FilteredField, filter: RowFilter): FilterCondition {
   const { function: name, value } = filter;
-  const kind = toFilterKind(field);
-  const { operand, kinds } = FUNCTION_RULES[name];
-  if (!kinds.includes(kind)) refuse(`is not for fields of type ${field.remoteType}.`);
-  if (operand === 'none' && value !== undefined && value !== null && value !== '') refuse('takes no value.');
+  refuseMisplaced(field, name);
+  const takesNone = FUNCTION_RULES[name].operand === 'none';
+  if (takesNone && value !== undefined && value !== null && value !== '') refuse('takes no value.');
   return readCondition(field, filter, NEGATED.has(name));
 }
 
-function readCondition(field: FilteredField, { function: name, value }: RowFilter, isNegated: boolean): Condition {
+/** @throws `FILTER_MISFIT` when the function is not for fields of this kind */
+export function refuseMisplaced(field: FilteredField, name: FilterFunction): void {
+  if (!FUNCTION_RULES[name].kinds.includes(toFilterKind(field)))
+    refuse(`is not for fields of type ${field.remoteType}.`);
+}
+
+function readCondition(
+  field: FilteredField,
+  { function: name, value }: RowFilter,
+  isNegated: boolean,
+): FilterCondition {
   switch (name) {
     case 'IsNull':
     case 'IsNotNull':
@@ -87,12 +101,12 @@ function readCondition(field: FilteredField, { function: name, value }: RowFilte
   }
 }
 
-function readEquality(field: FilteredField, value: unknown, isNegated: boolean): Condition {
+function readEquality(field: FilteredField, value: unknown, isNegated: boolean): FilterCondition {
   const { from, to } = readBounds(field, value);
   return { kind: 'range', from, to, isNegated };
 }
 
-function toEqual(text: string, isNegated: boolean): Condition {
+function toEqual(text: string, isNegated: boolean): FilterCondition {
   const bound = { text, isInclusive: true };
   return { kind: 'range', from: bound, to: bound, isNegated };
 }
@@ -101,14 +115,14 @@ function readSide(
   field: FilteredField,
   name: FilterFunction,
   value: unknown,
-): { from: Bound | null; to: Bound | null } {
+): { from: FilterBound | null; to: FilterBound | null } {
   const { from, to, before, after } = readBounds(field, value);
   if (name === 'GreaterThan') return { from: after, to: null };
   if (name === 'LessThan') return { from: null, to: before };
   return name === 'LessThanEqual' || name === 'OnOrBefore' ? { from: null, to } : { from, to: null };
 }
 
-function readElement(field: FilteredField, value: unknown): Element {
+function readElement(field: FilteredField, value: unknown): FilterElement {
   const isJson = toFilterKind(field) === 'json';
   if (isJson) {
     if (typeof value === 'boolean') return { type: 'boolean', text: readBoolean(value) };
@@ -140,6 +154,6 @@ export function trim(text: string): string {
 }
 
 /** The same, for a field of a schema as it is now. @throws `FILTER_MISFIT` naming field and function */
-export function readFilter(field: FilteredField & { readonly id: string }, filter: RowFilter): Condition {
+export function readFilter(field: FilteredField & { readonly id: string }, filter: RowFilter): FilterCondition {
   return nameMisfit({ ...filter, field: field.id }, () => toCondition(field, filter));
 }

@@ -21,7 +21,8 @@ export type FilteredField = Pick<FieldDescription, 'type' | 'logicalType' | 'rem
 
 /** The kind of a field. A type that no function knows is compared by the text in which it travels. */
 export function toFilterKind(field: FilteredField): FilterKind {
-  if (field.type === 'array') return 'array';
+  // A JSON array that is called one by its user is JSON all the same.
+  if (field.type === 'array' && field.remoteType.endsWith(']')) return 'array';
   switch (field.logicalType.kind) {
     case 'integer':
     case 'decimal':

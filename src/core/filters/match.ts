@@ -1,7 +1,7 @@
-import { type Condition, type Element, readFilter, trim } from './condition.ts';
+import { type FilterCondition, type FilterElement, readFilter, trim } from './condition.ts';
 import type { RowFilter } from './filter.ts';
 import { type FilteredField, toElementField, toFilterKind } from './kind.ts';
-import type { Bound } from './operands.ts';
+import type { FilterBound } from './operands.ts';
 import { comparePositions, toPosition } from './order.ts';
 
 /**
@@ -25,7 +25,7 @@ export function matchesFilter(
 function meets(
   field: FilteredField,
   value: unknown,
-  condition: Exclude<Condition, { readonly kind: 'is_null' }>,
+  condition: Exclude<FilterCondition, { readonly kind: 'is_null' }>,
 ): boolean {
   switch (condition.kind) {
     case 'range':
@@ -43,13 +43,13 @@ function meets(
   }
 }
 
-function isWithin(field: FilteredField, text: string, from: Bound | null, to: Bound | null): boolean {
+function isWithin(field: FilteredField, text: string, from: FilterBound | null, to: FilterBound | null): boolean {
   const position = toPosition(field, text);
   const isAbove = from === null || reaches(comparePositions(position, toPosition(field, from.text)), from);
   return isAbove && (to === null || reaches(-comparePositions(position, toPosition(field, to.text)), to));
 }
 
-function reaches(distance: number, bound: Bound): boolean {
+function reaches(distance: number, bound: FilterBound): boolean {
   return distance > 0 || (distance === 0 && bound.isInclusive);
 }
 
@@ -81,7 +81,7 @@ function hasElement(element: FilteredField, value: unknown, wanted: string): boo
   return value !== null && isSame(element, toText(value), wanted);
 }
 
-function hasJsonElement(value: unknown, wanted: Element): boolean {
+function hasJsonElement(value: unknown, wanted: FilterElement): boolean {
   if (!Array.isArray(value)) return false;
   return value.some((one: unknown) => {
     if (wanted.type === 'number') return typeof one === 'number' && isSame(NUMBER, String(one), wanted.text);

@@ -6,19 +6,19 @@ import { refuse } from './refuse.ts';
 import { parseClock, parsePeriod, printClock, printDate, printTime } from './times.ts';
 
 /** One end of a range, as canonical text of the field's type. */
-export interface Bound {
+export interface FilterBound {
   readonly text: string;
   readonly isInclusive: boolean;
 }
 
 /** Where the values lie that a filter's value names (of a day, all its times), and what lies outside of them. */
 export interface Bounds {
-  readonly from: Bound;
-  readonly to: Bound;
+  readonly from: FilterBound;
+  readonly to: FilterBound;
   /** Upper end of what is below. */
-  readonly before: Bound;
+  readonly before: FilterBound;
   /** Lower end of what is above. */
-  readonly after: Bound;
+  readonly after: FilterBound;
 }
 
 const MAX_VALUES = 10_000;

@@ -1,7 +1,8 @@
 import type { ReadRequest } from '../../../connector-kit/index.ts';
+import { POSTGRESQL, toFilterCondition } from '../../../connector-kit/sql/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import { fromSchemaId } from '../schema-id.ts';
-import { quoteName } from '../sql.ts';
+import { quoteName, toColumn } from '../sql.ts';
 import { toWireExpression } from '../types.ts';
 import type { RangeValue } from './segments.ts';
 import { toFrom } from './table.ts';
@@ -14,9 +15,11 @@ export function toCopyStatement(request: ReadRequest): string {
   // Written by planSegments of this connector; nobody else makes range values.
   const range = request.range.value as RangeValue;
   const from = toFrom(fromSchemaId(request.schema.id), range.only);
-  const condition = toCondition(request, range);
+  const filtered = toFilterCondition(request.schema, request.filters, POSTGRESQL, toColumn);
+  const conditions = [toCondition(request, range), filtered].filter((condition) => condition !== null);
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   const columns = request.fields.map((field) => toExpression(request, field)).join(', ');
-  return `COPY (SELECT ${columns} FROM ${from}${condition === null ? '' : ` WHERE ${condition}`}) TO STDOUT (${OPTIONS[request.format]})`;
+  return `COPY (SELECT ${columns} FROM ${from}${where}) TO STDOUT (${OPTIONS[request.format]})`;
 }
 
 /** The column itself, or the conversion that was offered. */

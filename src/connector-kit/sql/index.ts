@@ -1,0 +1,3 @@
+export type { SqlDialect } from './dialect.ts';
+export { toFilterCondition } from './filters.ts';
+export { POSTGRESQL } from './postgresql.ts';
