@@ -134,7 +134,7 @@ describe('a schedule', () => {
       .where('syncId', '=', id)
       .execute();
     at('10:05:00');
-    await round();
+    await Promise.all([round(), round(), round(), round()]);
     await round();
     const executions = await executionsOf(id);
     expect(executions).toMatchObject([{ type: 'scheduled', status: 'failed', schemas: [] }]);
