@@ -11,6 +11,10 @@ export interface LiveTable {
   /** All columns, Millrace's own included: name → type as `format_type` prints it. */
   readonly columns: ReadonlyMap<string, string>;
   readonly primaryKey: readonly string[];
+  /** Columns that take no NULL and have no default. */
+  readonly required: ReadonlySet<string>;
+  /** Columns that the database itself fills, whatever is written. */
+  readonly computed: ReadonlySet<string>;
 }
 
 const TABLE = `
@@ -18,7 +22,8 @@ const TABLE = `
   WHERE n.nspname = $1 AND c.relname = $2`;
 
 const COLUMNS = `
-  SELECT a.attname, CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END AS type
+  SELECT a.attname, CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END AS type,
+    a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS required, a.attgenerated <> '' OR a.attidentity = 'a' AS computed
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`;
 
@@ -38,11 +43,15 @@ export async function readLiveTable(
   if (row === undefined) return null;
   const columns = await session.query(action, COLUMNS, [row.oid], signal);
   const keys = await session.query(action, PRIMARY_KEY, [row.oid], signal);
+  const named = (fact: 'required' | 'computed') =>
+    new Set(columns.filter((column) => column[fact] === 't').map(({ attname }) => attname ?? ''));
   return {
     oid: row.oid ?? '',
     isPlain: row.plain === 't',
     columns: new Map(columns.map(({ attname, type }) => [attname ?? '', type ?? ''])),
     primaryKey: keys.map(({ attname }) => attname ?? ''),
+    required: named('required'),
+    computed: named('computed'),
   };
 }
 
@@ -72,41 +81,10 @@ export function refuseOwnNames(plan: LoadPlan): void {
   );
 }
 
-/** Type pairs in which every value of the plan's type is either held exactly or refused by the column. */
-const WHOLE_NUMBERS = ['smallint', 'integer', 'bigint'];
-const TEXTS = /^(text|character varying(\(\d+\))?)$/;
-
-/** True when a column of `live` type takes values of `planned` type without changing any. */
-function canHold(live: string, planned: string): boolean {
-  if (live === planned) return true;
-  if (WHOLE_NUMBERS.includes(live) && WHOLE_NUMBERS.includes(planned)) return true;
-  if (live === 'numeric' && (planned.startsWith('numeric') || WHOLE_NUMBERS.includes(planned))) return true;
-  return TEXTS.test(live) && TEXTS.test(planned);
-}
-
 /** ADD COLUMN for what the plan has and the table lacks. */
 export function toAddColumns(plan: LoadPlan, live: LiveTable): readonly string[] {
   const data = plan.columns.map(({ name, type }) => [name, type] as const);
   return [...data, ...ownColumnDefinitions(plan, 'now()')]
     .filter(([name]) => !live.columns.has(name))
     .map(([name, definition]) => `ADD COLUMN ${quoteName(name)} ${definition}`);
-}
-
-/** @throws `TABLE_DIFFERS` naming the first column that cannot hold the planned values */
-export function refuseOtherTypes(plan: LoadPlan, live: LiveTable): void {
-  if (!live.isPlain) {
-    throw new SyncError(
-      'TABLE_DIFFERS',
-      `${quoteTable(plan.table)} is a view, a partitioned or a foreign table; Millrace writes ordinary tables only. Choose another name.`,
-    );
-  }
-  for (const column of plan.columns) {
-    const type = live.columns.get(column.name);
-    if (type === undefined || canHold(type, column.type)) continue;
-    throw new SyncError(
-      'TABLE_DIFFERS',
-      `Column ${quoteName(column.name)} of ${quoteTable(plan.table)} is ${type}, the source’s field ${column.field} is ${column.type}. Change the column’s type, or drop the table to have it made anew.`,
-      { detail: { column: column.name, liveType: type, plannedType: column.type } },
-    );
-  }
 }

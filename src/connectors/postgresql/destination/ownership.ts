@@ -8,9 +8,10 @@ import { dropGenerations, findScratchTables } from './generations.ts';
 interface Owner {
   readonly syncId: string;
   readonly schemaId: string;
+  readonly adopted: boolean;
 }
 
-const FIND = 'SELECT sync_id, schema_id FROM __millrace.owners WHERE table_schema = $1 AND table_name = $2';
+const FIND = 'SELECT sync_id, schema_id, adopted FROM __millrace.owners WHERE table_schema = $1 AND table_name = $2';
 
 /**
  * One owner per table. `adopt` takes over what another hand made or another sync owns; without it a sync that is gone
@@ -31,9 +32,10 @@ export async function takeOwnership(
   }
   await session.execute(
     `Taking ownership of ${quoteTable(plan.table)}`,
-    `INSERT INTO __millrace.owners (table_schema, table_name, sync_id, schema_id) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (table_schema, table_name) DO NOTHING`,
-    [schema, name, plan.syncId, plan.schemaId],
+    `INSERT INTO __millrace.owners AS o (table_schema, table_name, sync_id, schema_id, adopted) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (table_schema, table_name) DO UPDATE SET adopted = excluded.adopted
+       WHERE o.sync_id = excluded.sync_id AND o.schema_id = excluded.schema_id AND o.adopted <> excluded.adopted`,
+    [schema, name, plan.syncId, plan.schemaId, exists && (owner === null || owner.adopted)],
     signal,
   );
   // Somebody else may have been quicker.
@@ -48,7 +50,24 @@ async function findOwner(session: Session, { table }: LoadPlan, signal: AbortSig
     [table.schema, table.name],
     signal,
   );
-  return row === undefined ? null : { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '' };
+  return row === undefined
+    ? null
+    : { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '', adopted: row.adopted === 't' };
+}
+
+/** True when another hand made the table: then its types, rules and key stay as they are. */
+export async function isAdopted(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<boolean> {
+  return (await findOwner(session, plan, signal))?.adopted ?? false;
+}
+
+/** A table that Millrace made itself has taken the adopted one's place. */
+export async function endAdoption(session: Session, { table }: LoadPlan, signal: AbortSignal): Promise<void> {
+  await session.execute(
+    `Taking ownership of ${quoteTable(table)}`,
+    'UPDATE __millrace.owners SET adopted = false WHERE table_schema = $1 AND table_name = $2 AND adopted',
+    [table.schema, table.name],
+    signal,
+  );
 }
 
 function isMine(owner: Owner, plan: LoadPlan): boolean {

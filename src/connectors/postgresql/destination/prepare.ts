@@ -1,17 +1,11 @@
 import type { LoadPlan } from '../../../connector-kit/index.ts';
 import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
+import { listTypeChanges, refuseOtherKinds, refuseUnfit } from './fit.ts';
 import { dropGenerations, LOCK_TIMEOUT } from './generations.ts';
-import {
-  type LiveTable,
-  ownColumnDefinitions,
-  readLiveTable,
-  refuseOtherTypes,
-  refuseOwnNames,
-  toAddColumns,
-} from './live-table.ts';
+import { type LiveTable, ownColumnDefinitions, readLiveTable, refuseOwnNames, toAddColumns } from './live-table.ts';
 import { nameObjects } from './naming.ts';
-import { takeOwnership } from './ownership.ts';
+import { isAdopted, takeOwnership } from './ownership.ts';
 import { refuseRebuild } from './publish/dependants.ts';
 import { ensureState, fenceLost, STATE_LOCK, takeOver } from './state.ts';
 
@@ -21,8 +15,9 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
   await ensureState(session, signal);
   await ensureSchema(session, plan, signal);
   const live = await readLiveTable(session, plan.table, signal);
-  if (live !== null) await refuseUnfit(session, plan, live, signal);
+  if (live !== null) refuseOtherKinds(plan, live);
   await takeOwnership(session, plan, live !== null, signal);
+  if (live !== null) await refuseHopeless(session, plan, live, signal);
   await raiseFence(session, plan, signal);
   await dropGenerations(session, plan, plan.generation - 1, signal);
   if (await isPublished(session, plan, signal)) return;
@@ -30,11 +25,14 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
   if (plan.kind !== 'replace') await fitLiveTable(session, plan, live, signal);
 }
 
-/** A replacement brings its own columns, so only the others need the live ones to fit. */
-async function refuseUnfit(session: Session, plan: LoadPlan, live: LiveTable, signal: AbortSignal): Promise<void> {
-  if (plan.kind !== 'replace' || !live.isPlain) return refuseOtherTypes(plan, live);
-  // Said before the source is read, and again at the publication.
-  if (plan.replacement === 'rebuild') await refuseRebuild(session, plan, live, signal);
+/** What the publication would refuse is said before the source is read. A replacement by rename brings its own columns. */
+async function refuseHopeless(session: Session, plan: LoadPlan, live: LiveTable, signal: AbortSignal): Promise<void> {
+  if (listTypeChanges(plan, live).length > 0) {
+    const adopted = await isAdopted(session, plan, signal);
+    if (plan.kind !== 'replace' || plan.replacement === 'in_place' || (adopted && plan.replacement === 'auto'))
+      await refuseUnfit(session, plan, live, adopted, signal);
+  }
+  if (plan.kind === 'replace' && plan.replacement === 'rebuild') await refuseRebuild(session, plan, live, signal);
 }
 
 async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {

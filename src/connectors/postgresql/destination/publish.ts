@@ -4,6 +4,7 @@ import type { Session } from '../client.ts';
 import { quoteTable } from '../sql.ts';
 import { LOCK_TIMEOUT } from './generations.ts';
 import { readLiveTable } from './live-table.ts';
+import { alterLive } from './publish/alter.ts';
 import { mergeStage } from './publish/merge.ts';
 import { publishReplacement } from './publish/replace.ts';
 import type { Publication, PublishScene } from './publish/scene.ts';
@@ -96,5 +97,5 @@ async function apply(session: Session, scene: PublishScene, signal: AbortSignal)
   if (plan.kind === 'replace') return { ...(await publishReplacement(session, scene, live, signal)), kept: [] };
   if (live === null)
     throw new SyncError('TABLE_DIFFERS', `${names.live} was dropped while it was being loaded. Start again.`);
-  return mergeStage(session, scene, live, signal);
+  return mergeStage(session, scene, await alterLive(session, scene, live, 'kept', signal), signal);
 }

@@ -5,13 +5,14 @@ import { quoteTable } from '../sql.ts';
 
 /**
  * What Millrace remembers in the destination itself, so that it commits together with the data.
- * `owners`: which sync writes a table. `fences`: the newest generation of a schema's load, and who publishes it.
+ * `owners`: which sync writes a table, and whether another hand made it. `fences`: the newest generation of a schema's load, and who publishes it.
  * `segments`: who writes a segment, and what it committed. `publications`: what a published generation counted.
  */
 const STATE = `
   CREATE TABLE IF NOT EXISTS __millrace.owners (
     table_schema text NOT NULL, table_name text NOT NULL, sync_id text NOT NULL, schema_id text NOT NULL,
     owned_since timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (table_schema, table_name));
+  ALTER TABLE __millrace.owners ADD COLUMN IF NOT EXISTS adopted boolean NOT NULL DEFAULT false;
   CREATE TABLE IF NOT EXISTS __millrace.fences (
     sync_id text NOT NULL, schema_id text NOT NULL, generation bigint NOT NULL, pid integer, backend_start text,
     PRIMARY KEY (sync_id, schema_id));
@@ -29,7 +30,7 @@ export const STATE_LOCK = 5_128_240_781;
 
 /** Makes the state tables where they are missing. @throws `CONN_PRIVILEGE_MISSING` naming the privilege */
 export async function ensureState(session: Session, signal: AbortSignal): Promise<void> {
-  if (await hasState(session, signal)) return;
+  if (await isCurrent(session, signal)) return;
   const action = 'Creating the schema __millrace';
   try {
     // IF NOT EXISTS alone still fails when two sessions make the same thing at once.
@@ -57,6 +58,17 @@ export async function hasState(session: Session, signal: AbortSignal): Promise<b
     signal,
   );
   return row?.found === 't';
+}
+
+/** False also for the state tables of an earlier version. */
+async function isCurrent(session: Session, signal: AbortSignal): Promise<boolean> {
+  const rows = await session.query(
+    'Looking for the schema __millrace',
+    `SELECT FROM pg_attribute WHERE attrelid = to_regclass('__millrace.owners') AND attname = 'adopted' AND to_regclass($1) IS NOT NULL`,
+    [LAST_TABLE],
+    signal,
+  );
+  return rows.length > 0;
 }
 
 /** One backend for ever: process ids are used again, starts are not. */

@@ -1,5 +1,6 @@
 import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
+import { holdsType } from '../type-fit.ts';
 import type { PublishScene } from './scene.ts';
 
 /** What a publication has to do with which record: `no` from 1, `op`, `place` in the live table, place in the `stage`. */
@@ -42,13 +43,16 @@ export function toApplyStatements({ plan, names }: PublishScene, live: LiveTable
 
 /**
  * Records are compared byte by byte: equality would call 1.0 and 1.00, or a month and thirty days, the same, and has
- * no meaning for some types. Where the live column's type is not the planned one, by their text; `live` is null where
- * both sides have the live columns' types.
+ * no meaning for some types. Where the live column is wider, the stage's values are compared in its type; where an
+ * adopted one is narrower, both by their text; `live` is null where both sides have the live columns' types.
  */
-export function toImage(plan: PublishScene['plan'], live: LiveTable | null, alias: string): string {
+export function toImage(plan: PublishScene['plan'], live: LiveTable | null, alias: 'l' | 's' | 'excluded'): string {
   const columns = plan.columns.map(({ name, type }) => {
     const column = `${alias}.${quoteName(name)}`;
-    return live === null || live.columns.get(name) === type ? column : `${column}::text`;
+    const liveType = live?.columns.get(name) ?? type;
+    if (liveType === type) return column;
+    if (!holdsType(liveType, type)) return `${column}::text`;
+    return alias === 's' ? `${column}::${liveType}` : column;
   });
   return `ROW(${columns.join(', ')})::record`;
 }

@@ -2,7 +2,9 @@ import type { PublishCounts } from '../../../../connector-kit/index.ts';
 import { SyncError } from '../../../../core/index.ts';
 import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
-import { type LiveTable, readLiveTable, refuseOtherTypes, toAddColumns } from '../live-table.ts';
+import { quoteName } from '../../sql.ts';
+import type { LiveTable } from '../live-table.ts';
+import { addKey, alterLive, dropOtherKey } from './alter.ts';
 import { applyIsolated } from './apply.ts';
 import { DIFF, toApplyStatements } from './diff.ts';
 import { proveInPlace } from './prove.ts';
@@ -12,6 +14,8 @@ import type { PublishScene } from './scene.ts';
 export interface Sizes {
   readonly staged: number;
   readonly lost: number;
+  /** Columns outside of the plan whose values the shadow has. */
+  readonly carried: readonly string[];
 }
 
 /** The live table and all that hangs on it stay; its records are exchanged. */
@@ -25,8 +29,10 @@ export async function refill(
   const { names } = scene;
   const action = `Refilling ${names.live}`;
   await session.script(action, `TRUNCATE ONLY ${names.live}`, signal);
-  const fitted = await fitColumns(session, scene, live, signal);
-  const columns = toColumnList(scene);
+  const isKeyDue = await dropOtherKey(session, scene, live, signal);
+  const fitted = await alterLive(session, scene, live, 'emptied', signal);
+  if (isKeyDue) await addKey(session, scene, signal);
+  const columns = toColumnList(scene, sizes).join(', ');
   await session.script(action, 'SAVEPOINT refill', signal);
   try {
     await session.script(
@@ -70,24 +76,25 @@ async function refillIsolated(
     signal,
   );
   const counts = { inserted: sizes.staged, updated: 0, last: sizes.staged };
-  const { rejects, rejected } = await applyIsolated(session, scene, toApplyStatements(scene, live), counts, signal);
-  if (names.deletedAt !== null) {
-    const columns = toColumnList(scene);
-    await session.script(
-      action,
-      `INSERT INTO ${names.live} (${columns}) SELECT ${columns} FROM ${names.scratch} WHERE ${names.deletedAt} IS NOT NULL`,
-      signal,
-    );
-  }
+  const columns = toColumnList(scene, sizes);
+  const values = columns.map((column) => `s.${column}`).join(', ');
+  const insert = `INSERT INTO ${names.live} (${columns.join(', ')}) SELECT ${values} FROM ${names.scratch} s`;
+  const statements = {
+    ...toApplyStatements(scene, live),
+    insert: `${insert} JOIN ${DIFF} d ON s.ctid = d.stage WHERE d.op = 'i'`,
+  };
+  const { rejects, rejected } = await applyIsolated(session, scene, statements, counts, signal);
+  if (names.deletedAt !== null)
+    await session.script(action, `${insert} WHERE s.${names.deletedAt} IS NOT NULL`, signal);
   await proveInPlace(session, scene, live, { rejects: [], rejected }, signal);
   await dropShadow(session, scene, signal);
   return { inserted: sizes.staged - rejects.length, updated: 0, unchanged: 0, deleted: sizes.lost, rejects, rejected };
 }
 
-function toColumnList({ names }: PublishScene): string {
-  return [...names.columns, names.createdAt, names.updatedAt, names.deletedAt]
-    .filter((column) => column !== null)
-    .join(', ');
+function toColumnList({ names }: PublishScene, { carried }: Sizes): readonly string[] {
+  return [...names.columns, names.createdAt, names.updatedAt, names.deletedAt, ...carried.map(quoteName)].filter(
+    (column) => column !== null,
+  );
 }
 
 /** How many records a table holds. */
@@ -99,18 +106,4 @@ export async function countRecords(session: Session, table: string, signal: Abor
 /** Drops the shadow, whose records the live table has now. */
 export async function dropShadow(session: Session, { names }: PublishScene, signal: AbortSignal): Promise<void> {
   await session.script('Dropping the shadow', `DROP TABLE ${names.scratch}`, signal);
-}
-
-/** Adds the columns that the live table lacks. @throws `TABLE_DIFFERS` */
-export async function fitColumns(
-  session: Session,
-  { plan, names }: PublishScene,
-  live: LiveTable,
-  signal: AbortSignal,
-): Promise<LiveTable> {
-  refuseOtherTypes(plan, live);
-  const additions = toAddColumns(plan, live);
-  if (additions.length === 0) return live;
-  await session.script(`Adding columns to ${names.live}`, `ALTER TABLE ${names.live} ${additions.join(', ')}`, signal);
-  return (await readLiveTable(session, plan.table, signal)) ?? live;
 }

@@ -2,14 +2,17 @@ import type { LoadPlan, PublishCounts } from '../../../../connector-kit/index.ts
 import { SyncError } from '../../../../core/index.ts';
 import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
-import { quoteName, quoteTable, quoteText } from '../../sql.ts';
+import { quoteName, quoteTable } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
-import { ownColumnNames } from '../naming.ts';
+import { endAdoption, isAdopted } from '../ownership.ts';
+import { commonType } from '../type-fit.ts';
+import { alterLive, isOtherKey } from './alter.ts';
 import { carryGrants, findDependants, isReferenced, refuseRebuild } from './dependants.ts';
 import { guardLoss } from './guard.ts';
+import { carryHistory, isAlive, sameKey } from './history.ts';
 import { mergeStage } from './merge.ts';
 import { proveInPlace } from './prove.ts';
-import { countRecords, dropShadow, fitColumns, refill, type Sizes } from './refill.ts';
+import { countRecords, dropShadow, refill, type Sizes } from './refill.ts';
 import type { PublishScene } from './scene.ts';
 
 /** Puts the shadow in the live table's place, or its records into it where other things hang on the table. Never CASCADE. */
@@ -24,9 +27,15 @@ export async function publishReplacement(
   if (plan.replacement === 'rebuild') return rebuild(session, scene, live, signal);
   if (await isReferenced(session, live, signal)) return mergeReferenced(session, scene, live, signal);
   const sizes = await guardReplacement(session, scene, live, signal);
-  if (plan.tombstones || plan.replacement === 'in_place') await carryHistory(session, scene, live, signal);
-  const mustStay = plan.replacement === 'in_place' || (await findDependants(session, plan, live, signal)).length > 0;
-  return mustStay ? refill(session, scene, live, sizes, signal) : swap(session, scene, live, sizes, signal);
+  const mustStay =
+    plan.replacement === 'in_place' ||
+    (await isAdopted(session, plan, signal)) ||
+    (await findDependants(session, plan, live, signal)).length > 0;
+  // An exchanged table that keeps no tombstones is new: carrying its first times over would write every record again.
+  const carried = plan.tombstones || mustStay ? await carryHistory(session, scene, live, signal) : [];
+  return mustStay
+    ? refill(session, scene, live, { ...sizes, carried }, signal)
+    : swap(session, scene, live, sizes, signal);
 }
 
 /** A new table that knows nothing of the old one but who may read it. */
@@ -38,6 +47,7 @@ async function rebuild(
 ): Promise<PublishCounts> {
   await refuseRebuild(session, scene.plan, live, signal);
   const sizes = await guardReplacement(session, scene, live, signal);
+  await endAdoption(session, scene.plan, signal);
   return swap(session, scene, live, sizes, signal);
 }
 
@@ -53,11 +63,12 @@ async function guardReplacement(
   live: LiveTable,
   signal: AbortSignal,
 ): Promise<Sizes> {
-  const alive = isAlive(plan, live, 'l');
+  const alive = isAlive(plan, live);
   const staged = await countRecords(session, names.scratch, signal);
+  const keys = plan.columns.filter(({ isKey }) => isKey);
   const isKeyed =
-    names.keys.length > 0 && plan.columns.every(({ isKey, name, type }) => !isKey || live.columns.get(name) === type);
-  const missing = `NOT EXISTS (SELECT FROM ${names.scratch} s WHERE ${toSameKey(names.keys)})`;
+    keys.length > 0 && keys.every(({ name, type }) => commonType(live.columns.get(name) ?? '', type) !== null);
+  const missing = `NOT EXISTS (SELECT FROM ${names.scratch} s WHERE ${sameKey(plan, live)})`;
   const [row] = await session.query(
     `Counting the records of ${names.live}`,
     `SELECT count(*)::text AS live, ${isKeyed ? `count(*) FILTER (WHERE ${missing})` : '0'}::text AS lost FROM ONLY ${names.live} l WHERE ${alive}`,
@@ -67,69 +78,7 @@ async function guardReplacement(
   const liveCount = Number(row?.live ?? 0);
   const lost = isKeyed ? Number(row?.lost ?? 0) : Math.max(0, liveCount - staged);
   guardLoss(names.live, lost, liveCount, guard);
-  return { staged, lost };
-}
-
-function toSameKey(keys: readonly string[]): string {
-  return keys.map((key) => `s.${key} = l.${key}`).join(' AND ');
-}
-
-function isAlive(plan: LoadPlan, live: LiveTable, alias: string): string {
-  const deletedAt = `${plan.columnPrefix}deleted_at`;
-  return live.columns.has(deletedAt) ? `${alias}.${quoteName(deletedAt)} IS NULL` : 'true';
-}
-
-/** The first time of known records; with tombstones also those of records that are still missing, and new ones for what is missing now. */
-async function carryHistory(
-  session: Session,
-  scene: PublishScene,
-  live: LiveTable,
-  signal: AbortSignal,
-): Promise<void> {
-  if (scene.names.keys.length === 0) return;
-  await carryCreation(session, scene, live, signal);
-  if (scene.plan.tombstones) await carryTombstones(session, scene, live, signal);
-}
-
-async function carryCreation(
-  session: Session,
-  { plan, names }: PublishScene,
-  live: LiveTable,
-  signal: AbortSignal,
-): Promise<void> {
-  const [createdName = ''] = ownColumnNames(plan.columnPrefix);
-  if (!plan.recordTimestamps || !live.columns.has(createdName)) return;
-  const created = quoteName(createdName);
-  await session.script(
-    `Carrying over the first times of ${names.live}`,
-    `UPDATE ${names.scratch} s SET ${created} = l.${created} FROM ONLY ${names.live} l WHERE ${toSameKey(names.keys)} AND ${isAlive(plan, live, 'l')}`,
-    signal,
-  );
-}
-
-async function carryTombstones(
-  session: Session,
-  { plan, names }: PublishScene,
-  live: LiveTable,
-  signal: AbortSignal,
-): Promise<void> {
-  const action = `Carrying over what ${names.live} remembers`;
-  const own = ownColumnNames(plan.columnPrefix);
-  const [, , deletedName = ''] = own;
-  const stamp = `${quoteText(plan.stampedAt)}::timestamptz`;
-  const carried = [...plan.columns.map(({ name }) => name), ...own].filter((name) => live.columns.has(name));
-  const kept = carried.filter((name) => plan.recordTimestamps || !own.includes(name) || name === deletedName);
-  const values = kept.map((name) =>
-    name === deletedName ? `coalesce(l.${quoteName(name)}, ${stamp})` : `l.${quoteName(name)}`,
-  );
-  const hasDeleted = live.columns.has(deletedName);
-  await session.script(
-    action,
-    `INSERT INTO ${names.scratch} (${[...kept.map(quoteName), ...(hasDeleted ? [] : [quoteName(deletedName)])].join(', ')})
-     SELECT ${[...values, ...(hasDeleted ? [] : [stamp])].join(', ')} FROM ONLY ${names.live} l
-     WHERE NOT EXISTS (SELECT FROM ${names.scratch} s WHERE ${toSameKey(names.keys)})`,
-    signal,
-  );
+  return { staged, lost, carried: [] };
 }
 
 async function swap(
@@ -190,7 +139,13 @@ async function mergeReferenced(
       `Another table’s foreign key points to ${names.live}, so a table without a key cannot replace its records. Remove the foreign key.`,
     );
   }
-  const fitted = await fitColumns(session, scene, live, signal);
+  if (isOtherKey(scene.plan, live)) {
+    throw new SyncError(
+      'TABLE_DIFFERS',
+      `The source’s key is (${names.keys.join(', ')}) now, and another table’s foreign key points to ${names.live} with its old one. Nothing was changed. Remove the foreign key.`,
+    );
+  }
+  const fitted = await alterLive(session, scene, live, 'kept', signal);
   const counts = await mergeStage(session, scene, fitted, signal);
   await proveInPlace(session, scene, fitted, counts, signal);
   await dropShadow(session, scene, signal);
