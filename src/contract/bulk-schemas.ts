@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FILTER_FUNCTIONS } from '../core/index.ts';
-import { idSchema, timestampSchema } from './common.ts';
+import { idSchema, jsonQuerySchema, timestampSchema } from './common.ts';
 
 const filterFunctionSchema = z.enum(FILTER_FUNCTIONS).meta({ id: 'FilterFunction' });
 
@@ -28,6 +28,62 @@ const schemaConfigurationSchema = z
 /** The selection of a create: null or absent = every schema, `[]` = none; ids and configurations may be mixed. */
 export const schemaSelectionSchema = z.array(z.union([z.string(), schemaConfigurationSchema])).nullish();
 export type SchemaSelectionRequest = z.infer<typeof schemaSelectionSchema>;
+
+const updateFields = {
+  id: z.string(),
+  enabled: z.boolean().nullish(),
+  obfuscated: z.boolean().nullish(),
+  user_output_name: z.string().nullish(),
+};
+
+/** What a change may say of a schema, beside its fields. */
+const updateOptions = {
+  enabled: z.boolean().nullish(),
+  filters: z.array(z.strictObject(filterFields)).nullish(),
+  tracking_field: z.string().nullish(),
+  partition_key: z.string().nullish(),
+  data_cutoff_timestamp: timestampSchema.nullish(),
+  disable_data_cutoff: z.boolean().nullish(),
+  user_output_name: z.string().nullish(),
+};
+
+/** All options of one schema: what is left out goes back to its default, no `fields` = all of them. */
+export const updateBulkSchemaRequestSchema = z
+  .strictObject({
+    ...updateOptions,
+    fields: z.array(z.strictObject(updateFields).meta({ id: 'UpdateBulkField' })).nullish(),
+  })
+  .meta({ id: 'UpdateBulkSchema' })
+  .nullish();
+export type UpdateBulkSchemaRequest = z.infer<typeof updateBulkSchemaRequestSchema>;
+
+/** Effective names are answers; they are taken so that an answer can be sent back, and do nothing. */
+const patchFieldSchema = z.strictObject({ ...updateFields, output_name: z.string().nullish() });
+
+/** Some schemas: options that are left out stay, but no `fields` = all of them. */
+export const patchBulkSchemasRequestSchema = z
+  .strictObject({
+    schemas: z
+      .array(
+        z.strictObject({
+          id: z.string(),
+          ...updateOptions,
+          fields: z.array(patchFieldSchema).nullish(),
+          output_name: z.string().nullish(),
+        }),
+      )
+      .nullish(),
+  })
+  .meta({ id: 'UpdateBulkSyncSchemasRequest' })
+  .nullish();
+export type PatchBulkSchemasRequest = z.infer<typeof patchBulkSchemasRequestSchema>;
+
+/** One JSON object as text: `{"enabled": "true", "id": "orders"}`. */
+export const listBulkSchemasQuerySchema = z.object({
+  filters: jsonQuerySchema(
+    z.strictObject({ enabled: z.enum(['true', 'false']).optional(), id: z.string().optional() }),
+  ).optional(),
+});
 
 const bulkFieldSchema = z
   .object({

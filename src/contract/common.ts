@@ -12,6 +12,21 @@ export const queryBooleanSchema = z.preprocess(
   z.boolean(),
 );
 
+/** A JSON value in a query string, written as one text. */
+export function jsonQuerySchema<T extends z.ZodType>(value: T) {
+  return z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown; // any JSON; the schema behind it judges
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(value);
+}
+
 /** A JSON object whose keys another schema decides, such as a connector's. */
 export const jsonObjectSchema = z.record(z.string(), z.unknown());
 

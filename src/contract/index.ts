@@ -19,7 +19,12 @@ export {
   bulkSchemaListItemSchema,
   bulkSchemaParamsSchema,
   bulkSchemaSchema,
+  listBulkSchemasQuerySchema,
+  type PatchBulkSchemasRequest,
+  patchBulkSchemasRequestSchema,
   type SchemaSelectionRequest,
+  type UpdateBulkSchemaRequest,
+  updateBulkSchemaRequestSchema,
 } from './bulk-schemas.ts';
 export {
   activateSyncRequestSchema,

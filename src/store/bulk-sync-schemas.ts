@@ -28,6 +28,37 @@ export async function insertBulkSyncSchemas(
   }
 }
 
+/** Writes the options of some schemas of a sync, new ones included; what the engine remembers stays. */
+export async function saveBulkSyncSchemas(
+  db: StoreDatabase,
+  organizationId: string,
+  syncId: string,
+  schemas: readonly NewBulkSyncSchema[],
+): Promise<void> {
+  // Rows of one statement have the same columns; a row may say nothing but whether its schema is synced.
+  const groups = Map.groupBy(schemas, (schema) => Object.keys(schema).sort().join());
+  for (const group of groups.values()) {
+    for (let first = 0; first < group.length; first += ROWS_PER_INSERT) {
+      await saveRows(db, organizationId, syncId, group.slice(first, first + ROWS_PER_INSERT));
+    }
+  }
+}
+
+async function saveRows(
+  db: StoreDatabase,
+  organizationId: string,
+  syncId: string,
+  rows: readonly NewBulkSyncSchema[],
+): Promise<void> {
+  const { schemaId, ...options } = rows[0] ?? { schemaId: '', enabled: false };
+  const excluded = Object.keys(options).map((column) => [column, sql.ref(`excluded.${column}`)]);
+  await db
+    .insertInto('bulkSyncSchemas')
+    .values(rows.map((row) => ({ ...row, organizationId, syncId })))
+    .onConflict((conflict) => conflict.columns(['syncId', 'schemaId']).doUpdateSet(Object.fromEntries(excluded)))
+    .execute();
+}
+
 /** Ordered by schema id, in bytes. */
 export async function listBulkSyncSchemas(
   db: StoreDatabase,
@@ -63,11 +94,14 @@ export async function listNamingOfSyncs(
  * Makes the next read of every schema complete, of one sync or of all that use a connection: what was remembered
  * belongs to another source or table. What an execution that runs now would remember is void, too, since the
  * generation that it loads is no longer the last.
+ * @param of `schemaIds` absent = all of them
  */
 export async function forgetCursors(
   db: StoreDatabase,
   organizationId: string,
-  of: { readonly syncId: string } | { readonly connectionId: string },
+  of:
+    | { readonly syncId: string; readonly schemaIds?: readonly string[] }
+    | { readonly connectionId: string; readonly schemaIds?: readonly string[] },
 ): Promise<void> {
   const syncs = db
     .selectFrom('bulkSyncs')
@@ -81,9 +115,11 @@ export async function forgetCursors(
           eb('bulkSyncs.destinationConnectionId', '=', of.connectionId),
         ]),
   );
-  await db
+  if (of.schemaIds?.length === 0) return;
+  let update = db
     .updateTable('bulkSyncSchemas')
     .set({ cursor: null, loadedShape: null, generation: sql`generation + 1` })
-    .where('syncId', 'in', meant)
-    .execute();
+    .where('syncId', 'in', meant);
+  if (of.schemaIds !== undefined) update = update.where('schemaId', 'in', of.schemaIds);
+  await update.execute();
 }

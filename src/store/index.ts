@@ -17,6 +17,7 @@ export {
   listBulkSyncSchemas,
   listNamingOfSyncs,
   type NewBulkSyncSchema,
+  saveBulkSyncSchemas,
 } from './bulk-sync-schemas.ts';
 export {
   type BulkSyncPosition,
@@ -96,6 +97,7 @@ export {
 } from './runs.ts';
 export {
   findCachedSchema,
+  listCachedSchemaIds,
   listCachedSchemas,
   listPendingRefreshes,
   type PendingRefresh,

@@ -49,14 +49,33 @@ export async function readSchemaCacheState(
   return { status: row.isPending ? 'refreshing' : settled, isFilled, startedAt, finishedAt, error };
 }
 
-/** The cached schemas of a connection with what users said about them, by id. */
+/** The cached schemas of a connection with what users said about them, by id: all, or `only` those. */
 export async function listCachedSchemas(
   db: StoreDatabase,
   organizationId: string,
   connectionId: string,
+  only: readonly string[] | null = null,
 ): Promise<SchemaDescription[]> {
-  const rows = await selectCached(db, organizationId, connectionId).orderBy('cachedSchemas.schemaId').execute();
+  if (only?.length === 0) return [];
+  let query = selectCached(db, organizationId, connectionId).orderBy('cachedSchemas.schemaId');
+  if (only !== null) query = query.where('cachedSchemas.schemaId', 'in', only);
+  const rows = await query.execute();
   return rows.map(({ description, overrides }) => applyOverrides(description, overrides ?? undefined));
+}
+
+/** Ids of the cached schemas of a connection, without reading their descriptions. */
+export async function listCachedSchemaIds(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('cachedSchemas')
+    .select('schemaId')
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', connectionId)
+    .execute();
+  return rows.map(({ schemaId }) => schemaId);
 }
 
 /** One cached schema with what users said about it. */

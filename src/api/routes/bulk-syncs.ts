@@ -3,9 +3,6 @@ import {
   API_VERSIONS,
   activateSyncRequestSchema,
   activateSyncSchema,
-  bulkSchemaListItemSchema,
-  bulkSchemaParamsSchema,
-  bulkSchemaSchema,
   bulkSyncSchema,
   createBulkSyncRequestSchema,
   envelope,
@@ -19,15 +16,13 @@ import {
   activateBulkSync,
   createBulkSync,
   deleteBulkSync,
-  getBulkSchema,
   getBulkSync,
-  listBulkSchemas,
   listBulkSyncs,
   updateBulkSync,
 } from '../../operations/index.ts';
 import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
-import { toBulkSchemaBody, toBulkSchemaListItem, toSelection } from '../views/bulk-schemas.ts';
+import { toSelection } from '../views/bulk-schemas.ts';
 import { toBulkSyncBody, toBulkSyncInput } from '../views/bulk-syncs.ts';
 
 const positionSchema = z.object({ updatedAt: microsecondsSchema, id: rowIdSchema });
@@ -121,29 +116,5 @@ export const bulkSyncRoutes = [
       await activateBulkSync(context, params.id, body.active);
       return { data: { id: params.id, active: body.active } };
     },
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/syncs/:id/schemas',
-    versions: NEW,
-    operationId: 'bulkSync.schemas.list',
-    summary: 'List the schemas of a bulk sync',
-    params: idParamsSchema,
-    response: envelope(z.array(bulkSchemaListItemSchema)),
-    handle: async (context, { params }) => ({
-      data: (await listBulkSchemas(context, params.id)).map(toBulkSchemaListItem),
-    }),
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/syncs/:id/schemas/:schema_id',
-    versions: API_VERSIONS,
-    operationId: 'bulkSync.schemas.get',
-    summary: 'Get one schema of a bulk sync, with its fields',
-    params: bulkSchemaParamsSchema,
-    response: envelope(bulkSchemaSchema),
-    handle: async (context, { params }) => ({
-      data: toBulkSchemaBody(await getBulkSchema(context, params.id, params.schema_id)),
-    }),
   }),
 ];

@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts';
 import { bulkEndpointRoutes } from './bulk-endpoints.ts';
 import { bulkExtraRoutes } from './bulk-extras.ts';
+import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
 import { connectionRoutes } from './connections.ts';
@@ -17,6 +18,7 @@ export const ROUTES: readonly Route[] = [
   ...bulkEndpointRoutes,
   ...modelTargetRoutes,
   ...bulkSyncRoutes,
+  ...bulkSchemaRoutes,
   ...executionRoutes,
   ...bulkExtraRoutes,
   ...identityRoutes,

@@ -1,3 +1,4 @@
+export { patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './change-schemas.ts';
 export {
   cancelExecution,
   countRecords,
@@ -12,8 +13,15 @@ export { getReceipt, listRejects, type RejectView } from './receipts.ts';
 export type { ScheduleInput } from './schedule-rules.ts';
 export { armSchedules, type DueOutcome, startDueSync } from './scheduled-starts.ts';
 export type { ScheduleView } from './schedules.ts';
-export { type BulkFieldView, type BulkSchemaView, getBulkSchema, listBulkSchemas } from './schemas.ts';
-export type { SchemaSelection } from './selection.ts';
+export {
+  type BulkSchemaView,
+  getBulkSchema,
+  listBulkSchemas,
+  listWholeBulkSchemas,
+  type SchemaListFilter,
+  type WholeSchemaView,
+} from './schemas.ts';
+export type { FieldSelection, FilterInput, SchemaSelection } from './selection.ts';
 export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettings } from './settings.ts';
 export { type StartInput, startBulkSync } from './start.ts';
 export {

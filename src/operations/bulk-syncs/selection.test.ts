@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { FieldDescription, SchemaDescription } from '../../core/index.ts';
-import { resolveSelection, type SchemaSelection } from './selection.ts';
+import { type FieldSelection, resolveSelection, type SchemaSelection, type SelectionRules } from './selection.ts';
 
-const RULES = { supportsTrackingFields: true };
+const NAMING = { rule: 'enabled', maxBytes: 63, distinguishesCase: true, columnPrefix: '__millrace_' } as const;
+const RULES: SelectionRules = { supportsTrackingFields: true, naming: NAMING };
 
 function field(id: string, canTrack = false): FieldDescription {
   return {
@@ -34,6 +35,7 @@ function select(id: string, options: Partial<SchemaSelection> = {}): SchemaSelec
     partitionKey: null,
     dataCutoffTimestamp: null,
     disableDataCutoff: false,
+    userOutputName: null,
     ...options,
   };
 }
@@ -60,7 +62,7 @@ describe('resolveSelection', () => {
   });
 
   it('writes down every field, and enables those named', () => {
-    const fields = [{ id: 'name', enabled: true, obfuscated: true }];
+    const fields = [{ id: 'name', enabled: true, obfuscated: true, userOutputName: null }];
     const [row] = resolveSelection([select('public.orders', { fields })], SOURCE, RULES);
     expect(JSON.parse(row?.fields ?? '')).toEqual([
       { id: 'id', enabled: false, obfuscated: false, userOutputName: null },
@@ -74,7 +76,8 @@ describe('resolveSelection', () => {
     expect(row?.trackingField).toBe('updated_at');
   });
 
-  const named = { enabled: true, obfuscated: false };
+  const named = { enabled: true, obfuscated: false, userOutputName: null };
+  const call = (id: string, userOutputName: string): FieldSelection => ({ id, ...named, userOutputName });
   it.each<[string, readonly SchemaSelection[], RegExp]>([
     ['an unknown schema', [select('public.orders'), select('public.nope')], /`schemas\[1\]`.*"public\.nope"/],
     ['a schema named twice', [select('public.orders'), select('public.orders')], /`schemas\[1\]`.*twice/],
@@ -97,7 +100,7 @@ describe('resolveSelection', () => {
     ],
     [
       'a selection without any enabled field',
-      [select('public.orders', { fields: [{ id: 'id', enabled: false, obfuscated: false }] })],
+      [select('public.orders', { fields: [{ id: 'id', ...named, enabled: false }] })],
       /`schemas\[0\]\.fields`.*no field/,
     ],
     [
@@ -117,12 +120,56 @@ describe('resolveSelection', () => {
       [select('public.orders', { filters: [{ fieldId: null, function: 'IsNull', value: undefined }] })],
       /`schemas\[0\]\.filters\[0\]\.field_id`.*needs a field/,
     ],
+    [
+      'a filter that does not fit its field',
+      [select('public.orders', { filters: [{ fieldId: 'name', function: 'True', value: undefined }] })],
+      /`schemas\[0\]\.filters\[0\]`.*"name" of public\.orders/,
+    ],
+    [
+      'a cutoff without a tracking field',
+      [select('public.orders', { dataCutoffTimestamp: new Date(0) })],
+      /`schemas\[0\]\.data_cutoff_timestamp`.*has none/,
+    ],
+    [
+      'a column name that Millrace uses itself',
+      [select('public.orders', { fields: [call('name', '__millrace_created_at')] })],
+      /`schemas\[0\]\.fields\[0\]\.user_output_name`.*Millrace adds/,
+    ],
+    [
+      'a blank column name',
+      [select('public.orders', { fields: [call('name', '  ')] })],
+      /`schemas\[0\]\.fields\[0\]\.user_output_name`: must not be empty/,
+    ],
+    [
+      'one column name for two fields',
+      [select('public.orders', { fields: [call('id', 'same'), call('name', 'same')] })],
+      /`schemas\[0\]\.fields\[1\]\.user_output_name`.*of "id"/,
+    ],
+    [
+      'the column name of another selected field',
+      [select('public.orders', { fields: [call('id', 'name'), { id: 'name', ...named }] })],
+      /`schemas\[0\]\.fields\[0\]\.user_output_name`.*of "name"/,
+    ],
+    [
+      'a table name that is too long for the destination',
+      [select('public.orders', { userOutputName: 'x'.repeat(64) })],
+      /`schemas\[0\]\.user_output_name`.*63 bytes/,
+    ],
   ])('refuses %s by name', (_what, selection, message) => {
     expect(() => resolveSelection(selection, SOURCE, RULES)).toThrow(message);
   });
 
+  it('lets two fields change names, and a field take the name of one that is not selected', () => {
+    const swapped = [call('id', 'name'), call('name', 'id')];
+    for (const fields of [swapped, [call('id', 'name')]]) {
+      expect(() => resolveSelection([select('public.orders', { fields })], SOURCE, RULES)).not.toThrow();
+    }
+  });
+
   it('refuses a tracking field where the source does not support them', () => {
     const selection = [select('public.orders', { trackingField: 'updated_at' })];
-    expect(() => resolveSelection(selection, SOURCE, { supportsTrackingFields: false })).toThrow(/does not support/);
+    expect(() => resolveSelection(selection, SOURCE, { ...RULES, supportsTrackingFields: false })).toThrow(
+      /does not support/,
+    );
   });
 });

@@ -20,6 +20,7 @@ import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
 import { refreshNow } from '../schemas/refresh.ts';
 import { type CheckedSync, checkBulkSync, loadSourceSchemas } from './checks.ts';
+import { toColumnNaming } from './chosen-names.ts';
 import type { BulkSyncInput } from './input.ts';
 import { refuseSharedTables } from './output-tables.ts';
 import { rearmSchedules, type ScheduleView, saveSchedules, toScheduleView } from './schedules.ts';
@@ -89,7 +90,9 @@ export async function createBulkSync(
   const checked = await checkBulkSync(context, input);
   const isEmpty = selection !== null && selection.length === 0;
   const source = isEmpty ? [] : await loadSourceSchemas(context, input.sourceConnectionId);
-  const schemas = resolveSelection(selection, source, checked.source);
+  const naming = toColumnNaming(context, input.normalizeNames, checked.destination);
+  const rules = { supportsTrackingFields: checked.source.supportsTrackingFields, naming };
+  const schemas = resolveSelection(selection, source, rules);
   const { organizationId } = context.caller;
   const id = context.newId();
   return context.store.transaction(async ({ db }) => {
