@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: definition files use this notation
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -158,6 +158,15 @@ describe('syncs', () => {
     expect(again.errors.trim().split('\n')).toHaveLength(1);
 
     expect((await millrace(['syncs', 'cancel', 'people'])).code).toBe(0);
+  });
+
+  it('show when a schedule starts them next', async () => {
+    const schedule = '{frequency: weekly, day_of_week: monday, hour: "4", minute: "30"}';
+    const text = definition('weekly', 'active: true\n');
+    writeFileSync(text, readFileSync(text, 'utf8').replace('{frequency: manual}', schedule).replace('out}', 'weekly}'));
+    expect(await millrace(['syncs', 'create', '-f', text])).toMatchObject({ code: 0, errors: '' });
+    const { output } = await millrace(['syncs', 'status', 'weekly']);
+    expect(output).toMatch(/has not run yet\.\nNext start by schedule: \d{4}-\d\d-\d\d 04:30:00Z\n$/);
   });
 
   it('say that there is no receipt before an execution has finished', async () => {

@@ -174,11 +174,11 @@ async function showStatus(session: Session, idOrName: string): Promise<number> {
   const status = await client.getBulkSyncStatus(sync.id, session.signal);
   if (session.isJson) return printJson(session, status);
   const execution = status.current_execution ?? status.last_execution;
-  if (execution === undefined) {
-    session.out.line(`"${sync.name}" has not run yet.`);
-    return 0;
-  }
-  session.out.line(`Execution ${execution.id}`, executionLine(execution, session.out), ...executionTable(execution));
+  if (execution === undefined) session.out.line(`"${sync.name}" has not run yet.`);
+  else
+    session.out.line(`Execution ${execution.id}`, executionLine(execution, session.out), ...executionTable(execution));
+  if (status.next_execution_time !== null)
+    session.out.line(`Next start by schedule: ${formatTime(status.next_execution_time)}`);
   return 0;
 }
 
