@@ -17,7 +17,8 @@ import { type DurableEngine, startDurableEngine } from './durable.ts';
 import type { EngineLog, EngineParts } from './engine-parts.ts';
 import { runLane } from './lane.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
-import { letGo, prepareExecution, settleExecution } from './run-bulk-sync.ts';
+import { prepareExecution } from './prepare-execution.ts';
+import { letGo, settleExecution } from './settle-execution.ts';
 import { SnapshotHolder } from './snapshots.ts';
 
 const HEARTBEAT_MS = 1_000;

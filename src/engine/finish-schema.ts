@@ -12,7 +12,7 @@ import {
 } from '../store/index.ts';
 import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
 import type { RangeDifference } from './pipeline/jobs.ts';
-import { type SchemaPlan, shapeOf, toLoadPlan } from './planner/schema-plan.ts';
+import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { issueReceipt, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
 
 /** Rejects of one schema in one execution. */
@@ -68,7 +68,7 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
           warningCount: plan.tracking?.guarantee === 'best_effort' ? 1 : 0,
           // A rejected record is read again next time, also when it does not change until then.
           nextCursor: receipt.counts.rejected > 0 ? plan.from : plan.nextCursor,
-          shape: shapeOf(plan),
+          shape: plan.shape,
         }),
       stop,
     );

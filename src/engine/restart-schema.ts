@@ -1,17 +1,16 @@
 import { firstError, SyncError } from '../core/index.ts';
 import {
   findRunSchema,
-  hasSync,
   listLostSchemas,
-  nextGeneration,
   type Run,
   restartSchema,
   setSchemaStatus,
   type WorkItem,
 } from '../store/index.ts';
-import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
-import { type ExecutionPlan, planExecution } from './planner/plan-execution.ts';
-import { openConnection, openSides } from './sides.ts';
+import { type EngineParts, retryStore } from './engine-parts.ts';
+import { planInSnapshot, renewSnapshot } from './plan-run.ts';
+import type { ExecutionPlan } from './planner/plan-execution.ts';
+import { openSides } from './sides.ts';
 import type { SharedSnapshot } from './snapshots.ts';
 
 /**
@@ -77,36 +76,16 @@ async function planAgain(
   only: ReadonlySet<string>,
   stop: AbortSignal,
 ): Promise<ExecutionPlan> {
-  const { db } = parts.store;
-  const destinationCapabilities = definitionOf(parts, run.destination.type).capabilities.destination;
-  if (destinationCapabilities === undefined) return { planned: [], failed: [] };
-  const row = await retryStore(() => findRunSchema(db, item.executionId, item.schemaId), stop);
+  const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
   await using sides = await openSides(parts, run);
-  const renew = (lostEpoch: number) =>
-    parts.snapshots.renew(item.executionId, lostEpoch, () => openConnection(parts, run, run.source), stop);
-  const planIn = (snapshot: SharedSnapshot) =>
-    planExecution(
-      {
-        run,
-        source: sides.source,
-        destination: sides.destination,
-        destinationCapabilities,
-        snapshot: snapshot.ref,
-        snapshotEpoch: snapshot.epoch,
-        columnPrefix: parts.columnPrefix,
-        isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
-        nextGeneration: (schemaId) => retryStore(() => nextGeneration(db, run.sync.id, schemaId), stop),
-        signal: stop,
-      },
-      only,
-    );
-  const snapshot = await renew(row?.snapshotEpoch ?? 0);
+  const planIn = (snapshot: SharedSnapshot) => planInSnapshot(parts, run, sides, { snapshot, only }, stop);
+  const snapshot = await renewSnapshot(parts, run, row?.snapshotEpoch ?? 0, stop);
   try {
     return await planIn(snapshot);
   } catch (thrown) {
     // The successor that an earlier attempt opened may have been lost as well before anything was planned in it.
     const error = firstError(thrown);
     if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') throw thrown;
-    return await planIn(await renew(snapshot.epoch));
+    return await planIn(await renewSnapshot(parts, run, snapshot.epoch, stop));
   }
 }

@@ -24,6 +24,8 @@ import type {
 /** What one start sets aside for itself. */
 export interface ExecutionOverrides {
   readonly maxLossPercent?: number;
+  /** Ids of the schemas that it is about; absent = all enabled ones. */
+  readonly schemas?: readonly string[];
   /** Of the schedule that started it; absent = none. */
   readonly selectiveMode?: SelectiveMode;
 }

@@ -72,7 +72,8 @@ export {
 export { listRejects, type RejectPosition, type RejectRecord } from './rejects.ts';
 export {
   completeSchema,
-  type FailedSchema,
+  type EndedSchema,
+  type ExecutionSchemas,
   findRunSchema,
   listRunSchemas,
   nextGeneration,
@@ -82,6 +83,7 @@ export {
   saveSchemaReceipt,
   setSchemaStatus,
 } from './run-schemas.ts';
+export { addSchemas, listKnownSchemas, saveAutoFields } from './run-selection.ts';
 export {
   closeSnapshots,
   findSnapshot,

@@ -15,10 +15,12 @@ export interface PlannedSchema {
   readonly ranges: readonly unknown[];
 }
 
-export interface FailedSchema {
+/** A schema of an execution that nothing is done for. */
+export interface EndedSchema {
   readonly schemaId: string;
   readonly position: number;
   readonly message: string;
+  readonly outputName?: string;
 }
 
 /** Raises and answers the next generation of a schema: gaps are harmless, repeats are not. */
@@ -33,31 +35,47 @@ export async function nextGeneration(db: StoreDatabase, syncId: string, schemaId
   return Number(row.generation);
 }
 
+/** What becomes of each schema of an execution. */
+export interface ExecutionSchemas {
+  readonly planned: readonly PlannedSchema[];
+  readonly failed: readonly EndedSchema[];
+  /** Completed without any work: the message says why. */
+  readonly skipped: readonly EndedSchema[];
+}
+
 /** Replaces the whole plan of an execution, so that planning can be repeated until it is recorded. */
 export async function replacePlan(
   db: StoreDatabase,
   execution: { readonly id: string; readonly organizationId: string },
-  planned: readonly PlannedSchema[],
-  failed: readonly FailedSchema[],
+  { planned, failed, skipped }: ExecutionSchemas,
 ): Promise<void> {
   await db.deleteFrom('segments').where('executionId', '=', execution.id).execute();
   await db.deleteFrom('executionSchemas').where('executionId', '=', execution.id).execute();
   for (const schema of planned) await insertPlanned(db, execution, schema);
-  for (const schema of failed) {
-    await db
-      .insertInto('executionSchemas')
-      .values({
-        executionId: execution.id,
-        organizationId: execution.organizationId,
-        schemaId: schema.schemaId,
-        position: schema.position,
-        status: 'failed',
-        statusMessage: schema.message,
-        startedAt: sql`now()`,
-        completedAt: sql`now()`,
-      })
-      .execute();
-  }
+  for (const schema of failed) await insertEnded(db, execution, schema, 'failed');
+  for (const schema of skipped) await insertEnded(db, execution, schema, 'completed');
+}
+
+async function insertEnded(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  schema: EndedSchema,
+  status: 'failed' | 'completed',
+): Promise<void> {
+  await db
+    .insertInto('executionSchemas')
+    .values({
+      executionId: execution.id,
+      organizationId: execution.organizationId,
+      schemaId: schema.schemaId,
+      position: schema.position,
+      status,
+      statusMessage: schema.message,
+      outputName: schema.outputName ?? null,
+      startedAt: sql`now()`,
+      completedAt: sql`now()`,
+    })
+    .execute();
 }
 
 async function insertPlanned(

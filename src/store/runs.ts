@@ -8,6 +8,7 @@ import {
   SyncError,
 } from '../core/index.ts';
 import type { Store, StoreDatabase } from './database.ts';
+import { listSchemaOverrides } from './schema-overrides.ts';
 
 /** One execution with everything the engine needs to run it; secrets are opened. */
 export type Run = Awaited<ReturnType<typeof readRun>>;
@@ -21,7 +22,7 @@ export interface RunConnection {
 }
 
 /**
- * Loads an execution, its sync, both connections and the selected schemas.
+ * Loads an execution, its sync, both connections, the enabled schemas, and what users laid over the source's schemas.
  * @throws `NOT_FOUND` when the execution is gone, `MASTER_KEY_MISMATCH` when its secrets cannot be opened
  */
 export async function loadRun(store: Store, executionId: string): Promise<Run> {
@@ -52,6 +53,7 @@ async function readRun(store: Store, executionId: string) {
     execution,
     sync,
     schemas,
+    schemaOverrides: await listSchemaOverrides(store.db, sync.organizationId, sync.sourceConnectionId),
     source: await loadConnection(store, sync.sourceConnectionId),
     destination: await loadConnection(store, sync.destinationConnectionId),
   };

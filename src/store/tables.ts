@@ -236,6 +236,8 @@ interface BulkSyncSchemasTable {
   disableDataCutoff: Defaulted<boolean>;
   userOutputName: Nullable<string>;
   generation: DefaultedBigInteger;
+  /** Ids of the fields that executions took along without being told to; null = none was planned since `fields` was set. */
+  autoFields: NullableJson<readonly string[]>;
   cursor: NullableJson<Readonly<Record<string, unknown>>>;
   loadedShape: NullableJson<unknown>;
 }

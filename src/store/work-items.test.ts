@@ -117,7 +117,7 @@ function schemaOf(schemaId: string, reads: number, changes: Partial<PlannedSchem
 }
 
 function plan(...schemas: readonly PlannedSchema[]): Promise<void> {
-  return replacePlan(store.db, { id: executionId, organizationId }, schemas, []);
+  return replacePlan(store.db, { id: executionId, organizationId }, { planned: schemas, failed: [], skipped: [] });
 }
 
 const claim = (laneId = 'lane-1', by = workerId) => claimItem(store.db, { executionId, laneId, workerId: by });
@@ -331,7 +331,11 @@ describe('planning again', () => {
   it('replaces the plan whole and keeps why a schema could not be planned', async () => {
     await plan(schemaOf('a', 4), schemaOf('b', 1));
     const failed = { schemaId: 'b', position: 1, message: 'The table is gone.' };
-    await replacePlan(store.db, { id: executionId, organizationId }, [schemaOf('a', 1, { generation: 2 })], [failed]);
+    await replacePlan(
+      store.db,
+      { id: executionId, organizationId },
+      { planned: [schemaOf('a', 1, { generation: 2 })], failed: [failed], skipped: [] },
+    );
     expect(await findRunSchema(store.db, executionId, 'b')).toMatchObject({
       status: 'failed',
       statusMessage: 'The table is gone.',

@@ -22,12 +22,14 @@ export interface SyncToMake {
   readonly destination: readonly [type: string, configuration: Record<string, unknown>];
   readonly schemas: NonNullable<BulkSyncRequest['schemas']>;
   readonly mode?: BulkSyncRequest['mode'];
+  /** Other options of the sync, laid over those that it is made with. */
+  readonly options?: Partial<BulkSyncRequest>;
 }
 
 /** Makes connections and sync through the API; the destination's schema is `landing`. */
 export async function makeSync(
   { client }: Pick<MillraceProcess, 'client'>,
-  { name, source, destination: [type, configuration], schemas, mode = 'replicate' }: SyncToMake,
+  { name, source, destination: [type, configuration], schemas, mode = 'replicate', options }: SyncToMake,
   signal: AbortSignal,
 ): Promise<BulkSyncBody> {
   const from = await client.createConnection(
@@ -48,6 +50,7 @@ export async function makeSync(
       destination_configuration: { schema: 'landing' },
       default_schedule: { frequency: 'manual' },
       schemas,
+      ...options,
     },
     signal,
   );

@@ -99,36 +99,27 @@ describe('starting a sync', () => {
   });
 
   it.each<[string, Record<string, unknown>]>([
-    ['resync_mode', { resync_mode: 'rebuild' }],
-    ['resync_mode', { resync_mode: 'resync' }],
-    ['fetch_mode', { fetch_mode: 'full' }],
-    ['test', { test: true }],
-    ['schemas', { schemas: ['public.orders'] }],
-  ])('refuses %s, whose effect comes later', async (field, body) => {
+    ['schemas[0]', { schemas: ['public.gone'] }],
+    ['fetch_mode', { resync_mode: 'refetch', fetch_mode: 'incremental' }],
+  ])('refuses a start by its %s', async (field, body) => {
     const answer = await start(await fixture.createSync(), body);
-    expect([answer.status, answer.body.key]).toEqual([422, 'OPTION_NOT_AVAILABLE']);
-    expect(answer.body.metadata.fields).toEqual([field]);
-    expect(answer.body.message).toContain(`\`${field}\``);
+    expect([answer.status, answer.body.key, answer.body.metadata.field]).toEqual([422, 'REQUEST_REFUSED', field]);
+  });
+
+  it('answers what kind of execution it is', async () => {
+    const partial = await start(await fixture.createSync(), { schemas: ['public.orders'], fetch_mode: 'full' });
+    expect(partial.body.data).toMatchObject({ is_partial: true, is_test: false, is_resync: false, fetch_mode: 'full' });
+    const rebuild = await start(await fixture.createSync(), { resync_mode: 'rebuild' });
+    expect(rebuild.body.data).toMatchObject({ is_partial: false, is_resync: true, output_disposition: 'rebuild' });
+    const test = await start(await fixture.createSync(), { test: true });
+    expect(test.body.data).toMatchObject({ is_test: true, output_disposition: 'retain' });
   });
 
   const orders = 'public.orders';
+  const obfuscated = { schemas: [{ id: orders, fields: [{ id: 'id', obfuscate: true }] }] };
   it.each<[string, Record<string, unknown>]>([
-    ['automatically_add_new_objects', { automatically_add_new_objects: 'all' }],
-    ['automatically_add_new_fields', { automatically_add_new_fields: 'none' }],
-    ['normalize_names', { normalize_names: 'legacy' }],
-    ['data_cutoff_timestamp', { data_cutoff_timestamp: '2024-01-01T00:00:00Z' }],
     ['source_configuration.replication_slot', { source_configuration: { replication_slot: 'slot' } }],
-    ['destination_configuration.mirror_schemas', { destination_configuration: { schema: 'm', mirror_schemas: true } }],
-    [
-      'destination_configuration.advanced.hard_deletes',
-      { destination_configuration: { schema: 'n', advanced: { hard_deletes: true } } },
-    ],
-    [`schemas[${orders}].filters`, { schemas: [{ id: orders, filters: [{ field_id: 'id', function: 'IsNotNull' }] }] }],
-    [`schemas[${orders}].fields.obfuscate`, { schemas: [{ id: orders, fields: [{ id: 'id', obfuscate: true }] }] }],
-    [
-      `schemas[${orders}].data_cutoff_timestamp`,
-      { schemas: [{ id: orders, data_cutoff_timestamp: '2024-01-01T00:00:00Z' }] },
-    ],
+    [`schemas[${orders}].fields.obfuscate`, obfuscated],
   ])('refuses to run a sync with %s, whose effect comes later', async (field, changes) => {
     const { status, body } = await start(await fixture.createSync(changes));
     expect([status, body.key]).toEqual([422, 'OPTION_NOT_AVAILABLE']);
@@ -136,10 +127,18 @@ describe('starting a sync', () => {
     expect(body.message).toContain(`\`${field}\``);
   });
 
+  it('minds only the schemas that the start names', async () => {
+    const id = await fixture.createSync({ schemas: [...obfuscated.schemas, 'public.customers'] });
+    expect((await start(id, { schemas: ['public.customers'] })).status).toBe(200);
+  });
+
   it('names all options at once', async () => {
-    const id = await fixture.createSync({ automatically_add_new_objects: 'all', normalize_names: 'legacy' });
-    const { body } = await start(id, { test: true });
-    expect(body.metadata.fields).toEqual(['test', 'automatically_add_new_objects', 'normalize_names']);
+    const id = await fixture.createSync({ source_configuration: { replication_slot: 'slot' }, ...obfuscated });
+    const { body } = await start(id);
+    expect(body.metadata.fields).toEqual([
+      'source_configuration.replication_slot',
+      `schemas[${orders}].fields.obfuscate`,
+    ]);
   });
 
   it('refuses the receipt depth that repairs, until it does', async () => {

@@ -25,7 +25,7 @@ const config = z.strictObject({
 const capabilities: Capabilities = {
   destination: {
     modes: ['replicate', 'snapshot'],
-    resyncModes: ['refetch'],
+    resyncModes: ['refetch', 'resync', 'rebuild'],
     configuration: {
       schema: { type: 'string', default: 'main' },
       // The public API shows switches without a default.

@@ -18,7 +18,7 @@ const capabilities: Capabilities = {
   source: { supportsTrackingFields: true, configuration: { replication_slot: { type: 'string' } } },
   destination: {
     modes: ['replicate', 'snapshot'],
-    resyncModes: ['refetch'],
+    resyncModes: ['refetch', 'resync', 'rebuild'],
     configuration: {
       schema: { type: 'string', default: 'public' },
       // The public API shows switches without a default.

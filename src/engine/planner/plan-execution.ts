@@ -8,17 +8,21 @@ import type {
   TableState,
 } from '../../connector-kit/index.ts';
 import {
+  applyOverrides,
   assignColumns,
   assignTables,
   readDestinationOptions,
   type SchemaDescription,
   SyncError,
   serializeError,
+  splitSchemaId,
+  takesNewSchema,
 } from '../../core/index.ts';
-import type { FailedSchema, PlannedSchema, Run } from '../../store/index.ts';
+import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../store/index.ts';
 import { isOutage } from '../retry.ts';
 import { planSchema } from './plan-schema.ts';
 import type { SchemaPlan } from './schema-plan.ts';
+import { selectSchemas } from './select-schemas.ts';
 
 export interface ExecutionPlanContext {
   readonly run: Run;
@@ -32,27 +36,38 @@ export interface ExecutionPlanContext {
   readonly isLivingSync: (syncId: string) => Promise<boolean>;
   /** Gives the next generation of a schema. */
   readonly nextGeneration: (schemaId: string) => Promise<number>;
+  /** Ids of all schemas that the sync knows of, enabled or not. */
+  readonly listKnownSchemas: () => Promise<ReadonlySet<string>>;
+  /** Enables schemas that are new in the source, and answers all that are enabled then. */
+  readonly enableSchemas: (ids: readonly string[]) => Promise<Run['schemas']>;
   readonly signal: AbortSignal;
 }
 
-export interface ExecutionPlan {
-  readonly planned: readonly PlannedSchema[];
-  readonly failed: readonly FailedSchema[];
+export interface ExecutionPlan extends ExecutionSchemas {
+  /** Schemas that were new in the source and that the sync's rule takes along. */
+  readonly added: readonly string[];
 }
 
-/** Plans the schemas of these ids, or all of the sync (null). What cannot be planned fails alone; the others go on. */
+/**
+ * Plans the schemas of these ids, or all that the execution is about (null); then, what is new in the source is taken
+ * along by the sync's rule. What cannot be planned fails alone; the others go on.
+ */
 export async function planExecution(
-  context: ExecutionPlanContext,
+  given: ExecutionPlanContext,
   only: ReadonlySet<string> | null,
 ): Promise<ExecutionPlan> {
-  const discovered = new Map(
-    (await sideOf(context.source).discover(context.signal)).map((schema) => [schema.id, schema]),
-  );
+  const discovered = await discoverSchemas(given);
+  const added = only === null ? await findNewSchemas(given, discovered) : [];
+  const context = added.length === 0 ? given : { ...given, run: await runWith(given, added) };
   const tables = nameTables(context);
   const planned: PlannedSchema[] = [];
-  const failed: FailedSchema[] = [];
-  const selections = context.run.schemas.filter((selection) => only?.has(selection.schemaId) ?? true);
-  for (const [position, selection] of bySize(selections, discovered).entries()) {
+  const failed: EndedSchema[] = [];
+  const scope = selectSchemas(context.run, discovered);
+  const selections = bySize(
+    scope.selections.filter(({ schemaId }) => only?.has(schemaId) ?? true),
+    discovered,
+  );
+  for (const [position, selection] of selections.entries()) {
     try {
       planned.push(await planOne(context, selection, discovered, tables, position));
     } catch (error) {
@@ -61,7 +76,50 @@ export async function planExecution(
       failed.push({ schemaId: selection.schemaId, position, message: serializeError(error).message });
     }
   }
-  return { planned, failed };
+  const skipped = scope.skipped.map(({ schemaId, reason }, index) => ({
+    schemaId,
+    position: selections.length + index,
+    message: reason,
+  }));
+  return { planned, failed, skipped: only === null ? skipped : [], added };
+}
+
+/** The source's schemas by id, with what users laid over them. */
+async function discoverSchemas(context: ExecutionPlanContext): Promise<ReadonlyMap<string, SchemaDescription>> {
+  const schemas = await sideOf(context.source).discover(context.signal);
+  return new Map(
+    schemas.map((schema) => [schema.id, applyOverrides(schema, context.run.schemaOverrides.get(schema.id))]),
+  );
+}
+
+async function runWith({ run, enableSchemas }: ExecutionPlanContext, added: readonly string[]): Promise<Run> {
+  return { ...run, schemas: await enableSchemas(added) };
+}
+
+/** Schemas that the sync does not know of and that its rule takes along. */
+async function findNewSchemas(
+  context: ExecutionPlanContext,
+  discovered: ReadonlyMap<string, SchemaDescription>,
+): Promise<readonly string[]> {
+  const { sync, source, destination } = context.run;
+  const rule = sync.automaticallyAddNewObjects;
+  if (rule === 'none') return [];
+  const known = await context.listKnownSchemas();
+  const added: string[] = [];
+  for (const schema of discovered.values()) {
+    if (known.has(schema.id) || !takesNewSchema(rule, schema)) continue;
+    // In one and the same database, what a sync has written is not new.
+    if (source.id === destination.id && (await isWrittenBySync(context, schema.id))) continue;
+    added.push(schema.id);
+  }
+  return added;
+}
+
+async function isWrittenBySync(context: ExecutionPlanContext, schemaId: string): Promise<boolean> {
+  const destination = targetOf(context.destination);
+  const { schema, name } = splitSchemaId(schemaId);
+  const table = { schema: schema ?? destination.defaultSchema, name };
+  return (await destination.inspect(table, context.signal)).owner !== null;
 }
 
 async function planOne(

@@ -8,6 +8,7 @@ import type {
 } from '../../connector-kit/index.ts';
 import type { LoadKind, ReceiptDepth, RowFilter, SchemaDescription } from '../../core/index.ts';
 import type { Hashing, WireFormat } from '../../formats/index.ts';
+import type { SchemaToPlan } from './plan-context.ts';
 
 /** What one schema of one execution will do, decided once, stored, and shown to the user. Plain JSON. */
 export interface SchemaPlan {
@@ -17,8 +18,14 @@ export interface SchemaPlan {
   readonly kindReason: string;
   readonly replacement: Replacement;
   readonly fields: readonly OfferedField[];
+  /** Fields that are taken along without having been named; remembered for the next execution. */
+  readonly autoFields: readonly string[];
   readonly filters: readonly RowFilter[];
+  /** What the image leaves out, for the receipt. */
+  readonly imageNotes: readonly string[];
   readonly columns: readonly LoadColumn[];
+  /** What decides whether the records of an earlier load are still as this plan would write them. */
+  readonly shape: unknown;
   readonly table: TableName;
   readonly format: WireFormat;
   readonly formatReason: string;
@@ -65,7 +72,26 @@ export function toLoadPlan(
   };
 }
 
-/** The fields and types that a load wrote, as `[field, name, type]`: another shape makes the next read complete. */
-export function shapeOf(plan: Pick<SchemaPlan, 'columns'>): readonly (readonly [string, string, string])[] {
-  return plan.columns.map((column) => [column.field, column.name, column.type]);
+/** The time that an execution goes by: of its record timestamps, and of times relative to now. The same in every attempt. */
+export function stampOf({ startedAt, createdAt }: { readonly startedAt: Date | null; readonly createdAt: Date }): Date {
+  return startedAt ?? createdAt;
+}
+
+/**
+ * What decides how each record is written: when it changes, a delta would leave older records as they were, so the next
+ * read is complete.
+ * @param image definition of the filters, before times relative to now were made absolute
+ */
+export function toShape(
+  { schema, selection, table }: Pick<SchemaToPlan, 'schema' | 'selection' | 'table'>,
+  columns: readonly LoadColumn[],
+  image: unknown,
+): unknown {
+  const paths = new Map(schema.fields.map((field) => [field.id, field.userPath ?? []]));
+  const obfuscated = new Set(selection.fields?.filter((field) => field.obfuscated).map((field) => field.id));
+  return [
+    [table.schema, table.name],
+    columns.map(({ field, name, type, isKey }) => [field, name, type, isKey, obfuscated.has(field), paths.get(field)]),
+    image,
+  ];
 }

@@ -96,12 +96,14 @@ function frame(plan: SchemaPlan, position: SourcePosition) {
 }
 
 function notesOf(plan: SchemaPlan): readonly string[] {
-  const notes: string[] = [];
+  const notes: string[] = [...plan.imageNotes];
   if (plan.depth === 'counts') notes.push('Depth counts: numbers of records were compared, not their values.');
   if (plan.kind === 'delta')
     notes.push(
       'Scope delta: the records that this execution read are proved equal; records it did not read, and deletes, are not covered.',
     );
+  if (plan.kind === 'delta' && plan.filters.length > 0)
+    notes.push('Records that no longer pass the filters since an earlier execution stay until the next complete read.');
   if (plan.tracking !== null)
     notes.push(`Tracking field ${plan.tracking.field} (${plan.tracking.guarantee}): ${plan.tracking.reason}`);
   return notes;

@@ -1,5 +1,5 @@
 import type { Capabilities } from '../../connector-kit/index.ts';
-import { type SchemaDescription, SyncError } from '../../core/index.ts';
+import { findNameFault, readDestinationOptions, type SchemaDescription, SyncError } from '../../core/index.ts';
 import { findConnection, findSystemPolicyId, listKnownPolicyIds } from '../../store/index.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
@@ -18,6 +18,9 @@ export interface CheckedSync {
   readonly policies: string[];
 }
 
+/** What stays of a table's name behind its prefix, at least. */
+const MIN_NAME_BYTES = 16;
+
 /** More lanes than any machine has use for. */
 const MAX_CONCURRENCY = 1000;
 
@@ -35,6 +38,7 @@ export async function checkBulkSync(context: Context, input: BulkSyncInput): Pro
   checkConfiguration(input.sourceConfiguration ?? {}, source.configuration, 'source_configuration');
   checkConfiguration(input.destinationConfiguration, destination.configuration, 'destination_configuration');
   checkSchemaName(input.destinationConfiguration.schema, destination);
+  checkTablePrefix(readDestinationOptions(input.destinationConfiguration).tablePrefix, destination);
   return { source, destination, policies: await resolvePolicies(context, input.policies) };
 }
 
@@ -45,6 +49,14 @@ function checkSchemaName(name: unknown, { maxNameBytes, reservedSchemas }: Desti
   if (maxNameBytes !== null && Buffer.byteLength(name) > maxNameBytes)
     throw refuseField(field, `must have at most ${maxNameBytes} bytes`);
   if (reservedSchemas.test(name)) throw refuseField(field, `"${name}" is reserved; choose another schema`);
+}
+
+/** Behind the longest prefix there is room for a letter and for what tells cut names apart. */
+function checkTablePrefix(prefix: string, { maxNameBytes }: DestinationCapabilities): void {
+  if (prefix === '') return;
+  const field = 'destination_configuration.advanced.table_prefix';
+  const fault = findNameFault(prefix, { maxBytes: maxNameBytes === null ? null : maxNameBytes - MIN_NAME_BYTES });
+  if (fault !== null) throw refuseField(field, fault);
 }
 
 function checkOwnValues(context: Context, input: BulkSyncInput): void {

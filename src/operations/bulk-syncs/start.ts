@@ -11,7 +11,7 @@ import {
 import { toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
-import { type DestinationCapabilities, loadDestination, loadSource, type SourceCapabilities } from './checks.ts';
+import { loadDestination, loadSource, type SourceCapabilities } from './checks.ts';
 import { listChangedKeys } from './configuration.ts';
 import { type ExecutionView, getExecution } from './executions.ts';
 import { checkMaxLoss } from './settings.ts';
@@ -53,13 +53,10 @@ export async function checkStart(context: Context, sync: BulkSyncRecord, input: 
   const destination = await loadDestination(context, sync.destinationConnectionId);
   const source = await loadSource(context, sync.sourceConnectionId);
   const rows = await listBulkSyncSchemas(context.store.db, context.caller.organizationId, sync.id);
-  const schemas = rows.filter((row) => row.enabled);
-  refuseUnavailable([
-    ...unavailableInStart(input),
-    ...unavailableInSync(sync, source, destination),
-    ...schemas.flatMap(unavailableInSchema),
-  ]);
-  if (schemas.length === 0) throw refuseField('schemas', 'the sync has no enabled schema, so there is nothing to do');
+  const schemas = chooseSchemas(input, rows);
+  refuseUnavailable([...unavailableInSync(sync, source), ...schemas.flatMap(unavailableInSchema)]);
+  if (schemas.length === 0 && sync.automaticallyAddNewObjects === 'none')
+    throw refuseField('schemas', 'the sync has no enabled schema, so there is nothing to do');
   if (input.resyncMode !== null && !destination.resyncModes.includes(input.resyncMode)) {
     throw refuseField('resync_mode', `this destination offers ${destination.resyncModes.join(', ')}`);
   }
@@ -71,7 +68,22 @@ function checkOwnValues(input: StartInput): void {
       detail: { fields: ['test', 'resync_mode'] },
     });
   }
+  if (input.resyncMode !== null && input.fetchMode === 'incremental')
+    throw refuseField('fetch_mode', `"incremental" reads what has changed, and "${input.resyncMode}" everything`);
   if (input.maxLossPercent !== null) checkMaxLoss(input.maxLossPercent);
+}
+
+/** The schemas that the start names, or all that are enabled. */
+function chooseSchemas(input: StartInput, rows: readonly BulkSyncSchemaRecord[]): readonly BulkSyncSchemaRecord[] {
+  const enabled = rows.filter((row) => row.enabled);
+  if (input.schemas.length === 0) return enabled;
+  const known = new Map(rows.map((row) => [row.schemaId, row.enabled]));
+  for (const [index, schemaId] of input.schemas.entries()) {
+    if (known.get(schemaId) === true) continue;
+    const reason = known.has(schemaId) ? 'is not enabled in this sync' : 'is no schema of this sync';
+    throw refuseField(`schemas[${index}]`, `"${schemaId}" ${reason}`, { schema: schemaId });
+  }
+  return enabled.filter((row) => input.schemas.includes(row.schemaId));
 }
 
 /** The row of a start that was checked. */
@@ -88,8 +100,10 @@ export function toNewExecution(
     type,
     resyncMode: input.resyncMode,
     fetchMode: input.fetchMode,
+    isTest: input.isTest,
     isPartial: input.schemas.length > 0 || input.selectiveMode !== 'none',
     overrides: JSON.stringify({
+      ...(input.schemas.length === 0 ? {} : { schemas: input.schemas }),
       ...(input.maxLossPercent === null ? {} : { maxLossPercent: input.maxLossPercent }),
       ...(input.selectiveMode === 'none' ? {} : { selectiveMode: input.selectiveMode }),
     }),
@@ -129,41 +143,17 @@ function refuseUnavailable(fields: readonly string[]): void {
   );
 }
 
-function unavailableInStart(input: StartInput): string[] {
+function unavailableInSync(sync: BulkSyncRecord, source: SourceCapabilities): string[] {
   return [
-    ...(input.resyncMode === null || input.resyncMode === 'refetch' ? [] : ['resync_mode']),
-    ...(input.fetchMode === 'none' ? [] : ['fetch_mode']),
-    ...(input.isTest ? ['test'] : []),
-    ...(input.schemas.length === 0 ? [] : ['schemas']),
-  ];
-}
-
-function unavailableInSync(
-  sync: BulkSyncRecord,
-  source: SourceCapabilities,
-  destination: DestinationCapabilities,
-): string[] {
-  const sourceKeys = listChangedKeys(sync.sourceConfiguration, source.configuration);
-  const destinationKeys = listChangedKeys(sync.destinationConfiguration, destination.configuration);
-  return [
-    ...(sync.automaticallyAddNewObjects === 'none' ? [] : ['automatically_add_new_objects']),
-    ...(sync.automaticallyAddNewFields === 'all' ? [] : ['automatically_add_new_fields']),
-    ...(sync.normalizeNames === 'legacy' ? ['normalize_names'] : []),
-    ...(sync.dataCutoffTimestamp === null ? [] : ['data_cutoff_timestamp']),
     ...(sync.receiptDepth === 'repair' ? ['receipt_depth'] : []),
-    ...sourceKeys.map((key) => `source_configuration.${key}`),
-    ...destinationKeys.filter((key) => key !== 'schema').map((key) => `destination_configuration.${key}`),
+    ...listChangedKeys(sync.sourceConfiguration, source.configuration).map((key) => `source_configuration.${key}`),
   ];
 }
 
 function unavailableInSchema(schema: BulkSyncSchemaRecord): string[] {
   const options = [
-    ...(schema.filters.length === 0 ? [] : ['filters']),
     ...(schema.fields?.some((field) => field.enabled && field.obfuscated) ? ['fields.obfuscate'] : []),
-    ...(schema.fields?.some((field) => field.userOutputName !== null) ? ['fields.user_output_name'] : []),
     ...(schema.partitionKey === null ? [] : ['partition_key']),
-    ...(schema.dataCutoffTimestamp === null ? [] : ['data_cutoff_timestamp']),
-    ...(schema.userOutputName === null ? [] : ['user_output_name']),
   ];
   return options.map((option) => `schemas[${schema.schemaId}].${option}`);
 }

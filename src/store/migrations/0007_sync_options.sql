@@ -11,3 +11,17 @@ $$;
 
 CREATE TRIGGER bulk_sync_schemas_enabled BEFORE UPDATE OF enabled ON bulk_sync_schemas
   FOR EACH ROW WHEN (NEW.enabled AND NOT OLD.enabled) EXECUTE FUNCTION stamp_enabled();
+
+-- Fields that executions took along without being told to: those of the first plan, and those that the sync's rule has
+-- added since. Whoever sets `fields` begins anew.
+ALTER TABLE bulk_sync_schemas ADD COLUMN auto_fields jsonb;
+
+CREATE FUNCTION forget_auto_fields() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.auto_fields := NULL;
+  RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER bulk_sync_schemas_fields BEFORE UPDATE OF fields ON bulk_sync_schemas
+  FOR EACH ROW EXECUTE FUNCTION forget_auto_fields();

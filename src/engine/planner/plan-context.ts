@@ -1,0 +1,31 @@
+import type {
+  BulkDestination,
+  BulkSource,
+  Capabilities,
+  SnapshotRef,
+  TableName,
+  TableState,
+} from '../../connector-kit/index.ts';
+import type { SchemaDescription } from '../../core/index.ts';
+import type { Run } from '../../store/index.ts';
+
+/** What the planner knows besides the schema: both systems, the sync's settings, the shared snapshot. */
+export interface PlanContext {
+  readonly run: Run;
+  readonly source: BulkSource;
+  readonly destination: BulkDestination;
+  readonly destinationCapabilities: NonNullable<Capabilities['destination']>;
+  readonly snapshot: SnapshotRef;
+  readonly columnPrefix: string;
+  readonly signal: AbortSignal;
+}
+
+export interface SchemaToPlan {
+  readonly selection: Run['schemas'][number];
+  /** As discovered, with what users laid over it. */
+  readonly schema: SchemaDescription;
+  readonly table: TableName;
+  /** Output names by field id, unselected fields included. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly state: TableState;
+}

@@ -1,0 +1,129 @@
+import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import { firstError, isAbort, isTerminal, serializeError } from '../core/index.ts';
+import {
+  type ExecutionSchemas,
+  loadRun,
+  type PlannedSchema,
+  type Run,
+  recordExecutionEvent,
+  replacePlan,
+  saveAutoFields,
+} from '../store/index.ts';
+import { type EngineParts, retryStore } from './engine-parts.ts';
+import { planRun } from './plan-run.ts';
+import type { ExecutionPlan } from './planner/plan-execution.ts';
+import type { SchemaPlan } from './planner/schema-plan.ts';
+import { isRetryable, type RetryPolicy, waitBeforeRetry } from './retry.ts';
+
+const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
+/** Each holds a session on both sides. */
+const MAX_LANES = 64;
+const NEVER = new AbortController().signal;
+
+/**
+ * Plans an execution and answers how many lanes it needs; 0 when there is nothing to do or it has ended already.
+ * Repeatable until it has answered: a plan is replaced whole, and nothing is written to the destination here.
+ */
+export async function prepareExecution(parts: EngineParts, executionId: string): Promise<number> {
+  using watch = parts.cancels.watch(executionId);
+  const stop = AbortSignal.any([watch.signal, parts.draining]);
+  for (let failures = 0; ; ) {
+    try {
+      return await prepareOnce(parts, executionId, stop);
+    } catch (thrown) {
+      const error = firstError(thrown);
+      if (parts.draining.aborted) await new Promise<never>(() => {}); // the next process plans it again
+      if (watch.signal.aborted || isAbort(error)) return 0;
+      failures += 1;
+      const { code, message } = serializeError(error);
+      const shown =
+        code === 'INTERNAL'
+          ? `An unexpected failure inside Millrace while planning: ${message.split('\n')[0] ?? ''}`
+          : message;
+      parts.log.warn({ executionId, code, attempt: failures }, `Planning failed: ${message}`);
+      parts.console.warn(executionId, shown, { payload: { code, attempt: failures } });
+      if (!isRetryable(error) || failures >= PREPARE_RETRY.maxAttempts) {
+        await parts.console.flush();
+        await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
+        return 0;
+      }
+      await waitBeforeRetry(PREPARE_RETRY, failures, error, parts.random, stop).catch(() => {});
+    }
+  }
+}
+
+async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortSignal): Promise<number> {
+  const status = await retryStore(() => recordExecutionEvent(parts.store, executionId, 'start'), stop);
+  if (isTerminal(status) || status === 'canceling') return 0;
+  const run = await retryStore(() => loadRun(parts.store, executionId), stop);
+  const { resyncMode, fetchMode, type } = run.execution;
+  parts.console.info(executionId, 'Planning begins.', {
+    payload: { type, schemas: run.schemas.length, resync_mode: resyncMode, fetch_mode: fetchMode },
+  });
+  const plan = await planRun(parts, run, stop);
+  await retryStore(() => savePlan(parts, run, plan), stop);
+  parts.failpoint('planned');
+  describePlan(parts, executionId, plan);
+  return run.execution.isTest ? 0 : laneCount(run, plan.planned);
+}
+
+/** In one transaction with what is remembered of the choice of fields. */
+function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<void> {
+  if (run.execution.isTest) return parts.store.transaction(({ db }) => replacePlan(db, run.execution, toTest(plan)));
+  const known = new Map(run.schemas.map(({ schemaId, autoFields }) => [schemaId, autoFields]));
+  return parts.store.transaction(async ({ db }) => {
+    await replacePlan(db, run.execution, plan);
+    for (const { schemaId, plan: stored } of plan.planned) {
+      // Made by this build's planner.
+      const { autoFields } = stored as SchemaPlan;
+      if (isDeepStrictEqual(known.get(schemaId) ?? null, autoFields)) continue;
+      await saveAutoFields(db, run.sync.id, schemaId, autoFields);
+    }
+  });
+}
+
+/** What a test leaves: for each schema what an execution would do with it. */
+function toTest({ planned, failed, skipped, added }: ExecutionPlan): ExecutionSchemas {
+  const described = planned.map(({ plan, ...schema }) => {
+    // Made by this build's planner.
+    const { kind, kindReason, table } = plan as SchemaPlan;
+    const records = schema.estimatedRecords === null ? '' : `; about ${schema.estimatedRecords} records`;
+    const message = `Would be loaded into ${table.schema}.${table.name} as ${kind}: ${kindReason}${records}.`;
+    return { schemaId: schema.schemaId, position: schema.position, outputName: schema.outputName, message };
+  });
+  const behind = planned.length + failed.length + skipped.length;
+  const taken = added.map((schemaId, index) => ({
+    schemaId,
+    position: behind + index,
+    message: 'Would be added to the sync: it is new in the source.',
+  }));
+  return { planned: [], failed, skipped: [...described, ...skipped, ...taken] };
+}
+
+function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPlan): void {
+  for (const schemaId of plan.added)
+    parts.console.info(executionId, 'New in the source; the sync takes it along.', { schemaId });
+  for (const { schemaId, message } of plan.skipped) parts.console.info(executionId, message, { schemaId });
+  for (const schema of plan.planned) {
+    // Written a line above by this build's planner.
+    const { kind, kindReason, format, formatReason } = schema.plan as SchemaPlan;
+    parts.log.info(
+      { executionId, schemaId: schema.schemaId, kind, format, segments: schema.ranges.length },
+      `Planned: ${kindReason}; ${formatReason}.`,
+    );
+    parts.console.info(executionId, `Planned as ${kind}: ${kindReason}; ${formatReason}.`, {
+      schemaId: schema.schemaId,
+      payload: { load: kind, format, segments: schema.ranges.length, output_name: schema.outputName },
+    });
+  }
+  for (const { schemaId, message } of plan.failed)
+    parts.console.error(executionId, `Not loaded: ${message}`, { schemaId });
+}
+
+function laneCount({ sync, execution }: Run, planned: readonly PlannedSchema[]): number {
+  const reads = planned.reduce((sum, schema) => sum + schema.ranges.length, 0);
+  const ofResync = execution.resyncMode === null ? null : sync.resyncConcurrencyLimit;
+  const limit = ofResync ?? sync.concurrencyLimit ?? Math.max(2, availableParallelism());
+  return Math.max(0, Math.min(limit, reads, MAX_LANES));
+}
