@@ -1,4 +1,5 @@
 export { type Chunk, type Hashing, WIRE_FORMATS, type WireFormat } from './chunk.ts';
+export { RecordCutter } from './csv/record-cutter.ts';
 export { createRecordHasher } from './hashing/record-hasher.ts';
 export { readKey } from './keys/read-key.ts';
 export { CopyReader } from './pgcopy-binary/copy-reader.ts';

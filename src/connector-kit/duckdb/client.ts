@@ -171,7 +171,11 @@ export async function leaseFile(
     get folder() {
       return shared.folder;
     },
-    exclusive: (action, work, workSignal) => shared.exclusive(action, work, workSignal),
+    async exclusive(action, work, signal) {
+      // Else the file would be opened again with nobody left to close it.
+      if (isReleased) throw new SyncError('CONN_LOST', `${action} ${path} failed: it was closed. It is tried again.`);
+      return await shared.exclusive(action, work, signal);
+    },
     async [Symbol.asyncDispose]() {
       if (isReleased) return;
       isReleased = true;

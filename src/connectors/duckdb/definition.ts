@@ -1,10 +1,12 @@
-import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { type FileLease, leaseFile, resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
+import { resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
 import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
 import { createDestination } from './destination.ts';
+import { FileLeases } from './leases.ts';
+import { DuckdbSource } from './source.ts';
 
 /** Settings of a DuckDB connection. */
 export interface DuckdbConfig {
@@ -23,6 +25,7 @@ const config = z.strictObject({
 });
 
 const capabilities: Capabilities = {
+  source: { supportsTrackingFields: true, placement: 'owner', configuration: {} },
   destination: {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch', 'resync', 'rebuild'],
@@ -46,7 +49,7 @@ const capabilities: Capabilities = {
   },
 };
 
-/** A DuckDB database file as a bulk destination. */
+/** A DuckDB database file, as either side of a bulk sync. */
 export const duckdb: ConnectorDefinition<DuckdbConfig> = {
   type: 'duckdb',
   label: 'DuckDB file',
@@ -61,40 +64,25 @@ export const duckdb: ConnectorDefinition<DuckdbConfig> = {
 
 /** The file is opened by the first call that needs it and stays open until the connector is disposed. */
 function createConnector(path: string, context: ConnectorContext): Connector {
-  let leased: Promise<FileLease> | null = null;
-  const lease = () => {
-    leased ??= leaseFile(path).catch((error: unknown) => {
-      leased = null;
-      throw error;
-    });
-    return leased;
-  };
+  const leases = new FileLeases(path, context.filesRoot);
   return {
-    check: (signal) => checkFile(path, lease, signal),
-    destination: createDestination(path, lease, context),
-    async [Symbol.asyncDispose]() {
-      const held = leased;
-      leased = null;
-      // A failed opening has told its caller already.
-      const file = await held?.catch(() => null);
-      await file?.[Symbol.asyncDispose]();
-    },
+    check: (signal) => checkFile(path, leases, signal),
+    source: new DuckdbSource(path, leases),
+    destination: createDestination(path, (mode) => leases.get(mode), context),
+    [Symbol.asyncDispose]: () => leases[Symbol.asyncDispose](),
   };
 }
 
-/** A test of a connection makes the folder but no file. */
-async function checkFile(path: string, lease: () => Promise<FileLease>, signal: AbortSignal): Promise<void> {
+/** A test of a connection makes the folder but no file. A file that cannot be written can be a source still. */
+async function checkFile(path: string, leases: FileLeases, signal: AbortSignal): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await access(dirname(path), constants.W_OK);
-    const exists = await stat(path).then(
-      () => true,
-      () => false,
-    );
-    if (!exists) return;
-    await access(path, constants.W_OK);
+    if (!existsSync(path)) {
+      await mkdir(dirname(path), { recursive: true });
+      return await access(dirname(path), constants.W_OK);
+    }
+    await access(path, constants.R_OK);
   } catch (error) {
     throw toSyncError(error, 'Opening', path);
   }
-  await (await lease()).exclusive('Opening', (session) => session.rows('SELECT 1'), signal);
+  await (await leases.get('look')).exclusive('Opening', (session) => session.rows('SELECT 1'), signal);
 }

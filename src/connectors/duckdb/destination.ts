@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { codecOf, type FileLease } from '../../connector-kit/duckdb/index.ts';
+import { codecOf } from '../../connector-kit/duckdb/index.ts';
 import type {
   Acceptance,
   BulkDestination,
@@ -12,22 +12,19 @@ import { findTable } from './destination/catalogue.ts';
 import { DuckdbLoad } from './destination/load.ts';
 import { isOwnColumn } from './destination/prepare.ts';
 import { findOwner, hasState } from './destination/state.ts';
+import type { Lease } from './leases.ts';
 
 const MISSING: TableState = { exists: false, owner: null, columns: [], keyColumns: [] };
 
 /** Writes into the database file at `path`. `lease` opens it on first use. */
-export function createDestination(
-  path: string,
-  lease: () => Promise<FileLease>,
-  context: ConnectorContext,
-): BulkDestination {
+export function createDestination(path: string, lease: Lease, context: ConnectorContext): BulkDestination {
   return {
     defaultSchema: 'main',
     accept,
     async inspect(table, signal) {
       // Looking at a plan makes no file.
       if (!existsSync(path)) return MISSING;
-      return (await lease()).exclusive(
+      return (await lease('look')).exclusive(
         'Inspecting',
         (session) => inspectTable(session, table, context.columnPrefix),
         signal,
@@ -35,7 +32,7 @@ export function createDestination(
     },
     async open(plan, signal) {
       signal.throwIfAborted();
-      return new DuckdbLoad(lease, plan, context.failpoint);
+      return new DuckdbLoad(() => lease('write'), plan, context.failpoint);
     },
   };
 }

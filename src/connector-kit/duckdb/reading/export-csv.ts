@@ -1,0 +1,106 @@
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SyncError } from '../../../core/index.ts';
+import { RecordCutter } from '../../../formats/index.ts';
+import type { ReadRequest, SourceChunk } from '../../connector.ts';
+import { toSyncError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import { quoteName, quoteText } from '../sql.ts';
+import { describeType } from './column-types.ts';
+
+/** Suits both sides: one system call each for many records, and small beside a pipeline's credit. */
+const PIECE_BYTES = 512 * 1024;
+/** A record longer than this would not fit any pipeline's memory. */
+const MAX_RECORD_BYTES = 256 * 1024 * 1024;
+
+/** The DuckDB on which an export runs. */
+export interface Exporter {
+  /** Where the file with the records stands until they are read. */
+  readonly folder: string;
+  exclusive<T>(action: string, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+/** What an export reads: everything behind FROM, and the columns' own expressions where they are no names. */
+export interface ExportQuery {
+  readonly from: string;
+  /** SQL conditions that all must hold. */
+  readonly where: readonly string[];
+}
+
+let exported = 0;
+
+/**
+ * Sends records as `csv` that DuckDB writes, by way of a file as long as the segment: its writer uses all cores and our
+ * thread never sees a value.
+ * @throws `SOURCE_QUERY_FAILED` when an expression of the source fails for some record
+ */
+export async function* exportCsv(
+  exporter: Exporter,
+  request: ReadRequest,
+  query: ExportQuery,
+  signal: AbortSignal,
+): AsyncGenerator<SourceChunk, void, undefined> {
+  exported += 1;
+  const path = join(exporter.folder, `segment-${exported}.csv`);
+  try {
+    await exporter
+      .exclusive(`Reading ${request.schema.id} of`, (session) => session.run(toCopy(request, query, path)), signal)
+      .catch((error: unknown) => {
+        throw toSourceError(error, request);
+      });
+    yield* readChunks(path, signal);
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function* readChunks(path: string, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
+  await using file = await open(path, 'r').catch((error: unknown) => {
+    throw toSyncError(error, 'Reading', path);
+  });
+  const cutter = new RecordCutter(MAX_RECORD_BYTES);
+  while (true) {
+    signal.throwIfAborted();
+    // A long record is read in growing pieces, so that it is not copied again and again.
+    const piece = new Uint8Array(Math.max(PIECE_BYTES, cutter.pendingBytes));
+    const { bytesRead } = await file.read(piece, 0, piece.byteLength);
+    if (bytesRead === 0) break;
+    const chunk = cutter.feed(piece.subarray(0, bytesRead));
+    if (chunk !== null) yield { chunk };
+  }
+  cutter.end();
+}
+
+function toCopy(request: ReadRequest, { from, where }: ExportQuery, path: string): string {
+  const columns = request.fields.map(({ id }) => toWire(request, id)).join(', ');
+  const condition = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`;
+  // PostgreSQL before 17 takes an unquoted `\.` alone in a line for the end of the data.
+  const quotes = request.fields.length === 1 ? ', FORCE_QUOTE *' : '';
+  const options = `FORMAT csv, HEADER false, DELIM ',', QUOTE '"', ESCAPE '"', NULLSTR ''${quotes}`;
+  return `COPY (SELECT ${columns} FROM ${from}${condition}) TO ${quoteText(path)} (${options})`;
+}
+
+function toWire({ schema }: ReadRequest, id: string): string {
+  const field = schema.fields.find((described) => described.id === id);
+  if (field === undefined || field.userPath !== undefined)
+    throw new SyncError(
+      'SOURCE_CHANGED',
+      `${schema.id} has no field ${id} any more. Refresh the connection’s schemas.`,
+    );
+  return describeType(field.remoteType).toWire(quoteName(id));
+}
+
+/** A value that a view's own cast refuses is no record that the destination refused. */
+function toSourceError(error: unknown, { schema }: ReadRequest): unknown {
+  if (!(error instanceof SyncError) || (error.code !== 'RECORD_REFUSED' && error.code !== 'FORMAT_CORRUPT'))
+    return error;
+  return new SyncError(
+    'SOURCE_QUERY_FAILED',
+    `Reading ${schema.id} stopped: DuckDB could not compute or convert a value of some record${toLine(error)}. Mend it in the source, or leave the field out.`,
+    { cause: error },
+  );
+}
+
+function toLine({ detail }: SyncError): string {
+  return typeof detail.line === 'number' ? ` (line ${detail.line} of the file)` : '';
+}
