@@ -27,6 +27,8 @@ export function chooseLoad(
   const { trackingField, cursor, loadedShape } = item.selection;
   if (trackingField === null) return merge('the schema has no tracking field');
   if (resyncMode !== null || execution.fetchMode === 'full') return merge('asked for at the start');
+  if (execution.overrides.selectiveMode === 'nonincrementalFields')
+    return merge('the schedule is for fields whose changes the tracking field does not show');
   if (cursor === null) return merge('first execution with this tracking field');
   // Compared as stored: jsonb gives keys back in an order of its own.
   if (!isDeepStrictEqual(loadedShape, JSON.parse(JSON.stringify(draft.shape))))

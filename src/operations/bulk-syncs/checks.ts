@@ -39,6 +39,7 @@ export async function checkBulkSync(context: Context, input: BulkSyncInput): Pro
   checkConfiguration(input.destinationConfiguration, destination.configuration, 'destination_configuration');
   checkSchemaName(input.destinationConfiguration.schema, destination);
   checkTablePrefix(readDestinationOptions(input.destinationConfiguration).tablePrefix, destination);
+  checkScheduledModes(input, destination);
   return { source, destination, policies: await resolvePolicies(context, input.policies) };
 }
 
@@ -57,6 +58,16 @@ function checkTablePrefix(prefix: string, { maxNameBytes }: DestinationCapabilit
   const field = 'destination_configuration.advanced.table_prefix';
   const fault = findNameFault(prefix, { maxBytes: maxNameBytes === null ? null : maxNameBytes - MIN_NAME_BYTES });
   if (fault !== null) throw refuseField(field, fault);
+}
+
+/** Found out at save, and not in the middle of the night. */
+function checkScheduledModes({ additionalSchedules }: BulkSyncInput, { resyncModes }: DestinationCapabilities): void {
+  for (const [index, { settings }] of additionalSchedules.entries()) {
+    const { resyncMode = 'normal' } = settings;
+    if (resyncMode === 'normal' || resyncModes.includes(resyncMode)) continue;
+    const offered = ['normal', ...resyncModes].join(', ');
+    throw refuseField(`additional_schedules[${index}].resync_mode`, `this destination offers ${offered}`);
+  }
 }
 
 function checkOwnValues(context: Context, input: BulkSyncInput): void {
