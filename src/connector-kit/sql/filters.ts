@@ -74,7 +74,7 @@ function printPositive(subject: Subject, condition: Positive): string {
 function printRange({ field, column, dialect }: Subject, from: FilterBound | null, to: FilterBound | null): string {
   const operand = dialect.toOperand(field, column);
   const isOne = from?.isInclusive === true && to?.isInclusive === true && from.text === to.text;
-  if (isOne) return `${operand} = ${dialect.toLiteral(field, from.text)}`;
+  if (isOne) return printEqual({ field, column, dialect }, [from.text]);
   const ordered = toFilterKind(field) === 'text' ? dialect.toBytewise(operand) : operand;
   const sides = [
     from === null ? [] : `${ordered} ${from.isInclusive ? '>=' : '>'} ${dialect.toLiteral(field, from.text)}`,
@@ -84,7 +84,15 @@ function printRange({ field, column, dialect }: Subject, from: FilterBound | nul
 }
 
 /** Of no values none is equal, and NULL stays unknown. */
-function printOneOf({ field, column, dialect }: Subject, values: readonly string[]): string {
-  if (values.length === 0) return `${column} IS NULL AND NULL`;
-  return `${dialect.toOperand(field, column)} IN (${values.map((text) => dialect.toLiteral(field, text)).join(', ')})`;
+function printOneOf(subject: Subject, values: readonly string[]): string {
+  return values.length === 0 ? `${subject.column} IS NULL AND NULL` : printEqual(subject, values);
+}
+
+function printEqual({ field, column, dialect }: Subject, values: readonly string[]): string {
+  const operand = dialect.toOperand(field, column);
+  const literals = values.map((text) => dialect.toLiteral(field, text));
+  const test = literals.length === 1 ? ` = ${literals[0]}` : ` IN (${literals.join(', ')})`;
+  // By the column's own collation an index can serve, but it may ignore case.
+  const isExact = toFilterKind(field) !== 'text' || operand !== column;
+  return isExact ? `${operand}${test}` : `${operand}${test} AND ${dialect.toBytewise(operand)}${test}`;
 }

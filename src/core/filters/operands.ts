@@ -1,4 +1,3 @@
-import type { LogicalType } from '../fields.ts';
 import { type Decimal, parseDecimal, printDecimal, roundDecimal } from './decimals.ts';
 import { type FilteredField, toFilterKind } from './kind.ts';
 import { comparePositions, toFloat, toPosition } from './order.ts';
@@ -29,7 +28,7 @@ export function readBounds(field: FilteredField, value: unknown): Bounds {
   const kind = toFilterKind(field);
   switch (kind) {
     case 'number':
-      return readNumberBounds(field.logicalType, value);
+      return readNumberBounds(field, value);
     case 'date':
       return toPoint(printDate(parsePeriod(readTimeText(value)).from));
     case 'timestamp':
@@ -80,10 +79,11 @@ function readTimeText(value: unknown): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
-function readNumberBounds(type: LogicalType, value: unknown): Bounds {
-  if (type.kind === 'float') return toPoint(readFloat(value, type.bits));
+function readNumberBounds(field: FilteredField, value: unknown): Bounds {
+  const { logicalType } = field;
+  if (logicalType.kind === 'float') return toPoint(readFloat(value, logicalType.bits));
   const decimal = readDecimal(value);
-  const grid = toGrid(type);
+  const grid = toGrid(field);
   if (grid === null) return toPoint(printDecimal(decimal));
   const up = clamp(roundDecimal(decimal, grid.scale, 'ceil'), grid);
   const down = clamp(roundDecimal(decimal, grid.scale, 'floor'), grid);
@@ -100,19 +100,27 @@ function readNumberBounds(type: LogicalType, value: unknown): Bounds {
 /** The values that a field can hold, so that what it is compared with fits its type and an index can be used. */
 interface Grid {
   readonly scale: number;
-  /** Digits of the highest value; the lowest is its negative, and for integers one below. */
-  readonly highest: bigint;
   readonly lowest: bigint;
+  readonly highest: bigint;
 }
 
-function toGrid(type: LogicalType): Grid | null {
-  if (type.kind === 'integer') {
-    const half = 2n ** BigInt(type.bits - 1);
+/** Whole numbers whose bits no logical type names. */
+const WIDE: Readonly<Record<string, Grid>> = {
+  UBIGINT: { scale: 0, lowest: 0n, highest: 2n ** 64n - 1n },
+  HUGEINT: { scale: 0, lowest: -(2n ** 127n), highest: 2n ** 127n - 1n },
+  UHUGEINT: { scale: 0, lowest: 0n, highest: 2n ** 128n - 1n },
+};
+
+function toGrid({ logicalType, remoteType }: FilteredField): Grid | null {
+  const wide = WIDE[remoteType];
+  if (wide !== undefined) return wide;
+  if (logicalType.kind === 'integer') {
+    const half = 2n ** BigInt(logicalType.bits - 1);
     return { scale: 0, highest: half - 1n, lowest: -half };
   }
-  if (type.kind !== 'decimal') return null;
-  const highest = 10n ** BigInt(type.precision) - 1n;
-  return { scale: type.scale, highest, lowest: -highest };
+  if (logicalType.kind !== 'decimal') return null;
+  const highest = 10n ** BigInt(logicalType.precision) - 1n;
+  return { scale: logicalType.scale, highest, lowest: -highest };
 }
 
 function clamp({ digits }: Decimal, { scale, highest, lowest }: Grid) {
