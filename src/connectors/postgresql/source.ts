@@ -18,6 +18,7 @@ import { sampleRecords } from './source/sample.ts';
 import { planSegments } from './source/segments.ts';
 import { type HeldSnapshot, holdSnapshot, importSnapshot } from './source/snapshot.ts';
 import { planTracking } from './source/tracking.ts';
+import { declareUserFields } from './source/user-fields.ts';
 import { offerFormats } from './types.ts';
 
 /** An idle reader keeps its locks and keeps VACUUM from cleaning up, so it waits for the next segment only this long. */
@@ -45,7 +46,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   }
 
   offer(fields: readonly FieldDescription[], asText?: ReadonlySet<string>): readonly FormatOffer[] {
-    return offerFormats(fields, asText);
+    return declareUserFields(offerFormats(fields, asText), fields);
   }
 
   async openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {

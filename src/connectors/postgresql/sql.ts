@@ -17,6 +17,15 @@ export function quoteTable(table: TableName): string {
 }
 
 /** The values of a source's field: as they are sent, and as filters ask about them. */
-export function toColumn(field: Pick<FieldDescription, 'id'>): string {
-  return quoteName(field.id);
+export function toColumn(field: Pick<FieldDescription, 'id' | 'userPath' | 'remoteType'>): string {
+  const [holder, ...path] = field.userPath ?? [];
+  return holder === undefined ? quoteName(field.id) : toUserColumn(holder, path, field.remoteType);
+}
+
+/** A value inside of JSON as its declared type; JSON's null and a missing key are NULL. */
+function toUserColumn(holder: string, path: readonly string[], type: string): string {
+  const json = `${quoteName(holder)}::jsonb`;
+  const place = `ARRAY[${path.map(quoteText).join(', ')}]::text[]`;
+  if (type === 'jsonb') return `nullif(${json} #> ${place}, 'null')`;
+  return `(${json} #>> ${place})::${type}`;
 }

@@ -41,6 +41,11 @@ const FACTS = `
 const CORRELATION =
   'SELECT abs(correlation)::text AS correlation FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3 AND NOT inherited';
 
+/** Indexes of all records that begin with a column. */
+const INDEX = `
+  SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+  WHERE i.indrelid = to_regclass($1) AND a.attname = $2 AND i.indisvalid AND i.indpred IS NULL LIMIT 1`;
+
 /** The part of a table that decides how it is cut. */
 interface Shape {
   readonly kind: 'plain' | 'partitioned' | 'other';
@@ -108,10 +113,17 @@ async function findKeyColumn(
   const field = request.schema.fields.find(({ id }) => id === key);
   if (key === undefined || others.length > 0 || field?.logicalType.kind !== 'integer' || shape.kind === 'other')
     return null;
+  // A key that a user declared: no range would hold its NULLs, and each might read the whole table.
+  if (field.isNullable || !(await isIndexed(session, table, key, signal))) return null;
   if (shape.kind === 'partitioned') return key;
   const [row] = await session.query('Reading the statistics', CORRELATION, [table.schema, table.name, key], signal);
   const isScattered = row?.correlation !== undefined && Number(row.correlation) < LEAST_CORRELATION;
   return isScattered && session.version >= TID_RANGE_VERSION ? null : key;
+}
+
+async function isIndexed(session: Session, table: TableName, column: string, signal: AbortSignal): Promise<boolean> {
+  const rows = await session.query('Looking for an index', INDEX, [quoteTable(table), column], signal);
+  return rows.length > 0;
 }
 
 /** Lower bounds of all ranges but the first: quantiles of a sample, so that gaps and clusters of the key do not matter. */

@@ -1,0 +1,217 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
+import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
+
+// Which records, fields and tables a sync takes along, from the API to the records in the destination.
+
+const LIMIT_MS = 90_000;
+
+const SOURCE = `
+  CREATE TABLE people (id int PRIMARY KEY, name text, changed_at timestamptz, payload jsonb,
+    loud text GENERATED ALWAYS AS (upper(name)) STORED);
+  INSERT INTO people SELECT i, 'p' || i, '2024-01-01Z'::timestamptz + i * interval '1 day', jsonb_build_object('a', jsonb_build_object('b', i)) FROM generate_series(1, 10) i;
+  CREATE TABLE notes (body text);
+  INSERT INTO notes VALUES ('one'), ('two');`;
+
+const PEOPLE = 'public.people';
+
+let metadata: TestDatabase;
+let home: TestHome;
+let server: MillraceProcess;
+let scene: SyncScene;
+
+beforeAll(async () => {
+  metadata = await createTestDatabase();
+  home = await createTestHome();
+  server = await startMillrace(home, { DATABASE_URL: metadata.url });
+}, LIMIT_MS);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await home[Symbol.asyncDispose]();
+  await metadata[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), SOURCE);
+});
+
+afterEach(async () => {
+  await scene[Symbol.asyncDispose]();
+});
+
+/** Runs to the end, which must be a good one, and answers receipt and loads. */
+async function runWell(...[syncId, start]: Parameters<SyncScene['run']>) {
+  const { execution, receipt } = await scene.run(syncId, start);
+  expect([execution.status, execution.status_message, receipt?.verdict]).toEqual(['completed', undefined, 'equal']);
+  const schemas = receipt?.schemas ?? [];
+  return {
+    loads: Object.fromEntries(schemas.map(({ schema, load }) => [schema, load])),
+    notes: schemas.flatMap(({ notes }) => notes).join('\n'),
+    conversions: schemas.flatMap(({ conversions }) => conversions),
+  };
+}
+
+/** Changes what the API has no test client for. */
+async function send(method: string, path: string, body: unknown): Promise<void> {
+  const answer = await fetch(`${server.url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
+}
+
+const idsOf = async (table: string) =>
+  (await scene.inDestination(`SELECT id FROM ${table} WHERE __millrace_deleted_at IS NULL ORDER BY id`)).flat();
+
+const columnsOf = async (table: string) => {
+  const rows = await scene.inDestination(
+    `SELECT attname FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attnum > 0 AND attname !~ '^__' ORDER BY attname`,
+  );
+  return rows.flat();
+};
+
+describe('filters', () => {
+  it('leave records out of the image, and the receipt says so', async () => {
+    const filters = [
+      { field_id: 'id', function: 'GreaterThan' as const, value: 3 },
+      { field_id: 'name', function: 'StringOneOf' as const, value: ['p2', 'p4', 'p10'] },
+    ];
+    const sync = await scene.make([{ id: PEOPLE, filters }]);
+    const { notes } = await runWell(sync.id);
+    expect(await idsOf('landing.people')).toEqual([4, 10]);
+    expect(notes).toContain(
+      'Filtered image: only records with id GreaterThan 3 and name StringOneOf ["p2","p4","p10"]',
+    );
+  });
+
+  it('that are relative to now do not make every read complete, others that change do', async () => {
+    const recent = { field_id: 'changed_at', function: 'RelativeOnOrAfter' as const, value: '100 years ago' };
+    const sync = await scene.make([{ id: PEOPLE, tracking_field: 'changed_at', filters: [recent] }]);
+    expect((await runWell(sync.id)).loads).toEqual({ [PEOPLE]: 'replace' });
+    const delta = await runWell(sync.id);
+    expect(delta.loads).toEqual({ [PEOPLE]: 'delta' });
+    expect(delta.notes).toMatch(/changed_at OnOrAfter "1\d\d\d-.*Z"/);
+    const other = { field_id: 'id', function: 'LessThan', value: 8 };
+    await send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, {
+      schemas: [{ id: PEOPLE, enabled: true, tracking_field: 'changed_at', filters: [recent, other] }],
+    });
+    expect((await runWell(sync.id, {})).loads).toEqual({ [PEOPLE]: 'merge' });
+    expect(await idsOf('landing.people')).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+});
+
+describe('data cutoffs', () => {
+  const cutoff = '2024-01-08T00:00:00Z';
+
+  it('of a schema leave out what its tracking field shows to be older', async () => {
+    const sync = await scene.make([{ id: PEOPLE, tracking_field: 'changed_at', data_cutoff_timestamp: cutoff }]);
+    await scene.inSource(`INSERT INTO people (id, changed_at) VALUES (99, NULL)`);
+    await runWell(sync.id);
+    expect(await idsOf('landing.people')).toEqual([7, 8, 9, 10]);
+    expect((await runWell(sync.id)).loads).toEqual({ [PEOPLE]: 'delta' });
+  });
+
+  it('of the sync do so for every schema with a tracking field, and are declared for others', async () => {
+    const sync = await scene.make([{ id: PEOPLE, tracking_field: 'changed_at' }, 'public.notes'], {
+      data_cutoff_timestamp: cutoff,
+    });
+    const { notes } = await runWell(sync.id);
+    expect(await idsOf('landing.people')).toEqual([7, 8, 9, 10]);
+    expect(notes).toContain("The sync's data cutoff (2024-01-08T00:00:00.000Z) leaves nothing out here");
+    expect(await scene.inDestination('SELECT count(*)::int FROM landing.notes')).toEqual([[2]]);
+  });
+
+  it('can be switched off for one schema', async () => {
+    const sync = await scene.make([{ id: PEOPLE, tracking_field: 'changed_at', disable_data_cutoff: true }], {
+      data_cutoff_timestamp: cutoff,
+    });
+    await runWell(sync.id);
+    expect(await idsOf('landing.people')).toHaveLength(10);
+  });
+});
+
+describe('new fields', () => {
+  const FIRST = ['changed_at', 'id', 'loud', 'name', 'payload'];
+
+  it.each([
+    ['all', [...FIRST, 'added', 'computed']],
+    ['onlyIncremental', [...FIRST, 'added']],
+    ['onlyNonIncremental', [...FIRST, 'computed']],
+    ['none', FIRST],
+  ] as const)('are taken along by automatically_add_new_fields: %s', async (rule, expected) => {
+    const sync = await scene.make([{ id: PEOPLE, tracking_field: 'changed_at' }], {
+      automatically_add_new_fields: rule,
+    });
+    await runWell(sync.id);
+    await scene.inSource(
+      `ALTER TABLE people ADD added int DEFAULT 7, ADD computed int GENERATED ALWAYS AS (id * 2) STORED`,
+    );
+    await runWell(sync.id);
+    expect(await columnsOf('landing.people')).toEqual([...expected].sort());
+    // By the rule of another day they would be chosen otherwise.
+    await runWell(sync.id);
+    expect(await columnsOf('landing.people')).toEqual([...expected].sort());
+  });
+});
+
+describe('new tables', () => {
+  it.each([
+    ['all', ['landing.new_plain', 'landing.new_tracked', 'landing.people']],
+    ['onlyIncremental', ['landing.new_tracked', 'landing.people']],
+    ['onlyNonIncremental', ['landing.new_plain', 'landing.people']],
+    ['none', ['landing.people']],
+  ] as const)('are taken along by automatically_add_new_objects: %s', async (rule, expected) => {
+    const sync = await scene.make([PEOPLE], { automatically_add_new_objects: rule });
+    await runWell(sync.id);
+    await scene.inSource(`CREATE TABLE new_tracked (at timestamptz); CREATE TABLE new_plain (body text)`);
+    await runWell(sync.id);
+    expect(await scene.tables()).toEqual(expected);
+    // What was left out when the sync was made stays out.
+    expect(await scene.tables()).not.toContain('landing.notes');
+    await runWell(sync.id);
+  });
+
+  it('take no name away from a table that is there', async () => {
+    const sync = await scene.make([PEOPLE], { automatically_add_new_objects: 'all' });
+    await runWell(sync.id);
+    await scene.inSource('CREATE SCHEMA app; CREATE TABLE app.people (id int PRIMARY KEY)');
+    await runWell(sync.id);
+    expect(await scene.tables()).toEqual(['landing.people', 'landing.people_']);
+    expect(await idsOf('landing.people')).toHaveLength(10);
+  });
+
+  it('are only named by a test', async () => {
+    const sync = await scene.make([PEOPLE], { automatically_add_new_objects: 'all' });
+    await scene.inSource('CREATE TABLE later (id int PRIMARY KEY)');
+    const { execution } = await scene.run(sync.id, { test: true });
+    expect(execution.schemas.find(({ schema }) => schema === 'public.later')?.status_message).toMatch(
+      /^Would be added/,
+    );
+    expect((await scene.run(sync.id, { schemas: [PEOPLE] })).execution.schemas).toHaveLength(1);
+  });
+});
+
+describe('chosen names', () => {
+  it('win over every rule, and a new one means a new table', async () => {
+    const sync = await scene.make([PEOPLE], {
+      destination_configuration: { schema: 'landing', advanced: { table_prefix: 'raw_' } },
+    });
+    await runWell(sync.id);
+    await send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, {
+      schemas: [
+        {
+          id: PEOPLE,
+          enabled: true,
+          user_output_name: 'My People',
+          fields: [{ id: 'id' }, { id: 'name', user_output_name: 'Called' }],
+        },
+      ],
+    });
+    await runWell(sync.id);
+    expect(await scene.tables()).toEqual(['landing.My People', 'landing.raw_people']);
+    expect(await columnsOf('landing."My People"')).toEqual(['Called', 'id']);
+  });
+});
