@@ -8,6 +8,7 @@ import {
   sameKey,
 } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan } from '../../../connector-kit/index.ts';
+import { type CatalogueTable, findTable } from './catalogue.ts';
 import { namesOf } from './load-names.ts';
 
 /** How many records stage and live table differ in, by what has to be done with them. */
@@ -61,8 +62,9 @@ export function isDeleted(plan: LoadPlan, alias: string): string {
 async function compareKeys(session: Session, plan: LoadPlan, condition: string): Promise<void> {
   const { live, work } = namesOf(plan);
   const keys = keyColumns(plan);
-  const staged = `SELECT ${listNames(keys)}, ${hashOf(plan)} AS h FROM ${quoteTable(work)} AS s WHERE ${condition}`;
-  const current = `SELECT ${listNames(keys)}, ${hashOf(plan)} AS h, ${isTombstone(plan, 'l')} AS dead FROM ${quoteTable(live)} AS l`;
+  const types = await findTable(session, live);
+  const staged = `SELECT ${listNames(keys)}, ${hashOf(plan, types)} AS h FROM ${quoteTable(work)} AS s WHERE ${condition}`;
+  const current = `SELECT ${listNames(keys)}, ${hashOf(plan, null)} AS h, ${isTombstone(plan, 'l')} AS dead FROM ${quoteTable(live)} AS l`;
   // A hash is never NULL, so it tells which side is missing.
   const kind =
     "CASE WHEN l.h IS NULL THEN 'insert' WHEN s.h IS NULL THEN CASE WHEN NOT l.dead THEN 'delete' END " +
@@ -83,11 +85,12 @@ async function leaveOutRefused(session: Session, plan: LoadPlan): Promise<void> 
   await session.run(`DELETE FROM ${KEYS} AS k WHERE ${isRefused}`);
 }
 
-/** Zeros of both signs have one hash in DuckDB. */
-function hashOf(plan: LoadPlan): string {
-  const values = plan.columns.flatMap(({ name, logicalType, isKey }) => {
+/** In the types of the live table, which may be wider. Zeros of both signs have one hash in DuckDB. */
+function hashOf(plan: LoadPlan, live: CatalogueTable | null): string {
+  const values = plan.columns.flatMap(({ name, type, logicalType, isKey }) => {
     if (isKey) return [];
-    const column = quoteName(name);
+    const liveType = live?.typeOf(name) ?? type;
+    const column = liveType === type ? quoteName(name) : `CAST(${quoteName(name)} AS ${liveType})`;
     return logicalType.kind === 'float' ? [column, `signbit(${column})`] : [column];
   });
   return values.length === 0 ? '0' : `hash(${values.join(', ')})`;

@@ -3,12 +3,14 @@ import {
   inRange,
   isTombstone,
   keyColumns,
+  quoteName,
   quoteTable,
   type Session,
   sameKey,
 } from '../../../connector-kit/duckdb/index.ts';
-import type { LoadPlan, SegmentRange } from '../../../connector-kit/index.ts';
+import type { LoadPlan, SegmentRange, TableName } from '../../../connector-kit/index.ts';
 import type { RangeSum } from '../../../core/index.ts';
+import { findTable } from './catalogue.ts';
 import { namesOf } from './load-names.ts';
 
 /** See `Load.digest`. */
@@ -20,8 +22,18 @@ export async function digestLoad(
 ): Promise<RangeSum> {
   const conditions = [...(await standsForLoad(session, plan)), ...(range === null ? [] : inRange(plan, range))];
   const { live, work } = namesOf(plan);
-  const from = `${quoteTable(plan.kind === 'replace' ? work : live)} AS r`;
+  const table = plan.kind === 'replace' ? work : live;
+  const from = countsOnly ? `${quoteTable(table)} AS r` : `${await inPlannedTypes(session, plan, table)} AS r`;
   return digest(session, plan, `${from} WHERE ${['true', ...conditions].join(' AND ')}`, countsOnly);
+}
+
+/** A column that is wider than the plan's type is read as the planned one, as the source sent it. */
+async function inPlannedTypes(session: Session, plan: LoadPlan, table: TableName): Promise<string> {
+  const found = await findTable(session, table);
+  const others = plan.columns.filter(({ name, type }) => (found?.typeOf(name) ?? type) !== type);
+  if (others.length === 0) return quoteTable(table);
+  const casts = others.map(({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`);
+  return `(SELECT * REPLACE (${casts.join(', ')}) FROM ${quoteTable(table)})`;
 }
 
 /** The live records that a `merge` or `delta` has to answer for: no tombstones, none that were refused. */

@@ -260,13 +260,6 @@ describe('merge', () => {
     expect(destination).toEqual(sumOf(next, records));
   });
 
-  it('refuses a column whose type has changed', async () => {
-    const fields = { ...FIELDS, name: { kind: 'boolean' } } as const;
-    await expect(runLoad(connector, plan({ kind: 'merge', generation: 2, fields }), [])).rejects.toThrow(
-      expect.objectContaining({ code: 'TABLE_DIFFERS', message: expect.stringContaining('name is VARCHAR') }),
-    );
-  });
-
   it('stops before it would lose too much, and leaves everything as it was', async () => {
     const next = plan({ kind: 'merge', generation: 2 });
     const few = THREE.slice(0, 1);

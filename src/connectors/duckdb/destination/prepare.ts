@@ -11,12 +11,16 @@ import {
 import type { LoadPlan } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import { type CatalogueTable, findTable, findTablesByPrefix } from './catalogue.ts';
+import { fitLive } from './fit-live.ts';
+import { listForsaken } from './history.ts';
 import { generationOf, namesOf, workPrefix } from './load-names.ts';
 import {
+  endAdoption,
   ensureState,
   findOwner,
   findPublication,
   forgetGenerations,
+  isAdopted,
   type Owner,
   raiseFence,
   setOwner,
@@ -48,23 +52,6 @@ export async function dropGenerations(session: Session, schema: Owner, upTo: num
   await forgetGenerations(session, schema, upTo);
 }
 
-/** Makes the live table or adds the columns that it lacks. @throws `TABLE_DIFFERS` when a column has another type */
-export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
-  const wanted = [...plan.columns, ...ownColumns(plan)];
-  const name = quoteTable(plan.table);
-  if (live === null) {
-    await session.run(`CREATE TABLE ${name} (${listDefinitions(wanted)})`);
-    return;
-  }
-  const types = new Map(live.columns.map((column) => [column.name.toLowerCase(), column.type]));
-  for (const column of wanted) {
-    const type = types.get(column.name.toLowerCase());
-    if (type === undefined) await session.run(`ALTER TABLE ${name} ADD COLUMN ${listDefinitions([column])}`);
-    else if (type !== column.type)
-      throw differs(plan, `its column ${column.name} is ${type}, and the source's values need ${column.type}`);
-  }
-}
-
 /** @throws `TABLE_DIFFERS` when a new table would lack what somebody has given the old one */
 export function refuseRebuild(plan: LoadPlan, live: CatalogueTable): void {
   if (!live.hasRules) return;
@@ -78,7 +65,11 @@ export function refuseRebuild(plan: LoadPlan, live: CatalogueTable): void {
 async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
   if (live?.isView) throw differs(plan, 'it is a view');
   const owner = await findOwner(session, plan.table);
-  if (owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId) return;
+  if (owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId) {
+    // What was adopted is gone.
+    if (live === null) await endAdoption(session, plan);
+    return;
+  }
   if (owner !== null && !plan.adopt && (live !== null || (await isLoading(session, owner)))) {
     throw new SyncError(
       'TABLE_OWNED',
@@ -88,7 +79,8 @@ async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable
   }
   if (live !== null) assertAdoptable(plan, live);
   if (owner !== null) await dropGenerations(session, owner, Number.MAX_SAFE_INTEGER);
-  await setOwner(session, plan);
+  const adopted = live !== null && (owner === null || (await isAdopted(session, plan)));
+  await setOwner(session, plan, adopted);
 }
 
 /** True while the owner of a table that does not exist yet has work tables. */
@@ -103,16 +95,11 @@ function assertAdoptable(plan: LoadPlan, live: CatalogueTable): void {
       `The table ${nameOf(plan)} exists and was not made by Millrace. Set adopt in the sync's settings to take it over, or choose another output name.`,
     );
   }
-  const known = new Set([...plan.columns, ...ownColumns(plan)].map(({ name }) => name.toLowerCase()));
-  const extra = live.columns.find(({ name }) => !known.has(name.toLowerCase()));
+  const [extra] = listForsaken(plan, live);
   if (plan.kind === 'replace' && extra !== undefined) {
-    throw differs(
-      plan,
-      `its column ${extra.name} is not part of the sync, and replacing all records would lose its values`,
-    );
+    throw differs(plan, `its column ${extra} is not part of the sync, and replacing all records would lose its values`);
   }
-  const names = new Set(live.columns.map(({ name }) => name.toLowerCase()));
-  const missingKey = keyColumns(plan).find(({ name }) => !names.has(name.toLowerCase()));
+  const missingKey = keyColumns(plan).find(({ name }) => live.typeOf(name) === undefined);
   if (plan.kind !== 'replace' && missingKey !== undefined)
     throw differs(plan, `it lacks the key's column ${missingKey.name}`);
 }

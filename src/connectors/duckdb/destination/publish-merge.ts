@@ -13,6 +13,7 @@ import {
 } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
 import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
+import { alterLive } from './fit-live.ts';
 import { namesOf } from './load-names.ts';
 
 /** What became of the records, by kind. */
@@ -25,6 +26,7 @@ export interface AppliedCounts {
 
 /** Applies the difference between stage and live table. Runs in the publication's transaction. */
 export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: LossGuard): Promise<AppliedCounts> {
+  await alterLive(session, plan, 'kept');
   const found = await findDifference(session, plan, 'true');
   if (found.deletes > 0) await removeMissing(session, plan, guard, found.deletes);
   await applyDifference(session, plan, found);
@@ -35,6 +37,7 @@ export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: Los
 
 /** Updates and inserts the staged records `s` that a condition names; for a trial whose transaction is undone. */
 export async function tryMerge(session: Session, plan: LoadPlan, condition: string): Promise<void> {
+  await alterLive(session, plan, 'kept');
   await applyDifference(session, plan, await findDifference(session, plan, condition));
 }
 

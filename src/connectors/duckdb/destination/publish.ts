@@ -1,6 +1,8 @@
 import type { Session } from '../../../connector-kit/duckdb/index.ts';
 import type { ConnectorContext, LoadPlan, LossGuard, PublishCounts } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
+import { findTable } from './catalogue.ts';
+import { makeRoom } from './history.ts';
 import { mergeIntoLive, tryMerge } from './publish-merge.ts';
 import { refill, replaceLive } from './publish-replace.ts';
 import { findRefusedRows, type RefusedRow, setAside } from './refusals.ts';
@@ -34,6 +36,8 @@ function publishWithout(
   failpoint: ConnectorContext['failpoint'],
 ): Promise<PublishCounts> {
   return session.transaction(async () => {
+    const live = plan.kind === 'replace' ? await findTable(session, plan.table) : null;
+    if (live !== null) await makeRoom(session, plan, live);
     const aside = await setAside(session, plan, refused);
     const applied =
       plan.kind === 'replace' ? await replaceLive(session, plan, guard) : await mergeIntoLive(session, plan, guard);

@@ -8,8 +8,8 @@ import { STATE_SCHEMA } from './load-names.ts';
  * checks keys before a transaction's end, so that a row could not be replaced inside it.
  */
 const TABLES = {
-  /** Which sync and schema own a live table. */
-  owners: 'table_schema VARCHAR, table_name VARCHAR, sync_id VARCHAR, schema_id VARCHAR',
+  /** Which sync and schema own a live table, and whether another hand made it. */
+  owners: 'table_schema VARCHAR, table_name VARCHAR, sync_id VARCHAR, schema_id VARCHAR, adopted BOOLEAN',
   /** The generation that may write. */
   fences: 'sync_id VARCHAR, schema_id VARCHAR, generation BIGINT',
   /** The token that may commit a segment, and what was committed. */
@@ -27,6 +27,11 @@ export async function ensureState(session: Session): Promise<void> {
   for (const [name, columns] of Object.entries(TABLES)) {
     await session.run(`CREATE TABLE IF NOT EXISTS ${quoteName(STATE_SCHEMA)}.${quoteName(name)} (${columns})`);
   }
+  // Files of an earlier version lack it.
+  const [known] = await session.rows(
+    `SELECT 1 FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ${quoteText(STATE_SCHEMA)} AND table_name = 'owners' AND column_name = 'adopted'`,
+  );
+  if (known === undefined) await session.run(`ALTER TABLE ${state('owners')} ADD COLUMN adopted BOOLEAN`);
 }
 
 /** True when Millrace has written to this file before. */
@@ -50,10 +55,21 @@ export async function findOwner(session: Session, table: TableName): Promise<Own
 }
 
 /** Records the plan's schema as the owner of its table, and of no other. */
-export async function setOwner(session: Session, plan: LoadPlan): Promise<void> {
+export async function setOwner(session: Session, plan: LoadPlan, adopted: boolean): Promise<void> {
   await session.run(`DELETE FROM ${state('owners')} WHERE ${isTable(plan.table)} OR (${isSchema(plan)})`);
   const values = [plan.table.schema, plan.table.name, plan.syncId, plan.schemaId].map(quoteText).join(', ');
-  await session.run(`INSERT INTO ${state('owners')} VALUES (${values})`);
+  await session.run(`INSERT INTO ${state('owners')} VALUES (${values}, ${adopted})`);
+}
+
+/** True when another hand made the table: then its types and rules stay as they are. */
+export async function isAdopted(session: Session, { table }: Pick<LoadPlan, 'table'>): Promise<boolean> {
+  const rows = await session.rows(`SELECT 1 FROM ${state('owners')} WHERE ${isTable(table)} AND adopted`);
+  return rows.length > 0;
+}
+
+/** A table that Millrace made itself has taken the adopted one's place. */
+export async function endAdoption(session: Session, { table }: LoadPlan): Promise<void> {
+  await session.run(`UPDATE ${state('owners')} SET adopted = false WHERE ${isTable(table)} AND adopted`);
 }
 
 /** Lets this generation write and all earlier ones no more. @throws `FENCE_LOST` when a later one has begun */
