@@ -71,7 +71,6 @@ export class DuckdbSource implements BulkSource {
   }
 
   async planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]> {
-    refuseFilters(request);
     const lease = await this.#leaseImage(request.snapshot);
     const action = `Measuring ${request.schema.id} of`;
     return lease.exclusive(action, (session) => planSegments(session, request), signal);
@@ -85,7 +84,6 @@ export class DuckdbSource implements BulkSource {
   }
 
   async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
-    refuseFilters(request);
     const lease = await this.#leaseImage(request.snapshot);
     const query = { from: toTable(request.schema.id), where: toConditions(request) };
     try {
@@ -118,9 +116,4 @@ export class DuckdbSource implements BulkSource {
   #files(): readonly string[] {
     return [this.#path, `${this.#path}.wal`];
   }
-}
-
-function refuseFilters({ schema, filters }: Pick<SegmentRequest, 'schema' | 'filters'>): void {
-  if (filters.length > 0)
-    throw new SyncError('OPTION_NOT_AVAILABLE', `Filters of ${schema.id} cannot be applied by a DuckDB source yet.`);
 }

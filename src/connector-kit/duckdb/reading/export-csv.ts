@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SyncError } from '../../../core/index.ts';
 import { RecordCutter } from '../../../formats/index.ts';
 import type { ReadRequest, SourceChunk } from '../../connector.ts';
+import { DUCKDB, toFilterCondition } from '../../sql/index.ts';
 import { toSyncError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { quoteName, quoteText } from '../sql.ts';
@@ -23,7 +24,7 @@ export interface Exporter {
 /** What an export reads: everything behind FROM, and the columns' own expressions where they are no names. */
 export interface ExportQuery {
   readonly from: string;
-  /** SQL conditions that all must hold. */
+  /** SQL conditions that all must hold, beside the request's filters. */
   readonly where: readonly string[];
 }
 
@@ -73,7 +74,9 @@ async function* readChunks(path: string, signal: AbortSignal): AsyncGenerator<So
 
 function toCopy(request: ReadRequest, { from, where }: ExportQuery, path: string): string {
   const columns = request.fields.map(({ id }) => toWire(request, id)).join(', ');
-  const condition = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`;
+  const filtered = toFilterCondition(request.schema, request.filters, DUCKDB, ({ id }) => quoteName(id));
+  const conditions = [...where, ...(filtered === null ? [] : [filtered])];
+  const condition = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   // PostgreSQL before 17 takes an unquoted `\.` alone in a line for the end of the data.
   const quotes = request.fields.length === 1 ? ', FORCE_QUOTE *' : '';
   const options = `FORMAT csv, HEADER false, DELIM ',', QUOTE '"', ESCAPE '"', NULLSTR ''${quotes}`;
