@@ -91,6 +91,8 @@ export const ERROR_CODES = {
   TABLE_OWNED: 'configuration',
   /** The destination table's columns do not fit the source's any more. The message names the column. */
   TABLE_DIFFERS: 'configuration',
+  /** The destination table would have more columns than the destination takes. Select fewer fields, or leave out the record timestamps. */
+  TABLE_TOO_WIDE: 'configuration',
   /** The run would lose more live records than `max_loss_percent` allows. Nothing was changed. */
   LOSS_GUARD: 'configuration',
   /** A schema or field of the sync is gone from the source. */

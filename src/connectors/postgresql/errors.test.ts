@@ -31,6 +31,7 @@ describe('toSyncError', () => {
     ['53300', 'sorry, too many clients already', 'CONN_LOST', 'transient'],
     ['40P01', 'deadlock detected', 'CONN_LOST', 'transient'],
     ['72000', 'snapshot too old', 'SNAPSHOT_LOST', 'transient'],
+    ['54011', 'tables can have at most 1600 columns', 'TABLE_TOO_WIDE', 'configuration'],
     ['42601', 'syntax error at or near "SELEC"', 'INTERNAL', 'internal'],
   ])('calls %s (%s) %s', (code, message, expected, kind) => {
     const error = toSyncError(serverError(code, message), scene);
@@ -77,6 +78,7 @@ describe('toSyncError', () => {
       { constraint: 'orders_pkey', detail: 'Key (id)=(s3cret) already exists.' },
       'unique key violated (SQLSTATE 23505), constraint orders_pkey',
     ],
+    ['54000', 'row is too big: size 8168, maximum size 8160', {}, 'row or key too large (SQLSTATE 54000)'],
     ['P0001', 'no s3cret here', {}, 'refused by a trigger (SQLSTATE P0001)'],
     ['22012', 'division by zero', {}, 'SQLSTATE 22012'],
   ])('tells of %s without the value', (code, message, more, reason) => {

@@ -42,6 +42,10 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '25P04': 'CONN_LOST',
   // A cache that another session's DDL made stale is filled again at the next try.
   XX000: 'CONN_LOST',
+  // Columns that were dropped count, too.
+  '54011': 'TABLE_TOO_WIDE',
+  // A row that is larger than a page, or a key that is larger than a third of one.
+  '54000': 'RECORD_REFUSED',
   '22': 'RECORD_REFUSED',
   '23': 'RECORD_REFUSED',
   // A trigger of the user raised an exception.
@@ -78,6 +82,7 @@ const CONDITIONS: Readonly<Record<string, string>> = {
   '23505': 'unique key violated',
   '23514': 'check constraint violated',
   '23P01': 'exclusion constraint violated',
+  '54000': 'row or key too large',
   P0001: 'refused by a trigger',
 };
 
@@ -93,6 +98,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   LOCK_TIMEOUT: 'Another session holds the table; it is tried again by itself.',
   DISK_FULL: 'Free space on the database server, then start again.',
   SOURCE_CHANGED: 'Refresh the schemas of the connection and look at the sync’s selection.',
+  TABLE_TOO_WIDE: 'Select fewer fields, or have the table made anew when columns were dropped from it.',
   TABLE_DIFFERS: 'Do not change this table while it is being written, or start again.',
 };
 
