@@ -66,3 +66,48 @@ export const additionalScheduleSchema = z
   })
   .meta({ id: 'BulkSyncAdditionalScheduleResponse' });
 export type AdditionalScheduleBody = z.infer<typeof additionalScheduleSchema>;
+
+/** Path of one schedule of a sync. */
+export const scheduleParamsSchema = z.object({ id: idSchema, schedule_id: idSchema });
+
+/** The operations on single schedules are the one place of the API that writes names in camelCase. */
+const singleScheduleRequest = z
+  .strictObject({
+    frequency: frequencySchema,
+    minute: z.string().nullish(),
+    hour: z.string().nullish(),
+    dayOfWeek: z.string().nullish(),
+    dayOfMonth: z.string().nullish(),
+    month: z.string().nullish(),
+    selectiveMode: selectiveModeSchema.nullish(),
+  })
+  .meta({ id: 'BulkSyncScheduleApi' });
+
+export const singleScheduleRequestSchema = z
+  .strictObject({ schedule: singleScheduleRequest })
+  .meta({ id: 'BulkScheduleRequest' });
+export type SingleScheduleRequest = z.infer<typeof singleScheduleRequestSchema>;
+
+/** One schedule by itself. `createdBy` and `updatedBy` are ids, absent where Millrace itself did it. */
+export const singleScheduleSchema = z
+  .object({
+    id: idSchema,
+    syncId: idSchema,
+    isDefault: z.boolean(),
+    frequency: frequencySchema,
+    minute: z.string().nullable(),
+    hour: z.string().nullable(),
+    dayOfWeek: z.string().nullable(),
+    dayOfMonth: z.string().nullable(),
+    month: z.string().nullable(),
+    schemas: z.array(z.string()).nullable(),
+    selectiveMode: selectiveModeSchema,
+    syncMode: scheduleResyncModeSchema,
+    createdAt: timestampSchema,
+    createdBy: idSchema.optional(),
+    updatedAt: timestampSchema,
+    updatedBy: idSchema.optional(),
+    deletedAt: z.null(),
+  })
+  .meta({ id: 'BulkBulkSyncSchedule' });
+export type SingleScheduleBody = z.infer<typeof singleScheduleSchema>;

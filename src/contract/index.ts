@@ -12,7 +12,10 @@ export type {
   AdditionalScheduleRequest,
   DefaultScheduleBody,
   DefaultScheduleRequest,
+  SingleScheduleBody,
+  SingleScheduleRequest,
 } from './bulk-schedules.ts';
+export { scheduleParamsSchema, singleScheduleRequestSchema, singleScheduleSchema } from './bulk-schedules.ts';
 export {
   type BulkSchemaBody,
   type BulkSchemaListItemBody,

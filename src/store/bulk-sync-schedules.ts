@@ -45,6 +45,38 @@ export async function replaceBulkSyncSchedules(
     .execute();
 }
 
+/** Adds one. */
+export async function insertBulkSyncSchedule(
+  db: StoreDatabase,
+  organizationId: string,
+  syncId: string,
+  schedule: NewBulkSyncSchedule,
+): Promise<void> {
+  await db
+    .insertInto('bulkSyncSchedules')
+    .values({ ...schedule, organizationId, syncId })
+    .execute();
+}
+
+/** Replaces everything about one. */
+export async function updateBulkSyncSchedule(
+  db: StoreDatabase,
+  organizationId: string,
+  schedule: NewBulkSyncSchedule,
+): Promise<void> {
+  await db
+    .updateTable('bulkSyncSchedules')
+    .set(schedule)
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', schedule.id)
+    .execute();
+}
+
+/** Harmless when it is gone. */
+export async function deleteBulkSyncSchedule(db: StoreDatabase, organizationId: string, id: string): Promise<void> {
+  await db.deleteFrom('bulkSyncSchedules').where('organizationId', '=', organizationId).where('id', '=', id).execute();
+}
+
 /** A sync that some schedule wants to start. */
 export interface DueSync {
   readonly organizationId: string;

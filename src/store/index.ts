@@ -1,6 +1,8 @@
 export {
   type BulkSyncScheduleRecord,
   type DueSync,
+  deleteBulkSyncSchedule,
+  insertBulkSyncSchedule,
   listBulkSyncSchedules,
   listDueSyncs,
   listNextStarts,
@@ -9,6 +11,7 @@ export {
   replaceBulkSyncSchedules,
   setDueTimes,
   tryLockActiveSync,
+  updateBulkSyncSchedule,
 } from './bulk-sync-schedules.ts';
 export {
   type BulkSyncSchemaRecord,

@@ -197,6 +197,18 @@ describe.each(API_VERSIONS)('version %s', (version) => {
     await callIfServed({ operation: 'DELETE /api/bulk/syncs/{id}', params: [id] });
   });
 
+  it('answers about schedules as published', async () => {
+    const id = await fixture.createSync();
+    const schedules = '/api/bulk/syncs/{id}/schedules';
+    const body = { schedule: { frequency: 'daily', hour: '1', minute: '0', selectiveMode: 'none' } };
+    await callIfServed({ operation: `GET ${schedules}`, params: [syncId] });
+    const made = await callIfServed({ operation: `POST ${schedules}`, params: [id], body });
+    const params = [id, made?.data.id ?? ''];
+    await callIfServed({ operation: `GET ${schedules}/{schedule_id}`, params });
+    await callIfServed({ operation: `PUT ${schedules}/{schedule_id}`, params, body });
+    await callIfServed({ operation: `DELETE ${schedules}/{schedule_id}`, params });
+  });
+
   it('answers about executions as published', async () => {
     const id = await fixture.createSync();
     await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/executions', params: [id], body: {} });

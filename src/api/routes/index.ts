@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts';
 import { bulkEndpointRoutes } from './bulk-endpoints.ts';
 import { bulkExtraRoutes } from './bulk-extras.ts';
+import { bulkScheduleRoutes } from './bulk-schedules.ts';
 import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
@@ -19,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...modelTargetRoutes,
   ...bulkSyncRoutes,
   ...bulkSchemaRoutes,
+  ...bulkScheduleRoutes,
   ...executionRoutes,
   ...bulkExtraRoutes,
   ...identityRoutes,

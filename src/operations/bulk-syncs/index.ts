@@ -25,6 +25,14 @@ export type { FieldSelection, FilterInput, SchemaSelection } from './selection.t
 export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettings } from './settings.ts';
 export { type StartInput, startBulkSync } from './start.ts';
 export {
+  createSchedule,
+  deleteSchedule,
+  getSchedule,
+  listSchedules,
+  type SingleScheduleView,
+  updateSchedule,
+} from './single-schedules.ts';
+export {
   activateBulkSync,
   type BulkSyncView,
   createBulkSync,

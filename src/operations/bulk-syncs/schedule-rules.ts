@@ -10,8 +10,8 @@ export interface ScheduleInput {
   readonly settings: ScheduleSettings;
 }
 
-/** The public names of the parts, for messages. */
-const PART_NAMES: Readonly<Record<TimePart, string>> = {
+/** The public names of the parts, for messages. In camelCase they are called as here. */
+const SNAKE_NAMES: Readonly<Record<TimePart, string>> = {
   minute: 'minute',
   hour: 'hour',
   dayOfWeek: 'day_of_week',
@@ -39,9 +39,16 @@ const REQUIRED_PARTS: Readonly<Record<ScheduleFrequency, readonly TimePart[] | n
 /**
  * Refuses a schedule that could not be run as it says.
  * @param field where it stands in the request, such as `additional_schedules[0]`
+ * @param naming how the request writes the names of the parts
  * @throws `REQUEST_REFUSED` naming the field
  */
-export function checkSchedule(settings: ScheduleSettings, field: string): void {
+export function checkSchedule(
+  settings: ScheduleSettings,
+  field: string,
+  naming: 'snake_case' | 'camelCase' = 'snake_case',
+): void {
+  const partName = (part: TimePart): string => (naming === 'camelCase' ? part : SNAKE_NAMES[part]);
+  const nameOf = (part: TimePart): string => `${field}.${partName(part)}`;
   const required = REQUIRED_PARTS[settings.frequency];
   if (required === null) {
     throw refuseField(
@@ -51,17 +58,17 @@ export function checkSchedule(settings: ScheduleSettings, field: string): void {
   }
   for (const part of required) {
     if (settings[part] === undefined) {
-      throw refuseField(`${field}.${PART_NAMES[part]}`, `a schedule that is ${settings.frequency} needs it`);
+      throw refuseField(nameOf(part), `a schedule that is ${settings.frequency} needs it`);
     }
   }
   if (isCron(settings.frequency) && TIME_PARTS.every((part) => settings[part] === undefined)) {
     throw refuseField(
       field,
-      `a schedule that is ${settings.frequency} needs at least one of minute, hour, day_of_month, month and day_of_week`,
+      `a schedule that is ${settings.frequency} needs at least one of ${TIME_PARTS.map(partName).join(', ')}`,
     );
   }
-  for (const part of TIME_PARTS) checkPart(settings, part, field);
-  if (isCron(settings.frequency)) refuseMissingDay(settings, field);
+  for (const part of TIME_PARTS) checkPart(settings, part, nameOf(part));
+  if (isCron(settings.frequency)) refuseMissingDay(settings, nameOf('dayOfMonth'));
 }
 
 /** The 30th of February and its like: such a schedule would wait for ever. */
@@ -72,10 +79,7 @@ function refuseMissingDay({ dayOfMonth, month, dayOfWeek }: ScheduleSettings, fi
   if (days === null || days === '*' || months === null || months === '*' || !isAnyWeekday) return;
   const longest = Math.max(...months.map((number) => DAYS_OF_MONTHS[number - 1] ?? 0));
   if (Math.min(...days) <= longest) return;
-  throw refuseField(
-    `${field}.day_of_month`,
-    `month "${month}" has no day "${dayOfMonth}", so the schedule never comes`,
-  );
+  throw refuseField(field, `month "${month}" has no day "${dayOfMonth}", so the schedule never comes`);
 }
 
 function isCron(frequency: ScheduleFrequency): boolean {
@@ -89,8 +93,5 @@ function checkPart(settings: ScheduleSettings, part: TimePart, field: string): v
   const needsOneValue = REQUIRED_PARTS[settings.frequency]?.includes(part) ?? false;
   if ((needsOneValue ? parseValue(text, part) : parsePattern(text, part)) !== null) return;
   const { from, to } = PART_RANGES[part];
-  throw refuseField(
-    `${field}.${PART_NAMES[part]}`,
-    `"${text}" is not ${needsOneValue ? 'a value' : 'a cron expression'} from ${from} to ${to}`,
-  );
+  throw refuseField(field, `"${text}" is not ${needsOneValue ? 'a value' : 'a cron expression'} from ${from} to ${to}`);
 }

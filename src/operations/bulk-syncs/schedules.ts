@@ -95,7 +95,8 @@ function refuseUnknownSchemas(named: readonly string[], known: ReadonlySet<strin
   }
 }
 
-function toRow(
+/** The row of a schedule: who made it and what it still owes stay with the one that is kept. */
+export function toRow(
   context: Context,
   schedule: ScheduleInput,
   kept: BulkSyncScheduleRecord | undefined,
