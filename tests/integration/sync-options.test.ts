@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BulkSyncBody, BulkSyncRequest } from '../../src/contract/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
 import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
@@ -215,4 +216,27 @@ describe('hard_deletes', () => {
     expect(await runAndTell(sync.id)).toMatchObject({ ...COMPLETE, loads: { [PEOPLE]: 'merge' } });
     expect(await scene.inDestination('SELECT min(id), count(*)::int FROM landing.people')).toEqual([[3, 8]]);
   });
+
+  it('removes records that were only marked before, and they are no loss', async () => {
+    const sync = await scene.make([PEOPLE]);
+    await runAndTell(sync.id);
+    await scene.inSource('DELETE FROM people WHERE id <= 4');
+    expect(await runAndTell(sync.id)).toMatchObject(COMPLETE);
+    await scene.inSource('DELETE FROM people WHERE id <= 6');
+    await scene.send('PUT', `/api/bulk/syncs/${sync.id}`, { ...toRequest(sync), ...hard });
+    expect(await runAndTell(sync.id)).toMatchObject(COMPLETE);
+    expect(await scene.inDestination('SELECT min(id), count(*)::int FROM landing.people')).toEqual([[7, 4]]);
+  });
 });
+
+/** A sync as it is sent. */
+function toRequest({ name, mode, source_connection_id, destination_connection_id }: BulkSyncBody): BulkSyncRequest {
+  return {
+    name,
+    mode,
+    source_connection_id,
+    destination_connection_id,
+    destination_configuration: { schema: 'landing' },
+    default_schedule: { frequency: 'manual' },
+  };
+}

@@ -53,16 +53,6 @@ async function runWell(...[syncId, start]: Parameters<SyncScene['run']>) {
   };
 }
 
-/** Changes what the API has no test client for. */
-async function send(method: string, path: string, body: unknown): Promise<void> {
-  const answer = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
-}
-
 const idsOf = async (table: string) =>
   (await scene.inDestination(`SELECT id FROM ${table} WHERE __millrace_deleted_at IS NULL ORDER BY id`)).flat();
 
@@ -95,7 +85,7 @@ describe('filters', () => {
     expect(delta.loads).toEqual({ [PEOPLE]: 'delta' });
     expect(delta.notes).toMatch(/changed_at OnOrAfter "1\d\d\d-.*Z"/);
     const other = { field_id: 'id', function: 'LessThan', value: 8 };
-    await send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, {
+    await scene.send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, {
       schemas: [{ id: PEOPLE, enabled: true, tracking_field: 'changed_at', filters: [recent, other] }],
     });
     expect((await runWell(sync.id, {})).loads).toEqual({ [PEOPLE]: 'merge' });
@@ -200,7 +190,7 @@ describe('chosen names', () => {
       destination_configuration: { schema: 'landing', advanced: { table_prefix: 'raw_' } },
     });
     await runWell(sync.id);
-    await send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, {
+    await scene.send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, {
       schemas: [
         {
           id: PEOPLE,

@@ -15,6 +15,8 @@ export interface SyncScene extends AsyncDisposable {
   /** The destination's tables, as `schema.table`, without Millrace's own. */
   tables(): Promise<string[]>;
   make(schemas: NonNullable<BulkSyncRequest['schemas']>, options?: Partial<BulkSyncRequest>): Promise<BulkSyncBody>;
+  /** Sends what the test client has no call for; anything but success throws. */
+  send(method: string, path: string, body: unknown): Promise<void>;
   run(syncId: string, start?: NonNullable<StartBulkSyncRequest>): Promise<Ended>;
 }
 
@@ -22,7 +24,7 @@ let number = 0;
 
 /** Every wait within it ends with the signal. */
 export async function createSyncScene(
-  server: Pick<MillraceProcess, 'client'>,
+  server: Pick<MillraceProcess, 'client' | 'url' | 'apiKey'>,
   signal: AbortSignal,
   sql: string,
 ): Promise<SyncScene> {
@@ -50,6 +52,15 @@ export async function createSyncScene(
         { name: `scene ${number}`, source: source.ownerUrl, destination: to, schemas, options },
         signal,
       );
+    },
+    async send(method, path, body) {
+      const answer = await fetch(`${server.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal,
+      });
+      if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
     },
     async run(syncId, start = {}) {
       const { id } = await server.client.startBulkSync(syncId, start, signal);

@@ -24,6 +24,7 @@ export async function mergeStage(
   if (names.keys.length === 0) throw new SyncError('INTERNAL', `A merge into ${names.live} was planned without a key.`);
   const upserted = await upsertDelta(session, scene, live, signal);
   if (upserted !== null) return { ...upserted, kept: [] };
+  if (plan.kind !== 'delta') await purgeTombstones(session, scene, live, signal);
   const kept = plan.kind === 'delta' ? [] : await keepRefused(session, scene, live, signal);
   await session.script(action, toDiffTable(scene, live, kept.length > 0), signal);
   const counts = await countDiff(session, scene, live, signal);
@@ -45,6 +46,19 @@ export async function mergeStage(
     rejected,
     kept,
   };
+}
+
+/** A sync that keeps no tombstones lets go of those that it kept before; they are no loss. */
+async function purgeTombstones(
+  session: Session,
+  { plan, names }: PublishScene,
+  live: LiveTable,
+  signal: AbortSignal,
+): Promise<void> {
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  if (plan.tombstones || !live.columns.has(deletedAt)) return;
+  const sql = `DELETE FROM ONLY ${names.live} WHERE ${quoteName(deletedAt)} IS NOT NULL`;
+  await letGo(session, { action: `Removing tombstones from ${names.live}`, sql, from: names.live }, signal);
 }
 
 /** `op`: i = insert, u = update or bring back, d = missing in a complete scan. */
@@ -110,13 +124,21 @@ async function removeMissing(
     names.deletedAt !== null
       ? `UPDATE ONLY ${names.live} l SET ${names.deletedAt} = ${stamp}${updatedAt} FROM ${DIFF} d ${which}`
       : `DELETE FROM ONLY ${names.live} l USING ${DIFF} d ${which}`;
+  await letGo(session, { action: `Removing records from ${names.live}`, sql, from: names.live }, signal);
+}
+
+async function letGo(
+  session: Session,
+  { action, sql, from }: { readonly action: string; readonly sql: string; readonly from: string },
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await session.script(`Removing records from ${names.live}`, sql, signal);
+    await session.script(action, sql, signal);
   } catch (error) {
     if (!(error instanceof SyncError) || error.code !== 'RECORD_REFUSED') throw error;
     throw new SyncError(
       'TABLE_DIFFERS',
-      `${error.message} ${names.live} does not let go of records that left the source. Remove the constraint or trigger, or keep tombstones.`,
+      `${error.message} ${from} does not let go of records that left the source. Remove the constraint or trigger, or keep tombstones.`,
       { cause: error },
     );
   }
