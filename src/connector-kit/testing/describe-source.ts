@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { RangeSum, SchemaDescription } from '../../core/index.ts';
+import { checkFilter, type RangeSum, type RowFilter, type SchemaDescription } from '../../core/index.ts';
 import { addSums, createRecordHasher, emptySum } from '../../formats/index.ts';
-import type { BulkSource, Connector, FormatOffer, SegmentRange, SnapshotRef } from '../connector.ts';
+import type { BulkSource, Connector, FormatOffer, ReadRequest, SegmentRange } from '../connector.ts';
 
 /** A system with one schema of some thousand records in it. */
 export interface SourceFixture extends AsyncDisposable {
@@ -42,6 +42,24 @@ export function describeSource(name: string, open: () => Promise<SourceFixture>)
         expect(first.records).toBe(reading.fixture.records);
         expect(await reading.sumOf(offer)).toEqual(first);
       }
+    });
+
+    it('reads the records that pass all filters, each in one segment, and finds nothing where none does', async () => {
+      await using reading = await openReading(open);
+      const [value, otherValues, noValue] = await drawFilters(sourceOf(reading.fixture.connector), reading.schema);
+      const count = async (filters: readonly RowFilter[]) => {
+        await using filtered = await openReading(() => Promise.resolve({ ...reading.fixture, ...KEPT }), filters);
+        const sums = await Promise.all(filtered.offers.map((offer) => filtered.sumOf(offer)));
+        return sums.map(({ records }) => records);
+      };
+      const counts = [await count([value]), await count([otherValues]), await count([noValue])];
+      for (const [index] of reading.offers.entries()) {
+        const [equal = 0, unequal = 0, absent = 0] = counts.map((ofOffers) => ofOffers[index] ?? 0);
+        expect(equal).toBeGreaterThan(0);
+        expect(unequal).toBeGreaterThan(0);
+        expect(equal + unequal + absent).toBe(reading.fixture.records);
+      }
+      expect(await count([value, noValue])).toEqual(reading.offers.map(() => 0));
     });
 
     it('reads the image of the snapshot in every thread, whatever is written meanwhile', async () => {
@@ -89,20 +107,38 @@ function sourceOf(connector: Connector): BulkSource {
   return connector.source;
 }
 
-async function openReading(open: () => Promise<SourceFixture>) {
+/** A fixture that somebody else disposes of. */
+const KEPT = { [Symbol.asyncDispose]: () => Promise.resolve() };
+
+/** Three filters of which every record passes exactly one; some records pass the first. */
+async function drawFilters(
+  source: BulkSource,
+  schema: SchemaDescription,
+): Promise<readonly [RowFilter, RowFilter, RowFilter]> {
+  const [record] = await source.sample(schema.id, 1, NEVER);
+  for (const { id: field, ...described } of schema.fields) {
+    const equal: RowFilter = { field, function: 'Equality', value: record?.[field] };
+    if (checkFilter(described, equal) === null)
+      return [equal, { ...equal, function: 'Inequality' }, { field, function: 'IsNull', value: null }];
+  }
+  throw new Error(`${schema.id} has no field with a value to filter by`);
+}
+
+async function openReading(open: () => Promise<SourceFixture>, filters: readonly RowFilter[] = []) {
   const fixture = await open();
   const source = sourceOf(fixture.connector);
   const schema = (await source.discover(NEVER)).find(({ id }) => id === fixture.schemaId);
   if (schema === undefined) throw new Error(`${fixture.schemaId} was not discovered`);
   const snapshot = await source.openSnapshot(NEVER);
   const ranges = await source.planSegments(
-    { schema, snapshot, segmentBytes: fixture.segmentBytes, from: null, filters: [] },
+    { schema, snapshot, segmentBytes: fixture.segmentBytes, from: null, filters },
     NEVER,
   );
   const read = (offer: FormatOffer | undefined, range: SegmentRange | undefined, signal = NEVER, by = source) =>
-    readRange(by, schema, offer, range, snapshot, signal);
+    readRange(by, { schema, offer, range, snapshot, filters }, signal);
   return {
     fixture,
+    schema,
     snapshot,
     ranges,
     offers: source.offer(schema.fields),
@@ -130,15 +166,16 @@ async function openReading(open: () => Promise<SourceFixture>) {
 
 function readRange(
   source: BulkSource,
-  schema: SchemaDescription,
-  offer: FormatOffer | undefined,
-  range: SegmentRange | undefined,
-  snapshot: SnapshotRef,
+  request: Pick<ReadRequest, 'schema' | 'snapshot' | 'filters'> & {
+    readonly offer: FormatOffer | undefined;
+    readonly range: SegmentRange | undefined;
+  },
   signal: AbortSignal,
 ) {
+  const { schema, snapshot, filters, offer, range } = request;
   if (offer === undefined || range === undefined) throw new Error('there is nothing to read');
   return source.read(
-    { schema, format: offer.format, fields: offer.fields, range, snapshot, from: null, filters: [] },
+    { schema, format: offer.format, fields: offer.fields, range, snapshot, from: null, filters },
     signal,
   );
 }
