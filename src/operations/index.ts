@@ -10,7 +10,6 @@ export {
   createBulkSync,
   createSchedule,
   DEFAULT_SETTINGS,
-  type DueOutcome,
   deleteBulkSync,
   deleteSchedule,
   type ExecutionProgress,

@@ -1,2 +1,2 @@
-export { type ScheduleRunner, startScheduleRunner } from './schedule-runner.ts';
+export { startScheduleRunner } from './schedule-runner.ts';
 export { type SchemaRefresher, startSchemaRefresher } from './schema-refresher.ts';

@@ -11,7 +11,7 @@ export type { BulkSyncInput } from './input.ts';
 export { type ExecutionProgress, getProgress } from './progress.ts';
 export { getReceipt, listRejects, type RejectView } from './receipts.ts';
 export type { ScheduleInput } from './schedule-rules.ts';
-export { armSchedules, type DueOutcome, startDueSync } from './scheduled-starts.ts';
+export { armSchedules, startDueSync } from './scheduled-starts.ts';
 export type { ScheduleView } from './schedules.ts';
 export {
   type BulkSchemaView,
