@@ -85,6 +85,70 @@ export const syncStatusSchema = z
   .meta({ id: 'BulkSyncStatusResponse' });
 export type SyncStatusBody = z.infer<typeof syncStatusSchema>;
 
+/** What an execution does, or did last, with one enabled schema of a sync; only `schema` before the first. */
+const schemaStatusItemSchema = z
+  .object({
+    schema: z.string(),
+    execution_id: idSchema.optional(),
+    status: schemaStatusSchema.optional(),
+    status_message: z.string().optional(),
+    record_count: z.int().optional(),
+    error_count: z.int().optional(),
+    warning_count: z.int().optional(),
+    started_at: timestampSchema.nullable(),
+    completed_at: timestampSchema.nullable(),
+  })
+  .meta({ id: 'BulkSyncSchemaExecutionStatus' });
+
+/** One of many syncs; `status` is absent before its first execution. */
+export const syncStatusItemSchema = z
+  .object({
+    sync_id: idSchema,
+    status: executionStatusSchema.optional(),
+    nextExecutionTime: timestampSchema.nullable(),
+    schemas: z.array(schemaStatusItemSchema),
+  })
+  .meta({ id: 'BulkSyncExecutionStatus' });
+export type SyncStatusItemBody = z.infer<typeof syncStatusItemSchema>;
+
+/** `all`, else `active`, else those named; `sync_id` may be repeated. */
+export const listStatusesQuerySchema = z.object({
+  all: queryBooleanSchema.optional(),
+  active: queryBooleanSchema.optional(),
+  sync_id: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(idSchema)).optional(),
+});
+
+/** `after` is the id of a line, or the `next_cursor` of an answer; `limit` outside 1 to 50 means 50. */
+export const consoleLogQuerySchema = z.object({
+  limit: z.coerce.number().int().optional(),
+  after: z
+    .string()
+    .regex(/^\d{1,16}-\d{1,9}$/, 'must be the id of a line')
+    .optional(),
+});
+
+/** Path of one schema of an execution. */
+export const schemaExecutionParamsSchema = z.object({ id: idSchema, exec_id: idSchema, schema_id: z.string() });
+
+/** Lines in the order in which they came; `next_cursor` is null at the end. */
+export const consoleLogSchema = z
+  .object({
+    entries: z.array(
+      z
+        .object({
+          id: z.string(),
+          level: z.string(),
+          message: z.string(),
+          payload: z.record(z.string(), z.unknown()).nullable(),
+          timestamp: timestampSchema,
+        })
+        .meta({ id: 'ExecutionConsoleLogEntry' }),
+    ),
+    next_cursor: z.string().nullable(),
+  })
+  .meta({ id: 'ExecutionConsoleLogsResponse' });
+export type ConsoleLogBody = z.infer<typeof consoleLogSchema>;
+
 export const cancelSchema = z.object({ message: z.string() }).meta({ id: 'CancelBulkSyncResponse' });
 
 /**

@@ -65,17 +65,24 @@ export {
   updateConnectionSchema,
 } from './connections.ts';
 export {
+  type ConsoleLogBody,
   cancelSchema,
+  consoleLogQuerySchema,
+  consoleLogSchema,
   type ExecutionBody,
   executionParamsSchema,
   executionSchema,
   listExecutionsQuerySchema,
+  listStatusesQuerySchema,
   type ProgressBody,
   progressSchema,
   type SchemaExecutionBody,
   type StartBulkSyncRequest,
+  type SyncStatusItemBody,
+  schemaExecutionParamsSchema,
   startBulkSyncRequestSchema,
   startWithOverridesRequestSchema,
+  syncStatusItemSchema,
   syncStatusSchema,
 } from './executions.ts';
 export { identitySchema } from './identity.ts';

@@ -13,9 +13,9 @@ const TABLE: Readonly<Record<ExecutionStatus, string>> = {
   //            schedule  start   cancel    complete  …with errors  fail   settle_cancel  give_up
   created: '    scheduled running canceling -         -             failed -              interrupted',
   scheduled: '  scheduled running canceling -         -             failed -              interrupted',
-  running: '    -         running canceling completed errors        failed -              interrupted',
-  exporting: '  -         running canceling completed errors        failed -              interrupted',
-  processing: ' -         running canceling completed errors        failed -              interrupted',
+  running: '    -         running canceling completed errors        failed canceled       interrupted',
+  exporting: '  -         running canceling completed errors        failed canceled       interrupted',
+  processing: ' -         running canceling completed errors        failed canceled       interrupted',
   canceling: '  -         -       -         completed errors        failed canceled       interrupted',
   canceled: '   -         -       -         -         -             -      -              -',
   completed: '  -         -       -         -         -             -      -              -',

@@ -45,6 +45,7 @@ const WORKING: Readonly<Record<ExecutionEvent, ExecutionStatus | null>> = {
   complete: 'completed',
   complete_with_errors: 'errors',
   fail: 'failed',
+  settle_cancel: 'canceled', // every schema was cancelled by itself
   give_up: 'interrupted',
 };
 

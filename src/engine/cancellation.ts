@@ -1,13 +1,29 @@
-import { findStoppedExecutions, type Store } from '../store/index.ts';
+import { findCancellations, type Store } from '../store/index.ts';
 
 /** A cancel must act within two seconds; this leaves most of them to the databases. */
 const POLL_MS = 250;
+
+/** What can be cancelled of one execution. */
+interface Watched {
+  readonly controller: AbortController;
+  /** By schema id; made when the first step of a schema begins here. */
+  readonly schemas: Map<string, AbortController>;
+  users: number;
+}
+
+/** A watched execution. Dispose it when the work is over. */
+export interface Watch extends Disposable {
+  /** Fires when the execution is cancelled, ended or deleted. */
+  readonly signal: AbortSignal;
+  /** Fires when that schema alone is cancelled. */
+  signalOf(schemaId: string): AbortSignal;
+}
 
 /** Watches the cancel flags of the executions that run in this process, with one query for all. */
 export class CancelWatch {
   readonly #store: Store;
   readonly #onError: (error: unknown) => void;
-  readonly #watched = new Map<string, { readonly controller: AbortController; users: number }>();
+  readonly #watched = new Map<string, Watched>();
   readonly #timer: NodeJS.Timeout;
   #polling = false;
 
@@ -17,13 +33,17 @@ export class CancelWatch {
     this.#timer = setInterval(() => void this.#poll(), POLL_MS);
   }
 
-  /** A signal that fires when the execution is cancelled, ended or deleted. Dispose it when the work is over. */
-  watch(executionId: string): { readonly signal: AbortSignal } & Disposable {
-    const entry = this.#watched.get(executionId) ?? { controller: new AbortController(), users: 0 };
+  watch(executionId: string): Watch {
+    const entry = this.#watched.get(executionId) ?? {
+      controller: new AbortController(),
+      schemas: new Map<string, AbortController>(),
+      users: 0,
+    };
     entry.users += 1;
     this.#watched.set(executionId, entry);
     return {
       signal: entry.controller.signal,
+      signalOf: (schemaId) => controllerOf(entry, schemaId).signal,
       [Symbol.dispose]: () => {
         entry.users -= 1;
         if (entry.users === 0) this.#watched.delete(executionId);
@@ -39,8 +59,13 @@ export class CancelWatch {
     if (this.#polling || this.#watched.size === 0) return;
     this.#polling = true;
     try {
-      for (const id of await findStoppedExecutions(this.#store.db, [...this.#watched.keys()])) {
-        this.#watched.get(id)?.controller.abort();
+      const { stopped, schemas } = await findCancellations(this.#store.db, [...this.#watched.keys()]);
+      for (const id of stopped) this.#watched.get(id)?.controller.abort();
+      for (const [id, schemaIds] of schemas) {
+        const entry = this.#watched.get(id);
+        if (entry === undefined) continue;
+        // Steps that begin later find it aborted.
+        for (const schemaId of schemaIds) controllerOf(entry, schemaId).abort();
       }
     } catch (error) {
       this.#onError(error);
@@ -48,4 +73,10 @@ export class CancelWatch {
       this.#polling = false;
     }
   }
+}
+
+function controllerOf(entry: Watched, schemaId: string): AbortController {
+  const controller = entry.schemas.get(schemaId) ?? new AbortController();
+  entry.schemas.set(schemaId, controller);
+  return controller;
 }

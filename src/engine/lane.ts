@@ -14,6 +14,7 @@ import {
   setSchemaStatus,
   type WorkItem,
 } from '../store/index.ts';
+import type { Watch } from './cancellation.ts';
 import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly, finishSchema } from './finish-schema.ts';
 import type { Progress } from './pipeline/jobs.ts';
@@ -42,7 +43,7 @@ export async function runLane(
   using watch = parts.cancels.watch(executionId);
   const stop = AbortSignal.any([watch.signal, signal, parts.draining]);
   const run = await retryStore(() => loadRun(parts.store, executionId), stop);
-  const lane: Lane = { parts, run, specs: specsOf(parts, run), laneId, stop, unfinished: new Map() };
+  const lane: Lane = { parts, run, specs: specsOf(parts, run), laneId, stop, watch, unfinished: new Map() };
   while (!stop.aborted && (await step(lane)));
   if (watch.signal.aborted) await discardIfDeleted(lane);
   if (parts.draining.aborted) await new Promise<never>(() => {});
@@ -54,6 +55,7 @@ interface Lane {
   readonly specs: RunSpecs;
   readonly laneId: string;
   readonly stop: AbortSignal;
+  readonly watch: Watch;
   /** Schemas that this lane has worked on and not seen the end of. */
   readonly unfinished: Map<string, { readonly item: WorkItem; readonly plan: SchemaPlan }>;
 }
@@ -85,8 +87,11 @@ async function step(lane: Lane): Promise<boolean> {
   return true;
 }
 
-async function runItem(lane: Lane, claimed: WorkItem): Promise<void> {
-  const { parts, stop } = lane;
+async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
+  const { parts } = ofExecution;
+  // A schema that is cancelled by itself has its status already; its work just ends.
+  const stop = AbortSignal.any([ofExecution.stop, ofExecution.watch.signalOf(claimed.schemaId)]);
+  const lane = { ...ofExecution, stop };
   let item = claimed;
   let isolate = false;
   for (let failures = 0; ; ) {

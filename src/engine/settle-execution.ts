@@ -114,13 +114,15 @@ function decideTest(schemas: readonly RunSchema[]): Ending {
 
 function decide(schemas: readonly RunSchema[], isCanceled: boolean): Ending {
   const unfinished = schemas.filter((schema) => schema.status !== 'completed');
-  if (isCanceled && (unfinished.length > 0 || schemas.length === 0))
+  const failed = unfinished.filter((schema) => schema.status !== 'canceled');
+  const isNothingLeft = schemas.length > 0 && unfinished.length === schemas.length && failed.length === 0;
+  if (isNothingLeft || (isCanceled && (unfinished.length > 0 || schemas.length === 0)))
     return {
       event: 'settle_cancel',
       statusMessage: 'Cancelled. Schemas that were not finished keep their previous data.',
     };
   const different = schemas.filter((schema) => schema.receipt?.verdict === 'different');
-  const first = different[0] ?? unfinished[0];
+  const first = different[0] ?? failed[0] ?? unfinished[0];
   if (different.length > 0 || (unfinished.length > 0 && unfinished.length === schemas.length)) {
     return { event: 'fail', statusMessage: first?.statusMessage ?? null };
   }
@@ -128,7 +130,10 @@ function decide(schemas: readonly RunSchema[], isCanceled: boolean): Ending {
   if (first !== undefined)
     return {
       event: 'complete_with_errors',
-      statusMessage: `${unfinished.length} of ${schemas.length} schemas failed: ${first.schemaId}: ${first.statusMessage ?? 'no reason given'}`,
+      statusMessage:
+        failed.length === 0
+          ? `${unfinished.length} of ${schemas.length} schemas were cancelled, the first of them ${first.schemaId}.`
+          : `${failed.length} of ${schemas.length} schemas failed: ${first.schemaId}: ${first.statusMessage ?? 'no reason given'}`,
     };
   if (rejected > 0)
     return {

@@ -74,6 +74,22 @@ export async function listBulkSyncSchemas(
   return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
 }
 
+/** One schema of a sync; undefined also when the sync is another organization's. */
+export function findBulkSyncSchema(
+  db: StoreDatabase,
+  organizationId: string,
+  syncId: string,
+  schemaId: string,
+): Promise<BulkSyncSchemaRecord | undefined> {
+  return db
+    .selectFrom('bulkSyncSchemas')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('syncId', '=', syncId)
+    .where('schemaId', '=', schemaId)
+    .executeTakeFirst();
+}
+
 /** What decides the names of the tables of several syncs: each of their schemas, selected or not, ordered by schema id. */
 export async function listNamingOfSyncs(
   db: StoreDatabase,

@@ -1,7 +1,9 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import { EXECUTION_STATUSES, EXECUTION_TRANSITIONS, isTerminal, TERMINAL_STATUSES } from '../core/index.ts';
 import { fromMicroseconds, toMicroseconds } from './columns.ts';
+import { appendConsoleLogs } from './console-logs.ts';
 import type { StoreDatabase } from './database.ts';
+import { SCHEMA_CANCELED, setSchemaStatus } from './run-schemas.ts';
 import type { Database } from './tables.ts';
 
 /** One execution as stored. */
@@ -266,6 +268,51 @@ export async function requestCancellation(
   if (target.executionId !== undefined) update = update.where('id', '=', target.executionId);
   const rows = await update.returning('id').execute();
   return rows.map((row) => row.id);
+}
+
+/**
+ * Asks the running execution of a sync to leave one schema alone, and says so in its console log. Nothing is asked when
+ * none runs, or when the schema has ended in it or is no part of it. Call in a transaction.
+ * @returns whether anything was asked now
+ */
+export async function requestSchemaCancellation(
+  db: StoreDatabase,
+  organizationId: string,
+  target: { readonly syncId: string; readonly schemaId: string },
+): Promise<boolean> {
+  const { syncId, schemaId } = target;
+  // The lock keeps a plan from being written between the two looks.
+  const execution = await db
+    .selectFrom('executions')
+    .select(['id', 'canceledSchemas'])
+    .where('organizationId', '=', organizationId)
+    .where('syncId', '=', syncId)
+    .where('status', 'in', CANCELABLE_STATUSES)
+    .forUpdate()
+    .executeTakeFirst();
+  if (execution === undefined || execution.canceledSchemas.includes(schemaId)) return false;
+  const planned = await db
+    .selectFrom('executionSchemas')
+    .select(['schemaId', 'completedAt'])
+    .where('executionId', '=', execution.id)
+    .execute();
+  const isOpen = planned.some((schema) => schema.schemaId === schemaId && schema.completedAt === null);
+  if (planned.length > 0 && !isOpen) return false;
+  await db
+    .updateTable('executions')
+    .set({ canceledSchemas: [...execution.canceledSchemas, schemaId], updatedAt: sql<Date>`clock_timestamp()` })
+    .where('id', '=', execution.id)
+    .execute();
+  await setSchemaStatus(db, execution.id, schemaId, 'canceled', SCHEMA_CANCELED);
+  const line = {
+    schemaId,
+    level: 'warn',
+    message: 'Cancelled by request.',
+    payload: null,
+    createdAt: new Date(),
+  } as const;
+  await appendConsoleLogs(db, execution.id, [line]);
+  return true;
 }
 
 const CANCELABLE_STATUSES = EXECUTION_STATUSES.filter((status) => EXECUTION_TRANSITIONS[status].cancel === 'canceling');

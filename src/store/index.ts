@@ -15,6 +15,7 @@ export {
 } from './bulk-sync-schedules.ts';
 export {
   type BulkSyncSchemaRecord,
+  findBulkSyncSchema,
   forgetCursors,
   insertBulkSyncSchemas,
   listBulkSyncSchemas,
@@ -59,6 +60,7 @@ export {
   listExecutions,
   type NewExecution,
   requestCancellation,
+  requestSchemaCancellation,
 } from './executions.ts';
 export {
   findKeyHolder,
@@ -89,8 +91,8 @@ export {
 export { addSchemas, listKnownSchemas, saveAutoFields } from './run-selection.ts';
 export {
   closeSnapshots,
+  findCancellations,
   findSnapshot,
-  findStoppedExecutions,
   hasSync,
   insertSnapshot,
   lastSnapshotEpoch,
@@ -113,6 +115,11 @@ export {
   type SchemaCacheState,
 } from './schema-caches.ts';
 export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
+export {
+  type LastSchemaExecution,
+  listLastSchemaExecutions,
+  listSyncStatuses,
+} from './sync-statuses.ts';
 export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
 export {
   claimItem,

@@ -23,6 +23,9 @@ export interface EndedSchema {
   readonly outputName?: string;
 }
 
+/** What a schema says that was cancelled by itself. */
+export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
+
 /** Raises and answers the next generation of a schema: gaps are harmless, repeats are not. */
 export async function nextGeneration(db: StoreDatabase, syncId: string, schemaId: string): Promise<number> {
   const row = await db
@@ -54,6 +57,20 @@ export async function replacePlan(
   for (const schema of planned) await insertPlanned(db, execution, schema);
   for (const schema of failed) await insertEnded(db, execution, schema, 'failed');
   for (const schema of skipped) await insertEnded(db, execution, schema, 'completed');
+  await cancelPlanned(db, execution.id);
+}
+
+/** Schemas that somebody cancelled while the execution was planned; the lock lets a later cancel find the rows. */
+async function cancelPlanned(db: StoreDatabase, executionId: string): Promise<void> {
+  const row = await db
+    .selectFrom('executions')
+    .select('canceledSchemas')
+    .where('id', '=', executionId)
+    .forUpdate()
+    .executeTakeFirst();
+  for (const schemaId of row?.canceledSchemas ?? []) {
+    await setSchemaStatus(db, executionId, schemaId, 'canceled', SCHEMA_CANCELED);
+  }
 }
 
 async function insertEnded(
@@ -174,6 +191,9 @@ export async function listRunSchemas(db: StoreDatabase, executionId: string) {
   return rows.map((row) => ({ ...row, generation: Number(row.generation ?? 0) }));
 }
 
+/** Statuses from which a schema goes on. */
+const OPEN_STATUSES = ['created', 'scheduled', 'running', 'exporting', 'processing'] as const;
+
 /** Moves a schema on; a schema that has ended stays as it is. */
 export async function setSchemaStatus(
   db: StoreDatabase,
@@ -193,7 +213,7 @@ export async function setSchemaStatus(
     })
     .where('executionId', '=', executionId)
     .where('schemaId', '=', schemaId)
-    .where('status', 'in', ['created', 'scheduled', 'running', 'exporting', 'processing'])
+    .where('status', 'in', OPEN_STATUSES)
     .execute();
 }
 
@@ -212,13 +232,13 @@ export interface CompletedSchema {
 
 /**
  * Ends a schema as completed, in one transaction with what the next execution starts from.
- * @returns false when the `finish` item was taken over meanwhile; nothing is written then
+ * @returns false when the `finish` item was taken over or the schema was cancelled meanwhile; nothing is written then
  */
 export async function completeSchema(store: Store, done: CompletedSchema): Promise<boolean> {
   return store.transaction(async ({ db }) => {
     if (!(await finishItem(db, done.item, done.workerId, done.outcome))) return false;
     const { executionId, schemaId } = done.item;
-    await db
+    const completed = await db
       .updateTable('executionSchemas')
       .set({
         status: 'completed',
@@ -230,7 +250,10 @@ export async function completeSchema(store: Store, done: CompletedSchema): Promi
       })
       .where('executionId', '=', executionId)
       .where('schemaId', '=', schemaId)
-      .execute();
+      // It may have been cancelled while it was published.
+      .where('status', 'in', OPEN_STATUSES)
+      .executeTakeFirst();
+    if (completed.numUpdatedRows === 0n) return false;
     await db
       .updateTable('bulkSyncSchemas')
       .set({

@@ -110,20 +110,27 @@ export async function recordExecutionEvent(
   });
 }
 
-/** Of the given executions, those whose work must stop: cancelled, ended or deleted. */
-export async function findStoppedExecutions(
+/** Of the given executions, those whose work must stop: cancelled, ended or deleted; and schemas cancelled by themselves. */
+export async function findCancellations(
   db: StoreDatabase,
   executionIds: readonly string[],
-): Promise<ReadonlySet<string>> {
+): Promise<{
+  readonly stopped: ReadonlySet<string>;
+  /** Schema ids by execution id. */
+  readonly schemas: ReadonlyMap<string, readonly string[]>;
+}> {
   const rows = await db
     .selectFrom('executions')
-    .select(['id', 'status', 'cancelRequestedAt'])
+    .select(['id', 'status', 'cancelRequestedAt', 'canceledSchemas'])
     .where('id', 'in', [...executionIds])
     .execute();
   const working = new Set(
     rows.filter((row) => row.cancelRequestedAt === null && !isTerminal(row.status)).map((row) => row.id),
   );
-  return new Set(executionIds.filter((id) => !working.has(id)));
+  return {
+    stopped: new Set(executionIds.filter((id) => !working.has(id))),
+    schemas: new Map(rows.map((row) => [row.id, row.canceledSchemas])),
+  };
 }
 
 /** Executions that should still be moving, oldest first. */

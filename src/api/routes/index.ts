@@ -10,6 +10,7 @@ import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { modelTargetRoutes } from './model-targets.ts';
 import { schemaRoutes } from './schemas.ts';
+import { watchingRoutes } from './watching.ts';
 
 /** Every operation of the API, one list per resource. */
 export const ROUTES: readonly Route[] = [
@@ -22,6 +23,7 @@ export const ROUTES: readonly Route[] = [
   ...bulkSchemaRoutes,
   ...bulkScheduleRoutes,
   ...executionRoutes,
+  ...watchingRoutes,
   ...bulkExtraRoutes,
   ...identityRoutes,
 ];

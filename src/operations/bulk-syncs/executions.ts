@@ -3,12 +3,14 @@ import {
   type ExecutionPosition,
   type ExecutionRecord,
   type ExecutionSchemaRecord,
+  findBulkSyncSchema,
   findCurrentAndLast,
   findExecution,
   listExecutionSchemas,
   listNextStarts,
   listExecutions as listRecords,
   requestCancellation,
+  requestSchemaCancellation,
 } from '../../store/index.ts';
 import type { Context } from '../context.ts';
 import { requireBulkSync } from './syncs.ts';
@@ -99,6 +101,20 @@ export async function cancelExecution(context: Context, syncId: string, executio
     ...(executionId === null ? {} : { executionId }),
   });
   return asked.length > 0;
+}
+
+/**
+ * Asks the execution that runs to leave one schema alone, and does not wait for it; the others go on. Cancelling what has
+ * ended, or nothing, is no error.
+ * @returns whether anything was asked now
+ * @throws `NOT_FOUND` for the sync, or a schema that it does not have
+ */
+export async function cancelSchema(context: Context, syncId: string, schemaId: string): Promise<boolean> {
+  const { organizationId } = context.caller;
+  await requireBulkSync(context, syncId);
+  const row = await findBulkSyncSchema(context.store.db, organizationId, syncId, schemaId);
+  if (row === undefined) throw new SyncError('NOT_FOUND', `The bulk sync ${syncId} has no schema "${schemaId}".`);
+  return context.store.transaction(({ db }) => requestSchemaCancellation(db, organizationId, { syncId, schemaId }));
 }
 
 /** Records written; while the schema works, those read so far. */

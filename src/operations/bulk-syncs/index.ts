@@ -1,6 +1,8 @@
 export { patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './change-schemas.ts';
+export { type ConsoleLogPage, getConsoleLog } from './console-logs.ts';
 export {
   cancelExecution,
+  cancelSchema,
   countRecords,
   type ExecutionView,
   getExecution,
@@ -23,7 +25,6 @@ export {
 } from './schemas.ts';
 export type { FieldSelection, FilterInput, SchemaSelection } from './selection.ts';
 export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettings } from './settings.ts';
-export { type StartInput, startBulkSync } from './start.ts';
 export {
   createSchedule,
   deleteSchedule,
@@ -32,6 +33,8 @@ export {
   type SingleScheduleView,
   updateSchedule,
 } from './single-schedules.ts';
+export { type StartInput, startBulkSync } from './start.ts';
+export { listStatuses, type SchemaStatusView, type StatusQuery, type SyncStatus } from './statuses.ts';
 export {
   activateBulkSync,
   type BulkSyncView,
