@@ -9,12 +9,13 @@ import type {
   TableState,
 } from '../../connector-kit/index.ts';
 import type { Session } from './client.ts';
+import { acceptOffer } from './destination/accept.ts';
 import { readLiveTable } from './destination/live-table.ts';
 import { PostgresqlLoad } from './destination/load.ts';
 import { ownColumnNames } from './destination/naming.ts';
 import { hasState } from './destination/state.ts';
+import { refuseTooWide } from './destination/table-width.ts';
 import type { SessionPool } from './sessions.ts';
-import { isBinaryType } from './types.ts';
 
 /** Writes tables of one database. */
 export class PostgresqlDestination implements BulkDestination {
@@ -27,24 +28,17 @@ export class PostgresqlDestination implements BulkDestination {
     this.#context = context;
   }
 
-  /** Identity only: the columns get the types of the bytes, so nothing is converted here. */
   accept(offer: FormatOffer): Acceptance | null {
-    if (offer.format !== 'pgcopy-binary' || !offer.fields.every(({ wireType }) => isBinaryType(wireType))) return null;
-    return {
-      format: 'pgcopy-binary',
-      hashing: 'native:pgcopy-binary',
-      columns: offer.fields.map(({ wireType }) => ({ type: wireType, conversion: null })),
-      cost: 1,
-      reason: 'both sides are PostgreSQL: COPY BINARY is passed through without being decoded',
-    };
+    return acceptOffer(offer);
   }
 
   inspect(table: TableName, signal: AbortSignal): Promise<TableState> {
     return this.#pool.use(signal, (session) => this.#inspect(session, table, signal));
   }
 
-  open(plan: LoadPlan): Promise<Load> {
-    return Promise.resolve(new PostgresqlLoad(this.#pool, this.#context, plan));
+  async open(plan: LoadPlan): Promise<Load> {
+    refuseTooWide(plan);
+    return new PostgresqlLoad(this.#pool, this.#context, plan);
   }
 
   async #inspect(session: Session, table: TableName, signal: AbortSignal): Promise<TableState> {
