@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SyncError } from '../../core/index.ts';
 import { type Action, toSyncError } from './errors.ts';
@@ -26,6 +26,8 @@ class SharedFile {
   folder = '';
   #memoryBytes = Math.min(USUAL_MEMORY_BYTES, maxMemoryBytes());
   #file: OpenFile | null = null;
+  /** Of the file that is open: another one may be put in its place. */
+  #inode = '';
   #isReadOnly = false;
   readonly #holders = { write: 0, read: 0, look: 0 };
   #last: Promise<unknown> = Promise.resolve();
@@ -37,8 +39,10 @@ class SharedFile {
   acquire(mode: LeaseMode, filesRoot: string): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseRival(mode);
+      const isReplaced = this.#file !== null && (await inodeOf(this.path)) !== this.#inode;
+      if (isReplaced && this.#holders.write + this.#holders.read > 0) throw replaced(this.path);
       // Those who only look take it as it is, and do not mind that it is opened anew for others.
-      const isFit = mode === 'look' || this.#isReadOnly === (mode === 'read');
+      const isFit = !isReplaced && (mode === 'look' || this.#isReadOnly === (mode === 'read'));
       if (this.#countHolders() === 0 || !isFit) await this.#openFor(mode, filesRoot);
       this.#holders[mode]++;
     });
@@ -86,6 +90,7 @@ class SharedFile {
       throw toSyncError(error, 'Opening', this.path);
     }
     this.#file = file;
+    this.#inode = await inodeOf(this.path);
   }
 
   async #makeFolder(): Promise<void> {
@@ -187,6 +192,18 @@ export async function leaseFile(
 /** Folder beside the database for segment files and what DuckDB spills. */
 function folderOf(path: string): string {
   return `${path}.millrace`;
+}
+
+async function inodeOf(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => null);
+  return found === null ? '' : `${found.dev} ${found.ino}`;
+}
+
+function replaced(path: string): SyncError {
+  return new SyncError(
+    'FILE_LOCKED',
+    `Opening ${path} failed: another file was put in its place while a sync works with the old one. Millrace tries again by itself; exchange the file while no sync runs.`,
+  );
 }
 
 function inUse(path: string, how: 'read' | 'written'): SyncError {

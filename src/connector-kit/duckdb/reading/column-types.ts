@@ -48,7 +48,7 @@ function timeOf(unit: string): ColumnType {
 function floatOf(bits: 32 | 64): ColumnType {
   const toWire = (column: string) =>
     `CASE WHEN isfinite(${column}) THEN ${column}::DOUBLE::VARCHAR WHEN isnan(${column}) THEN 'NaN' ` +
-    `WHEN ${column} > 0 THEN 'Infinity' ELSE '-Infinity' END`;
+    `WHEN ${column} > 0 THEN 'Infinity' WHEN ${column} < 0 THEN '-Infinity' END`;
   return { ...plain('number', { kind: 'float', bits }), toWire };
 }
 
