@@ -1,7 +1,7 @@
-import type { Reject, SegmentOutcome } from '../../../../connector-kit/index.ts';
+import type { LoadColumn, Reject, SegmentOutcome } from '../../../../connector-kit/index.ts';
 import { SyncError } from '../../../../core/index.ts';
 import type { Session } from '../../client.ts';
-import { quoteText } from '../../sql.ts';
+import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import type { PublishScene } from './scene.ts';
 
@@ -27,6 +27,12 @@ export async function keepRefused(
     `CREATE TEMP TABLE __millrace_kept ON COMMIT DROP AS SELECT ${columns} FROM ONLY ${names.live} LIMIT 0`,
     signal,
   );
+  if (scene.plan.columns.some(isOpaque)) {
+    const same = refused.map((key) => `(${toCondition(scene, live, key)})`).join(' OR ');
+    const found = `SELECT ${columns} FROM ONLY ${names.live} t WHERE ${same}`;
+    await tryInsert(session, action, `INSERT INTO ${KEPT} ${found}`, signal);
+    return readKept(session, scene, signal);
+  }
   const rows = refused.map((key) => toRow(scene, live, key));
   if (!(await tryInsert(session, action, `INSERT INTO ${KEPT} VALUES ${rows.join(', ')}`, signal))) {
     // A key that is itself what was refused names no record of the live table.
@@ -55,6 +61,24 @@ function toRow({ plan }: PublishScene, live: LiveTable, key: Key): string {
     return text === null ? 'NULL' : `${quoteText(text)}::${live.columns.get(name) ?? type}`;
   });
   return `(${values.join(', ')})`;
+}
+
+/** A key's bytes that only the server can read, or bytes: a reject names both by their hex digits. */
+function isOpaque({ isKey, logicalType }: LoadColumn): boolean {
+  return isKey && logicalType.kind === 'bytes';
+}
+
+/** In a record of one field, the number of fields, its type and its length stand before its bytes: 24 digits. */
+function toCondition({ plan }: PublishScene, live: LiveTable, key: Key): string {
+  const conditions = plan.columns.flatMap((column) => {
+    if (!column.isKey) return [];
+    const name = `t.${quoteName(column.name)}`;
+    const text = key[column.field] ?? null;
+    if (text === null) return [`${name} IS NULL`];
+    if (isOpaque(column)) return [`substr(encode(record_send(ROW(${name})), 'hex'), 25) = ${quoteText(text)}`];
+    return [`${name} = ${quoteText(text)}::${live.columns.get(column.name) ?? column.type}`];
+  });
+  return conditions.join(' AND ');
 }
 
 async function tryInsert(session: Session, action: string, statement: string, signal: AbortSignal): Promise<boolean> {
