@@ -9,6 +9,9 @@ export interface Period {
 }
 
 const DAY_MICROS = 86_400_000_000n;
+/** 0001-01-01 */
+const FIRST_DAY = -62_135_596_800_000_000n;
+const NO_DATE = 'needs a date that exists, from year 1 on.';
 const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?$/i;
 const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?$/;
@@ -19,9 +22,11 @@ export function parsePeriod(text: string): Period {
   if (day !== null) return { from: day, to: day + DAY_MICROS, isDay: true };
   const [, date = '', hours = '', minutes = '', seconds = '0', fraction = '', , sign, zoneHours, zoneMinutes] =
     TIME.exec(text) ?? refuse('needs a date such as 2026-01-31, or a time such as 2026-01-31T09:00:00Z.');
-  const start = parseDay(date) ?? refuse('needs a date that exists.');
+  const start = parseDay(date) ?? refuse(NO_DATE);
+  if (Number(zoneHours ?? 0) > 15 || Number(zoneMinutes ?? 0) > 59) refuse('needs a time zone that exists.');
   const zone = (BigInt(zoneHours ?? 0) * 60n + BigInt(zoneMinutes ?? 0)) * (sign === '-' ? -60_000_000n : 60_000_000n);
   const from = start + toMicros(hours, minutes, seconds, fraction) - zone;
+  if (from < FIRST_DAY) refuse(NO_DATE);
   return { from, to: from, isDay: false };
 }
 
@@ -32,7 +37,7 @@ function parseDay(text: string): bigint | null {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   const isReal = year > 0 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return isReal ? BigInt(date.getTime()) * 1000n : refuse('needs a date that exists, from year 1 on.');
+  return isReal ? BigInt(date.getTime()) * 1000n : refuse(NO_DATE);
 }
 
 /** Reads a time of day in microseconds; 24:00:00 is its end. */
