@@ -27,7 +27,7 @@ export async function keepRefused(
     `CREATE TEMP TABLE __millrace_kept ON COMMIT DROP AS SELECT ${columns} FROM ONLY ${names.live} LIMIT 0`,
     signal,
   );
-  if (scene.plan.columns.some(isOpaque)) {
+  if (scene.plan.format === 'pgcopy-binary' && scene.plan.columns.some(isOpaque)) {
     const same = refused.map((key) => `(${toCondition(scene, live, key)})`).join(' OR ');
     const found = `SELECT ${columns} FROM ONLY ${names.live} t WHERE ${same}`;
     await tryInsert(session, action, `INSERT INTO ${KEPT} ${found}`, signal);
@@ -63,7 +63,7 @@ function toRow({ plan }: PublishScene, live: LiveTable, key: Key): string {
   return `(${values.join(', ')})`;
 }
 
-/** A key's bytes that only the server can read, or bytes: a reject names both by their hex digits. */
+/** A key's bytes that only the server can read, or bytes: a reject names both by their hex digits (in csv, by their text). */
 function isOpaque({ isKey, logicalType }: LoadColumn): boolean {
   return isKey && logicalType.kind === 'bytes';
 }
