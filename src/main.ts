@@ -15,6 +15,8 @@ try {
     version: manifest.version,
     // Loaded when asked for: a command that only asks a server need not load one.
     serve: async (overrides) => (await import('./serve.ts')).serve(overrides, manifest.version),
+    startPrivateServer: async (options, signal) =>
+      (await import('./private-server.ts')).startPrivateServer(options, signal),
     doctor: async (options) => (await import('./doctor.ts')).runDoctor(options, manifest.version),
   });
 } catch (error) {

@@ -8,6 +8,17 @@ export interface CliActions {
   readonly version: string;
   serve(overrides: ConfigOverrides): Promise<number>;
   doctor(overrides: ConfigOverrides & { readonly isJson: boolean }): Promise<number>;
+  /**
+   * Starts a server of nobody else's in a temporary home; disposing ends it and removes the home.
+   * @param options `filesFolder`: below it its connections may name files; null = nowhere
+   */
+  startPrivateServer(options: { readonly filesFolder: string | null }, signal: AbortSignal): Promise<PrivateServer>;
+}
+
+/** A server that runs for one command. */
+export interface PrivateServer extends AsyncDisposable {
+  readonly url: string;
+  readonly apiKey: string;
 }
 
 /** Where the command line reads and writes; this process unless a test says otherwise. */

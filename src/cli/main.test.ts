@@ -8,7 +8,15 @@ async function run(args: readonly string[], actions: Partial<CliActions> = {}) {
   const errors: string[] = [];
   const code = await runCli(
     args,
-    { version: '1.2.3', serve: async () => 0, doctor: async () => 0, ...actions },
+    {
+      version: '1.2.3',
+      serve: async () => 0,
+      doctor: async () => 0,
+      startPrivateServer: async () => {
+        throw new Error('No test starts a server here.');
+      },
+      ...actions,
+    },
     {
       input: new PassThrough(),
       output: { write: (text: string) => output.push(text) },

@@ -3,6 +3,7 @@ import { ApiFailure } from '../contract/index.ts';
 import { describeFailure, readEnvironment } from '../runtime/index.ts';
 import type { CliActions, CliStreams, Run, RunHere } from './command.ts';
 import { addConnectionCommands } from './commands/connections.ts';
+import { addCopyCommand } from './commands/copy.ts';
 import { addServerCommands } from './commands/server.ts';
 import { addSyncCommands } from './commands/syncs.ts';
 import { openSession } from './session.ts';
@@ -78,6 +79,7 @@ function createProgram(
       writeOut: (text) => void streams.output.write(text),
       writeErr: (text) => void streams.errors.write(text),
     });
+  addCopyCommand(program, actions, run);
   addServerCommands(program, actions, runHere);
   addConnectionCommands(program, run);
   addSyncCommands(program, run);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bulkSourceEnvelope } from './bulk-endpoints.ts';
 import {
   type BulkSyncBody,
   type BulkSyncRequest,
@@ -26,7 +27,7 @@ import {
   syncStatusSchema,
 } from './executions.ts';
 import { type ReceiptBody, type RejectBody, receiptSchema, rejectSchema } from './receipts.ts';
-import { schemaStatusSchema } from './schemas.ts';
+import { type SourceSchemaBody, schemaStatusSchema } from './schemas.ts';
 import { ApiFailure, type ClientOptions, createTransport, pathOf, type Send } from './transport.ts';
 
 /** Systems that syncs read and write. Every call may throw `ApiFailure`. */
@@ -43,6 +44,8 @@ export interface ConnectionCalls {
   getConnectionTypeSchema(type: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
   /** How fresh the server's knowledge of the connection's schemas is: `none`, `refreshing` or `fresh`. */
   getSchemasStatus(id: string, signal?: AbortSignal): Promise<{ readonly cache_status: string }>;
+  /** What a bulk sync may read from the connection, without fields. */
+  listSourceSchemas(id: string, signal?: AbortSignal): Promise<SourceSchemaBody[]>;
 }
 
 /** Bulk syncs and what they did. Every call may throw `ApiFailure`. */
@@ -88,6 +91,14 @@ function connectionCalls(send: Send): ConnectionCalls {
     testConnection: (body, signal) => send({ method: 'POST', path: '/api/connections/test', body }, null, signal),
     getConnectionTypeSchema: (type, signal) =>
       send({ method: 'GET', path: pathOf`/api/connection_types/${type}` }, configurationJsonSchema, signal),
+    listSourceSchemas: async (id, signal) =>
+      (
+        await send(
+          { method: 'GET', path: `${at(id)}/bulksync/source`, query: { include_fields: false } },
+          bulkSourceEnvelope,
+          signal,
+        )
+      ).data.schemas,
     getSchemasStatus: (id, signal) => getData(send, `${at(id)}/schemas/status`, schemaStatusSchema, signal),
   };
 }

@@ -11,4 +11,5 @@ export { type CliFile, lockHome, prepareHome, readCliFile, writeCliFile } from '
 export { createLogger, type Logger } from './logger.ts';
 export { createShutdown, type Shutdown } from './shutdown.ts';
 export { describeFailure, exitWith, toDatabaseError, toListenError } from './startup-errors.ts';
+export { createTemporaryHome, type TemporaryHome } from './temporary-home.ts';
 export { workerUrl } from './worker-url.ts';

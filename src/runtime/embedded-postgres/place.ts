@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { SyncError } from '../../core/index.ts';
 import { readFileIfAny, writePrivateFile } from '../private-file.ts';
 import { canReach, type ServerAccount } from './account.ts';
@@ -62,6 +62,16 @@ export function findAbandoned(place: Place): string[] {
   return globSync(`${hashOf(place.stateFolder)}-*`, { cwd: SYSTEM_FOLDER })
     .map((name) => join(SYSTEM_FOLDER, name))
     .filter((folder) => folder !== place.dataParent);
+}
+
+/** Folders outside of the home in which its servers keep their data, by their own word. */
+export function listOutsideFolders(home: string): string[] {
+  return globSync('embedded/*/data-folder', { cwd: home }).flatMap((pointer) => {
+    const stateFolder = dirname(join(resolve(home), pointer));
+    const folder = readFileIfAny(join(stateFolder, 'data-folder'))?.trim();
+    if (folder === undefined) return [];
+    return readFileIfAny(join(folder, 'owner'))?.trim() === stateFolder ? [folder] : [];
+  });
 }
 
 function hashOf(stateFolder: string): string {

@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { UsageError } from '../usage-error.ts';
+import { parsePostgresUrl } from './postgres-url.ts';
+
+/** One end of a copy. */
+export type Endpoint =
+  | { readonly kind: 'saved'; readonly idOrName: string }
+  | {
+      readonly kind: 'new';
+      /** Connection type. */
+      readonly type: string;
+      readonly configuration: Readonly<Record<string, unknown>>;
+      /** Absolute path of the file, folder or pattern on this machine; null where it is none. */
+      readonly path: string | null;
+    };
+
+export type Side = 'from' | 'to';
+
+/** `type:path` says what a path is where its name does not. */
+const EXPLICIT = /^(duckdb|parquet|csv|json|connection):(.+)$/s;
+
+const FORMATS: Readonly<Record<string, string>> = {
+  '.csv': 'csv',
+  '.tsv': 'csv',
+  '.parquet': 'parquet',
+  '.json': 'json',
+  '.jsonl': 'json',
+  '.ndjson': 'json',
+};
+const DATABASE_ENDINGS = new Set(['.duckdb', '.ddb']);
+
+/**
+ * Understands an argument of `copy`: a PostgreSQL URL, a DuckDB file, files or a folder, or a saved connection.
+ * @param folder that relative paths start from, absolute
+ * @throws `UsageError` saying how to write it
+ */
+export function parseEndpoint(text: string, side: Side, folder: string): Endpoint {
+  if (/^postgres(ql)?:/i.test(text)) return { kind: 'new', ...parsePostgresUrl(text), path: null };
+  const [, type, value = ''] = EXPLICIT.exec(text) ?? [];
+  if (type === 'connection') return { kind: 'saved', idOrName: value };
+  if (type !== undefined) return toFile(type, value, side, folder);
+  const scheme = /^([a-z][a-z0-9+]*):\/\//i.exec(text)?.[1];
+  if (scheme !== undefined) {
+    throw new UsageError(
+      `${side}: "${scheme}://" is nothing that copy knows: write postgresql://user@host/database, or a path.`,
+    );
+  }
+  if (DATABASE_ENDINGS.has(extname(text).toLowerCase())) return toFile('duckdb', text, side, folder);
+  const format = FORMATS[extname(text.replace(/\.(gz|zst)$/i, '')).toLowerCase()];
+  if (format !== undefined) return toFile(format, text, side, folder);
+  if (text.includes('/') || /^\.+$/.test(text) || isFolder(resolve(folder, text))) {
+    return side === 'to' ? toFile('parquet', text, side, folder) : toFolder(text, folder);
+  }
+  return { kind: 'saved', idOrName: text };
+}
+
+/** The connection for a path of a known kind. */
+function toFile(kind: string, text: string, side: Side, folder: string): Endpoint {
+  const path = toRealPath(resolve(folder, text));
+  if (kind === 'duckdb') {
+    if (side === 'from' && !existsSync(path)) throw new UsageError(`from: there is no file ${path}.`);
+    return { kind: 'new', type: 'duckdb', configuration: { path }, path };
+  }
+  if (side === 'from') return { kind: 'new', type: 'files', configuration: { path, format: kind }, path };
+  if (kind !== 'parquet')
+    throw new UsageError(
+      `to: ${kind} files cannot be written; name a folder for Parquet, a .duckdb file or a database.`,
+    );
+  if (FORMATS[extname(text).toLowerCase()] !== undefined) {
+    throw new UsageError(
+      `to: Parquet is written into a folder, with a folder for each table in it: name one, such as ${join(dirname(text), basename(text, extname(text)))}/.`,
+    );
+  }
+  return { kind: 'new', type: 'parquet', configuration: { path }, path };
+}
+
+/** A folder to read, by the one kind of file that is in it. */
+function toFolder(text: string, folder: string): Endpoint {
+  const path = resolve(folder, text);
+  if (!isFolder(path)) throw new UsageError(`from: there is no folder ${path}.`);
+  const found = new Set(listEndings(path));
+  const [format, second] = found;
+  if (format === undefined) throw new UsageError(`from: ${path} holds no CSV, JSON or Parquet files.`);
+  if (second === undefined) return toFile(format, text, 'from', folder);
+  throw new UsageError(
+    `from: ${path} holds ${[...found].join(' and ')} files: say which with ${format}:${text} or ${second}:${text}.`,
+  );
+}
+
+/** Formats of the files in a folder and in its folders. */
+function listEndings(path: string): string[] {
+  return readdirSync(path, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? (FORMATS[extname(entry.name).toLowerCase()] ?? []) : [],
+  );
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Links resolved as far as the path exists, as the server does it. A pattern never exists. */
+function toRealPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return dirname(path) === path ? path : join(toRealPath(dirname(path)), basename(path));
+  }
+}

@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCliFile } from '../../src/runtime/index.ts';
+import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
+import { queryTable } from '../setup/parquet-loads.ts';
+
+const ENTRY = join(import.meta.dirname, '../../src/main.ts');
+
+let source: TestDatabase;
+let session: pg.Client;
+let home: TestHome;
+let server: MillraceProcess;
+/** Where connections of the running server may name files. */
+let served: string;
+
+beforeAll(async () => {
+  [source, home] = await Promise.all([createTestDatabase(), createTestHome()]);
+  session = new pg.Client(source.url);
+  await session.connect();
+  await session.query('CREATE TABLE people (id bigint PRIMARY KEY, name text, born date, balance numeric(12,2))');
+  await session.query(
+    `INSERT INTO people SELECT i, nullif('person ' || i, 'person 7'), date '1970-01-01' + i, i / 4.0 FROM generate_series(1, 1000) AS i`,
+  );
+  await session.query('CREATE TABLE notes (body text)');
+  await session.query(`INSERT INTO notes VALUES ('one'), (NULL), ('')`);
+  server = await startMillrace(home);
+  served = join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '');
+}, 90_000);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await session.end();
+  await home[Symbol.asyncDispose]();
+  await source[Symbol.asyncDispose]();
+});
+
+/** The address without its password, as people write it. */
+function urlOf({ url }: TestDatabase): string {
+  const written = new URL(url);
+  written.password = '';
+  return written.href;
+}
+
+function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|PG|DATABASE_URL$)/.test(name));
+  const child = spawn(process.execPath, [ENTRY, 'copy', ...args], {
+    env: {
+      ...Object.fromEntries(inherited),
+      MILLRACE_HOME: home.folder,
+      PGPASSWORD: decodeURIComponent(new URL(source.url).password),
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { output: '', errors: '' };
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text.output += part;
+  });
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    text.errors += part;
+  });
+  return { child, text, ended: once(child, 'close').then(([code]) => ({ code, ...text })) };
+}
+
+function copy(args: readonly string[], environment?: Readonly<Record<string, string>>) {
+  return start(args, environment).ended;
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect(await server.client.listBulkSyncs()).toEqual([]);
+  expect(await server.client.listConnections()).toEqual([]);
+}
+
+/** Homes of databases that root keeps outside of them. */
+function listOutsideHomes(): string[] {
+  return globSync('/var/lib/millrace/*/owner').map((file) => readFileSync(file, 'utf8'));
+}
+
+describe('copy without a server', () => {
+  it('starts one for itself, takes paths from anywhere, and leaves nothing of it', async () => {
+    await using files = await createFilesRoot();
+    const temporary = join(files.root, 'temporary');
+    mkdirSync(temporary);
+    const lake = join(files.root, 'lake');
+    const result = await copy([urlOf(source), `${lake}/`], {
+      MILLRACE_HOME: join(files.root, 'nobody'),
+      TMPDIR: temporary,
+    });
+    expect(result.errors).toBe('');
+    expect(result.output).toMatch(/Receipt +equal/);
+    expect(result.code).toBe(0);
+    expect(await queryTable(join(lake, 'people'), 'SELECT count(*), sum(balance) FROM $table')).toEqual([
+      ['1000', '125125.00'],
+    ]);
+    expect(await queryTable(join(lake, 'notes'), 'SELECT count(*), count(body) FROM $table')).toEqual([['3', '2']]);
+    expect(readdirSync(temporary)).toEqual([]);
+    expect(listOutsideHomes().filter((owner) => owner.includes(temporary))).toEqual([]);
+    expect(readdirSync(files.root).sort()).toEqual(['lake', 'temporary']);
+  }, 60_000);
+});
+
+describe('copy through the running server of the home', () => {
+  it('takes a DuckDB file, a selection of tables, and leaves no connection and no sync', async () => {
+    const file = join(served, 'people.duckdb');
+    const result = await copy([urlOf(source), file, '--tables', 'PEOPLE']);
+    expect(result).toMatchObject({ code: 0, errors: '' });
+    expect(await queryFile(file, 'SELECT count(*), count(name) FROM people')).toEqual([['1000', '999']]);
+    expect(await queryFile(file, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'")).toEqual([
+      ['people'],
+    ]);
+    await expectNothingLeft();
+  });
+
+  it('takes another database, in JSON and by counts, and replaces what is there only when told to', async () => {
+    await using destination = await createTestDatabase();
+    const args = [urlOf(source), urlOf(destination), '--schema', 'copied', '--depth', 'counts'];
+    const first = await copy([...args, '--json']);
+    expect(JSON.parse(first.output)).toMatchObject({
+      execution: { status: 'completed', record_count: 1003 },
+      receipt: { verdict: 'equal', depth: 'counts' },
+    });
+    expect(first.code).toBe(0);
+    const second = await copy(args);
+    expect(second.code).toBe(1);
+    expect(second.errors).toContain('--adopt');
+    expect(await copy([...args, '--adopt'])).toMatchObject({ code: 0, errors: '' });
+    const client = new pg.Client(destination.url);
+    await client.connect();
+    const { rows } = await client.query('SELECT count(*)::int AS people FROM copied.people');
+    await client.end();
+    expect(rows).toEqual([{ people: 1000 }]);
+    await expectNothingLeft();
+  });
+
+  it('stops at Ctrl-C and tidies up', async () => {
+    await session.query('BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE');
+    const limit = AbortSignal.timeout(25_000);
+    const { child, text, ended } = start([urlOf(source), join(served, 'stopped.duckdb')]);
+    await waitFor(async () => (text.output.includes('Ctrl-C stops it') ? true : null), limit);
+    child.kill('SIGINT');
+    const { code, errors } = await ended;
+    await session.query('ROLLBACK');
+    expect(errors).toContain('canceled');
+    expect(code).toBe(130);
+    await expectNothingLeft();
+  }, 40_000);
+
+  it.each([
+    { args: ['nowhere', 'lake/'], code: 2, named: 'nowhere' },
+    { args: ['postgresql://u@127.0.0.1:1/d', 'x.duckdb', '--private'], code: 1, named: '127.0.0.1' },
+  ])(
+    'says what is wrong: $args',
+    async ({ args, code, named }) => {
+      const result = await copy(args);
+      expect(result.errors).toContain(named);
+      expect(result.code).toBe(code);
+      await expectNothingLeft();
+    },
+    60_000,
+  );
+
+  it('names a table that is not there', async () => {
+    const result = await copy([urlOf(source), join(served, 'x.duckdb'), '--tables', 'people,orders']);
+    expect(result).toMatchObject({ code: 2, errors: expect.stringContaining('nothing is named orders') });
+    await expectNothingLeft();
+  });
+});
