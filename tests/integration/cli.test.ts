@@ -160,6 +160,17 @@ describe('syncs', () => {
     expect((await millrace(['syncs', 'cancel', 'people'])).code).toBe(0);
   });
 
+  it('are started for some schemas, in a mode, or as a test', async () => {
+    const text = definition('options');
+    writeFileSync(text, readFileSync(text, 'utf8').replace('out}', 'options}'));
+    expect(await millrace(['syncs', 'create', '-f', text])).toMatchObject({ code: 0, errors: '' });
+    const options = ['--schema', 'public.people', '--fetch-mode', 'full', '--test', '--json'];
+    const { output } = await millrace(['syncs', 'start', 'options', ...options]);
+    expect(JSON.parse(output)).toMatchObject({ is_partial: true, fetch_mode: 'full', is_test: true });
+    const refused = await millrace(['syncs', 'start', 'options', '--resync-mode', 'again']);
+    expect(refused).toMatchObject({ code: 1, errors: expect.stringContaining('resync_mode') });
+  });
+
   it('show when a schedule starts them next', async () => {
     const schedule = '{frequency: weekly, day_of_week: monday, hour: "4", minute: "30"}';
     const text = definition('weekly', 'active: true\n');

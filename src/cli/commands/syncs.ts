@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import type { BulkSyncBody, BulkSyncRequest, Client, ExecutionBody } from '../../contract/index.ts';
+import type {
+  BulkSyncBody,
+  BulkSyncRequest,
+  Client,
+  ExecutionBody,
+  StartBulkSyncRequest,
+} from '../../contract/index.ts';
 import type { GlobalOptions, Run } from '../command.ts';
 import { FILE_HELP, readDefinition } from '../definition-file.ts';
 import { executionLine, executionTable, exitCodeOf } from '../execution.ts';
@@ -14,7 +20,10 @@ import { followExecution } from '../watch.ts';
 
 interface StartOptions extends GlobalOptions {
   readonly watch?: boolean;
+  readonly schema?: readonly string[];
   readonly resyncMode?: string;
+  readonly fetchMode?: string;
+  readonly test?: boolean;
 }
 
 interface ReceiptOptions extends GlobalOptions {
@@ -47,7 +56,10 @@ function addExecutionCommands(syncs: Command, run: Run): void {
     .description('start a sync; exit code 1 when it is watched and does not complete')
     .argument('<sync>', 'id or name')
     .option('-w, --watch', 'follow it to its end and print its receipt; Ctrl-C leaves it running')
-    .option('--resync-mode <mode>', 'read everything again: refetch')
+    .option('--schema <id...>', 'only these schemas')
+    .option('--resync-mode <mode>', 'read everything again: refetch, resync or rebuild')
+    .option('--fetch-mode <mode>', 'full: ignore tracking fields; incremental: only schemas with one')
+    .option('--test', 'check and plan everything, and write nothing')
     .action((sync: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StartOptions>();
       return run(options, (session) => startSync(session, sync, options));
@@ -128,15 +140,24 @@ async function resolveConnections(
 async function startSync(session: Session, idOrName: string, options: StartOptions): Promise<number> {
   const client = session.client();
   const sync = await findSync(client, idOrName, session.signal);
-  // The server knows the modes that this sync's destination takes.
-  const start = options.resyncMode === undefined ? {} : { resync_mode: options.resyncMode as 'refetch' };
-  const started = await client.startBulkSync(sync.id, start, session.signal);
+  const started = await client.startBulkSync(sync.id, toStart(options), session.signal);
   if (options.watch === true) return watchSync(session, client, sync, started);
   if (session.isJson) return printJson(session, started);
   session.out.line(
     `Started "${sync.name}", execution ${started.id}. \`millrace syncs status ${sync.id}\` shows how far it is.`,
   );
   return 0;
+}
+
+/** The server knows which modes there are, and which of them this sync takes. */
+function toStart({ schema, resyncMode, fetchMode, test }: StartOptions): NonNullable<StartBulkSyncRequest> {
+  return {
+    ...(schema === undefined ? {} : { schemas: [...schema] }),
+    // Any text: what is no mode is refused there, naming the modes.
+    ...(resyncMode === undefined ? {} : { resync_mode: resyncMode as 'refetch' }),
+    ...(fetchMode === undefined ? {} : { fetch_mode: fetchMode as 'full' }),
+    ...(test === undefined ? {} : { test }),
+  };
 }
 
 async function watchSync(
@@ -162,7 +183,7 @@ async function watchSync(
     printJson(session, { execution, receipt });
   } else {
     session.out.line(executionLine(execution, session.out));
-    if (execution.status !== 'completed') session.out.line(...executionTable(execution));
+    if (execution.status !== 'completed' || execution.is_test) session.out.line(...executionTable(execution));
     if (receipt !== null) session.out.line('', ...receiptLines(receipt, session.out));
   }
   return exitCodeOf(execution);
