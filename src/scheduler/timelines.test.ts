@@ -9,7 +9,7 @@ import { runDueSchedules } from './schedule-runner.ts';
 
 const MINUTE_MS = 60_000;
 const BEGIN = Date.UTC(2026, 2, 28, 22, 7, 30);
-const RUNS = 50;
+const RUNS = 25;
 
 let fixture: BulkFixture;
 let now = BEGIN;
