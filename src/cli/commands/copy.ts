@@ -4,7 +4,7 @@ import { type Endpoint, parseEndpoint, type Side } from '../copy/endpoint.ts';
 import { readEndpointFile } from '../copy/endpoint-file.ts';
 import { withPassword } from '../copy/password.ts';
 import { runCopy } from '../copy/run-copy.ts';
-import { openServer } from '../copy/server.ts';
+import { isNamed, openServer } from '../copy/server.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -59,9 +59,10 @@ async function copy(
   given: readonly (string | undefined)[],
   options: CopyOptions,
 ): Promise<number> {
+  const folder = options.private !== true && isNamed(session, options) ? null : process.cwd();
   const texts = given.filter((text) => text !== undefined);
-  const from = await readEnd(session, 'from', options.fromFile ?? null, texts);
-  const to = await readEnd(session, 'to', options.toFile ?? null, texts);
+  const from = await readEnd(session, { side: 'from', file: options.fromFile, folder }, texts);
+  const to = await readEnd(session, { side: 'to', file: options.toFile, folder }, texts);
   if (texts.length > 0)
     throw new UsageError(`There is one end too many: ${texts[0]}. A file stands in the place of an end.`);
   const ends = [await withPassword(session, from, 'from'), await withPassword(session, to, 'to')] as const;
@@ -70,12 +71,19 @@ async function copy(
   return await runCopy(session, server.client, { from: ends[0], to: ends[1], tables, schema, mode, depth, adopt });
 }
 
+interface EndWish {
+  readonly side: Side;
+  readonly file: string | undefined;
+  /** Where relative paths start; null where they are the server's. */
+  readonly folder: string | null;
+}
+
 /** Takes the end's text off `texts` where no file stands for it. */
-function readEnd(session: Session, side: Side, file: string | null, texts: string[]): Promise<Endpoint> | Endpoint {
-  if (file !== null) return readEndpointFile(session, file, process.cwd());
+async function readEnd(session: Session, { side, file, folder }: EndWish, texts: string[]): Promise<Endpoint> {
+  if (file !== undefined) return readEndpointFile(session, file, folder);
   const text = texts.shift();
   if (text === undefined) throw new UsageError(`Name two ends: \`millrace copy <from> <to>\`. ${side} is missing.`);
-  const end = parseEndpoint(text, side, process.cwd());
+  const end = parseEndpoint(text, side, folder);
   if (end.kind === 'new' && end.type === 'postgresql' && end.configuration.password !== undefined)
     session.err.line(
       `${side}: other users of this machine can read the password in the URL while this runs; PGPASSWORD hides it.`,

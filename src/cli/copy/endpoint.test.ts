@@ -60,6 +60,15 @@ describe('a destination', () => {
   });
 });
 
+describe('a path of another machine', () => {
+  it('is sent as it is written', () => {
+    expect(parseEndpoint('x.duckdb', 'from', null)).toMatchObject({ configuration: { path: 'x.duckdb' } });
+    expect(parseEndpoint('data/x.csv', 'from', null)).toMatchObject({ configuration: { path: 'data/x.csv' } });
+    expect(parseEndpoint('lake/', 'to', null)).toMatchObject({ type: 'parquet', configuration: { path: 'lake/' } });
+    expect(() => parseEndpoint('data/', 'from', null)).toThrow('csv:data/');
+  });
+});
+
 describe('either', () => {
   it('is a saved connection where it is nothing else', () => {
     expect(from('shop')).toEqual({ kind: 'saved', idOrName: 'shop' });

@@ -32,10 +32,10 @@ const DATABASE_ENDINGS = new Set(['.duckdb', '.ddb']);
 
 /**
  * Understands an argument of `copy`: a PostgreSQL URL, a DuckDB file, files or a folder, or a saved connection.
- * @param folder that relative paths start from, absolute
+ * @param folder that relative paths start from, absolute; null where paths are those of another machine
  * @throws `UsageError` saying how to write it
  */
-export function parseEndpoint(text: string, side: Side, folder: string): Endpoint {
+export function parseEndpoint(text: string, side: Side, folder: string | null): Endpoint {
   if (/^postgres(ql)?:/i.test(text)) return { kind: 'new', ...parsePostgresUrl(text), path: null };
   const [, type, value = ''] = EXPLICIT.exec(text) ?? [];
   if (type === 'connection') return { kind: 'saved', idOrName: value };
@@ -49,17 +49,18 @@ export function parseEndpoint(text: string, side: Side, folder: string): Endpoin
   if (DATABASE_ENDINGS.has(extname(text).toLowerCase())) return toFile('duckdb', text, side, folder);
   const format = FORMATS[extname(text.replace(/\.(gz|zst)$/i, '')).toLowerCase()];
   if (format !== undefined) return toFile(format, text, side, folder);
-  if (text.includes('/') || /^\.+$/.test(text) || isFolder(resolve(folder, text))) {
+  if (text.includes('/') || /^\.+$/.test(text) || (folder !== null && isFolder(resolve(folder, text)))) {
     return side === 'to' ? toFile('parquet', text, side, folder) : toFolder(text, folder);
   }
   return { kind: 'saved', idOrName: text };
 }
 
 /** The connection for a path of a known kind. */
-function toFile(kind: string, text: string, side: Side, folder: string): Endpoint {
-  const path = toRealPath(resolve(folder, text));
+function toFile(kind: string, text: string, side: Side, folder: string | null): Endpoint {
+  const path = folder === null ? text : toRealPath(resolve(folder, text));
   if (kind === 'duckdb') {
-    if (side === 'from' && !existsSync(path)) throw new UsageError(`from: there is no file ${path}.`);
+    if (side === 'from' && folder !== null && !existsSync(path))
+      throw new UsageError(`from: there is no file ${path}.`);
     return { kind: 'new', type: 'duckdb', configuration: { path }, path };
   }
   if (side === 'from') return { kind: 'new', type: 'files', configuration: { path, format: kind }, path };
@@ -76,7 +77,9 @@ function toFile(kind: string, text: string, side: Side, folder: string): Endpoin
 }
 
 /** A folder to read, by the one kind of file that is in it. */
-function toFolder(text: string, folder: string): Endpoint {
+function toFolder(text: string, folder: string | null): Endpoint {
+  if (folder === null)
+    throw new UsageError(`from: say what is in ${text} on the server: csv:${text}, json:${text} or parquet:${text}.`);
   const path = resolve(folder, text);
   if (!isFolder(path)) throw new UsageError(`from: there is no folder ${path}.`);
   const found = new Set(listEndings(path));

@@ -43,7 +43,8 @@ export async function openServer(
   };
 }
 
-function isNamed({ environment }: Session, wish: ServerWish): boolean {
+/** True when `--url` or its variable says which server; it need not be on this machine. */
+export function isNamed({ environment }: Pick<Session, 'environment'>, wish: ServerWish): boolean {
   return readConfig(environment, toOverrides(wish)).url !== undefined;
 }
 
