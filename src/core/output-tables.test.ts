@@ -137,6 +137,7 @@ describe('splitSchemaId', () => {
     ['public."say ""hi"" "', 'public', 'say "hi" '],
     ['a.b.c', 'a', 'b.c'],
     ['Contact', null, 'Contact'],
+    ['"sales.2024"', null, 'sales.2024'],
   ])('finds in %s the schema %s and the table %s', (id, schema, name) => {
     expect(splitSchemaId(id)).toEqual({ schema, name });
   });

@@ -75,16 +75,17 @@ function byAge(one: SchemaToName, other: SchemaToName): number {
 }
 
 /**
- * A database's `schema.table` in its parts, also where one is quoted as in SQL; `schema` is null for an id without one.
+ * A database's `schema.table` in its parts, also where one is quoted as in SQL; `schema` is null for an id without one,
+ * which is quoted, too, if it holds a dot.
  */
 export function splitSchemaId(schemaId: string): { readonly schema: string | null; readonly name: string } {
   const [, schema, name] = /^("(?:[^"]|"")+"|[^."]+)\.("(?:[^"]|"")+"|.+)$/s.exec(schemaId) ?? [];
-  if (schema === undefined || name === undefined) return { schema: null, name: schemaId };
+  if (schema === undefined || name === undefined) return { schema: null, name: unquote(schemaId) };
   return { schema: unquote(schema), name: unquote(name) };
 }
 
 function unquote(part: string): string {
-  return /^".+"$/s.test(part) ? part.slice(1, -1).replaceAll('""', '"') : part;
+  return /^"(?:[^"]|"")+"$/.test(part) ? part.slice(1, -1).replaceAll('""', '"') : part;
 }
 
 /** The columns that Millrace adds to records; source fields keep out of their names. */

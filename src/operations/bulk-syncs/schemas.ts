@@ -1,4 +1,10 @@
-import { assignColumns, type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
+import {
+  assignColumns,
+  chooseFields,
+  type FieldDescription,
+  type SchemaDescription,
+  SyncError,
+} from '../../core/index.ts';
 import {
   type BulkSyncRecord,
   type BulkSyncSchemaRecord,
@@ -18,6 +24,7 @@ export type SchemaSettings = Pick<
   | 'schemaId'
   | 'enabled'
   | 'fields'
+  | 'autoFields'
   | 'filters'
   | 'trackingField'
   | 'partitionKey'
@@ -135,6 +142,7 @@ export function untouched(schemaId: string): SchemaSettings {
     schemaId,
     enabled: false,
     fields: null,
+    autoFields: null,
     filters: [],
     trackingField: null,
     partitionKey: null,
@@ -153,10 +161,10 @@ function toFields(
 ): BulkFieldView[] {
   const names = assignColumns(fields, settings.fields, toColumnNaming(context, sync.normalizeNames, destination));
   const selected = new Map(settings.fields?.map((field) => [field.id, field]));
-  const takesNew = settings.fields === null || sync.automaticallyAddNewFields === 'all';
+  const chosen = chooseFields(settings, fields, sync.automaticallyAddNewFields).ids;
   return fields.map(({ id }) => ({
     id,
-    isEnabled: selected.get(id)?.enabled ?? takesNew,
+    isEnabled: chosen.has(id),
     isObfuscated: selected.get(id)?.obfuscated ?? false,
     outputName: names.get(id) ?? id,
     userOutputName: selected.get(id)?.userOutputName ?? null,
