@@ -1,4 +1,4 @@
-import type { FileLease } from '../../connector-kit/duckdb/index.ts';
+import { codecOf, type FileLease } from '../../connector-kit/duckdb/index.ts';
 import type {
   Acceptance,
   BulkDestination,
@@ -9,7 +9,6 @@ import type {
 import { placeOf } from './destination/layout.ts';
 import { ParquetLoad } from './destination/load.ts';
 import { findCurrent, hasForeignFiles, readTable } from './destination/table-state.ts';
-import { storageOf } from './types.ts';
 
 /** Writes into the folder `root`. `lease` locks it on first use. */
 export function createDestination(
@@ -43,8 +42,9 @@ export function createDestination(
 function accept(offer: FormatOffer): Acceptance | null {
   if (offer.format !== 'csv') return null;
   const columns = offer.fields.map(({ id, logicalType, wireType }) => {
-    const { type, isText } = storageOf(logicalType);
-    return { type, conversion: isText ? `${id}: ${wireType} as text, which Parquet holds exactly` : null };
+    const { type } = codecOf(logicalType);
+    const isTooWide = logicalType.kind === 'decimal' && type === 'VARCHAR';
+    return { type, conversion: isTooWide ? `${id}: ${wireType} as text, too wide for a Parquet decimal` : null };
   });
   return { format: 'csv', hashing: 'canonical', columns, cost: 2, reason: 'DuckDB makes Parquet of csv, in parallel' };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { LoadPlan, TableName } from '../../../connector-kit/index.ts';
 
 /** Name of the link to the files that readers shall read. */
-export const CURRENT = 'current';
+const CURRENT = 'current';
 
 /** Folder of our own records in the connection's folder and in every table's. Tools skip names that begin with a dot. */
 export const STATE_FOLDER = '.millrace';

@@ -13,7 +13,6 @@ import {
 import type { LoadPlan, SegmentRange } from '../../../connector-kit/index.ts';
 import type { RangeSum } from '../../../core/index.ts';
 import { emptySum } from '../../../formats/index.ts';
-import { storageOf } from '../types.ts';
 import { syncToDisk } from './durable-files.ts';
 import type { GenerationPlace } from './layout.ts';
 import { listFolder, listParts } from './table-state.ts';
@@ -32,12 +31,9 @@ export function writePart(
   { values, from }: CollectedRecords,
 ): Promise<number> {
   const data = plan.columns.map(({ name }) => quoteName(name));
-  const stored = plan.columns.map(({ name, logicalType }) =>
-    named(storageOf(logicalType).toStored(quoteName(name)), name),
-  );
   const own = ownColumns(plan).map(({ name, value }) => named(value, name));
   const records = `(SELECT ${values} FROM ${from}) AS r(${data.join(', ')})`;
-  return copyTo(session, path, `SELECT ${[...stored, ...own].join(', ')} FROM ${records}`);
+  return copyTo(session, path, `SELECT ${[...data, ...own].join(', ')} FROM ${records}`);
 }
 
 /** Removes the files of segments that were not committed; a table without records gets one file, for its columns. */
@@ -48,10 +44,7 @@ export async function completeParts(session: Session, plan: LoadPlan, generation
     if (name.endsWith('.parquet') && !parts.has(name)) await rm(join(generation.folder, name));
   }
   if (parts.size === 0) {
-    const columns = [
-      ...plan.columns.map(({ name, logicalType }) => ({ name, type: storageOf(logicalType).type })),
-      ...ownColumns(plan),
-    ];
+    const columns = [...plan.columns, ...ownColumns(plan)];
     const nulls = columns.map(({ name, type }) => named(`CAST(NULL AS ${type})`, name));
     await copyTo(session, join(generation.folder, empty), `SELECT ${nulls.join(', ')} WHERE false`);
     await syncToDisk(join(generation.folder, empty));
@@ -68,13 +61,9 @@ export async function digestParts(
 ): Promise<RangeSum> {
   const parts = await listParts(generation);
   if (parts.length === 0) return emptySum(countsOnly);
-  const fields = plan.columns.map(({ name, logicalType }) =>
-    named(storageOf(logicalType).fromStored(quoteName(name)), name),
-  );
   const paths = parts.map((name) => join(generation.folder, name));
   const conditions = ['true', ...(range === null ? [] : inRange(plan, range))];
-  const records = `(SELECT ${fields.join(', ')} FROM ${readParts(paths)}) AS r`;
-  return digest(session, plan, `${records} WHERE ${conditions.join(' AND ')}`, countsOnly);
+  return digest(session, plan, `${readParts(paths)} AS r WHERE ${conditions.join(' AND ')}`, countsOnly);
 }
 
 /** A table function over Parquet files; the names of folders above them are no columns. */

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { assertLoss, keyColumns, type Session, sameKey } from '../../../connector-kit/duckdb/index.ts';
 import type { ConnectorContext, LoadPlan, LossGuard, PublishCounts } from '../../../connector-kit/index.ts';
 import { emptySum } from '../../../formats/index.ts';
-import { storageOf } from '../types.ts';
 import { replaceLink } from './durable-files.ts';
 import { type GenerationPlace, generationOf, STATE_FOLDER, type TablePlace } from './layout.ts';
 import { readParts } from './part-files.ts';
@@ -49,8 +48,8 @@ async function countLost(
   incoming: { readonly generation: GenerationPlace; readonly names: readonly string[]; readonly records: number },
 ): Promise<number> {
   const keys = keyColumns(plan);
-  const hadKey = keys.every(({ name, logicalType }) =>
-    live.manifest.columns.some((column) => column.name === name && column.type === storageOf(logicalType).type),
+  const hadKey = keys.every(({ name, type }) =>
+    live.manifest.columns.some((column) => column.name === name && column.type === type),
   );
   const livePaths = live.manifest.files.map(({ name }) => join(live.folder, name));
   if (keys.length === 0 || !hadKey || !livePaths.every((path) => existsSync(path)))
