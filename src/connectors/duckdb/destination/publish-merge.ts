@@ -12,6 +12,7 @@ import {
   stampOf,
 } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
+import { findTable } from './catalogue.ts';
 import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
 import { alterLive } from './fit-live.ts';
 import { namesOf } from './load-names.ts';
@@ -27,6 +28,7 @@ export interface AppliedCounts {
 /** Applies the difference between stage and live table. Runs in the publication's transaction. */
 export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: LossGuard): Promise<AppliedCounts> {
   await alterLive(session, plan, 'kept');
+  await purgeTombstones(session, plan);
   const found = await findDifference(session, plan, 'true');
   if (found.deletes > 0) await removeMissing(session, plan, guard, found.deletes);
   await applyDifference(session, plan, found);
@@ -38,7 +40,17 @@ export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: Los
 /** Updates and inserts the staged records `s` that a condition names; for a trial whose transaction is undone. */
 export async function tryMerge(session: Session, plan: LoadPlan, condition: string): Promise<void> {
   await alterLive(session, plan, 'kept');
+  await purgeTombstones(session, plan);
   await applyDifference(session, plan, await findDifference(session, plan, condition));
+}
+
+/** A sync that keeps no tombstones lets go of those that it kept before; they are no loss. */
+async function purgeTombstones(session: Session, plan: LoadPlan): Promise<void> {
+  if (plan.tombstones) return;
+  const { deletedAt } = ownColumnNames(plan.columnPrefix);
+  const live = await findTable(session, plan.table);
+  if (live?.typeOf(deletedAt) === undefined) return;
+  await session.run(`DELETE FROM ${quoteTable(namesOf(plan).live)} WHERE ${quoteName(deletedAt)} IS NOT NULL`);
 }
 
 async function applyDifference(session: Session, plan: LoadPlan, found: Difference): Promise<void> {
