@@ -150,6 +150,27 @@ describe('filters pushed down to PostgreSQL', () => {
     expect(await select('words', 'true')).toHaveLength(V.text.length + 1);
   });
 
+  it.each<[string, RowFilter['function'], unknown]>([
+    ['int', 'Equality', 5],
+    ['int', 'GreaterThan', 5.5],
+    ['big', 'StringOneOf', [5, '6']],
+    ['decimal', 'Between', [1, 2]],
+    ['moment', 'OnOrAfter', '2024-01-31'],
+    ['day', 'OnOrBefore', '2024-01-31T10:00Z'],
+    ['uuid', 'Equality', V.uuid[0]],
+    ['words', 'Equality', 'a'],
+    ['texts', 'ArrayContains', 'a'],
+    ['jsonb', 'ArrayContains', 'a'],
+  ])('can use an index of %s for %s', async (name, filterFunction, value) => {
+    const field = fieldOf(fields, name);
+    const filter: RowFilter = { field: field.id, function: filterFunction, value };
+    const condition = toFilterCondition({ id: name, fields: [field] }, [filter], POSTGRESQL, () => '"odd ""name"');
+    const method = field.type === 'array' || name === 'jsonb' ? 'gin' : 'btree';
+    await side.sql(`CREATE INDEX ON "${name}" USING ${method} ("odd ""name"); SET enable_seqscan = off`);
+    const plan = await side.sql(`EXPLAIN SELECT FROM "${name}" WHERE ${condition}`);
+    expect(plan.join('\n')).toContain('Index Cond');
+  });
+
   it('are drawn for every function, each with and without a match', () => {
     const drawn = [...fields].flatMap(([name, field]) => tally(field, columnOf(POSTGRESQL_COLUMNS, name)));
     for (const isMatch of [true, false]) {
@@ -235,9 +256,14 @@ interface Comparison {
   readonly select: Select;
 }
 
-async function compare({ name, columns, fields, dialect, quoted, select }: Comparison): Promise<void> {
+function fieldOf(fields: ReadonlyMap<string, FieldDescription>, name: string): FieldDescription {
   const field = fields.get(name);
   if (field === undefined) throw new Error(`${name} was not described`);
+  return field;
+}
+
+async function compare({ name, columns, fields, dialect, quoted, select }: Comparison): Promise<void> {
+  const field = fieldOf(fields, name);
   const column = columnOf(columns, name);
   const filters = drawFilters(field, column, SEED);
   expect(filters.length).toBeGreaterThan(2);
