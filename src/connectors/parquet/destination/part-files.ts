@@ -21,7 +21,7 @@ import { listFolder, listParts } from './table-state.ts';
  * Row groups of DuckDB's own size, closed earlier where records are wide, so that writing one stays within the memory
  * limit. The file's name is ours already, so DuckDB needs none of its own.
  */
-const FORMAT = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '64MB', USE_TMP_FILE false`;
+const FORMAT = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '32MB', USE_TMP_FILE false`;
 
 /** Writes a segment's records with Millrace's own columns behind them, and returns their number. */
 export function writePart(
