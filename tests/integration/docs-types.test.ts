@@ -1,9 +1,10 @@
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connector, OfferedField } from '../../src/connector-kit/index.ts';
 import type { FieldDescription, LogicalType } from '../../src/core/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { connectFile, createFilesRoot } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
 import { readPage, writeTable } from '../setup/markdown.ts';
 import { connectDatabase } from '../setup/postgresql-loads.ts';
 
@@ -67,13 +68,27 @@ describe('the table of types', () => {
       return [
         meaning === undefined ? `\`${field.remoteType}\`` : `${meaning}, \`${field.id}\``,
         field.type,
-        describeLanding(postgresql, field),
-        describeLanding(duckdb, field),
+        describeLanding(postgresql, postgresql, field),
+        describeLanding(postgresql, duckdb, field),
         field.canTrack ? 'yes' : 'no',
       ];
     });
     const page = 'docs/connectors/postgresql.md';
     await expect(writeTable(readPage(page), 'source type', rows)).toMatchFileSnapshot(`../../${page}`);
+  });
+
+  it('of DuckDB says what the connectors make of a real column', async () => {
+    const fields = await makeDuckdbColumns();
+    expect(fields.length).toBeGreaterThan(30);
+    const rows = fields.map((field) => [
+      `\`${field.remoteType}\``,
+      field.type,
+      describeLanding(duckdb, postgresql, field),
+      describeLanding(duckdb, duckdb, field),
+      field.canTrack ? 'yes' : 'no',
+    ]);
+    const page = 'docs/connectors/duckdb.md';
+    await expect(writeTable(readPage(page), 'DuckDB type', rows)).toMatchFileSnapshot(`../../${page}`);
   });
 
   it('of DuckDB says what becomes of every kind of value', async () => {
@@ -82,6 +97,37 @@ describe('the table of types', () => {
     await expect(writeTable(readPage(page), 'kind of value', rows)).toMatchFileSnapshot(`../../${page}`);
   });
 });
+
+/** Forms of DuckDB's types that cannot stand alone; NULL and TYPE are no types of columns. */
+const DUCKDB_VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  DECIMAL: ['DECIMAL(18,3)'],
+  LIST: ['INTEGER[]'],
+  ARRAY: ['INTEGER[3]'],
+  STRUCT: ['STRUCT(a INTEGER)'],
+  MAP: ['MAP(VARCHAR, INTEGER)'],
+  UNION: ['UNION(num INTEGER, str VARCHAR)'],
+  ENUM: ["ENUM('good')"],
+  VARCHAR: ['VARCHAR', 'JSON'],
+  NULL: [],
+  TYPE: [],
+};
+
+/** A table of a DuckDB file with a column of each type that the library has, as the connector describes it. */
+async function makeDuckdbColumns(): Promise<readonly FieldDescription[]> {
+  const rows = await queryFile(
+    ':memory:',
+    `SELECT logical_type FROM duckdb_types() WHERE database_name = 'system'
+     GROUP BY ALL ORDER BY min(type_category) NULLS LAST, min(type_oid), logical_type`,
+  );
+  const types = rows.flatMap(([type]) => DUCKDB_VARIANTS[String(type)] ?? [String(type)]);
+  const columns = types.map((type, i) => `c${i} ${type}`).join(', ');
+  // Files of older versions lack the newest types.
+  const attach = `ATTACH '${join(files.root, 'source.duckdb')}' AS file (STORAGE_VERSION 'latest')`;
+  await queryFile(':memory:', `${attach}; CREATE TABLE file.main.t (${columns})`);
+  await using source = await connectFile(files.root, 'source.duckdb');
+  const schemas = await source.source?.discover(AbortSignal.timeout(20_000));
+  return schemas?.[0]?.fields ?? [];
+}
 
 /** A table with a column of each type, named after it, as the connector describes it. */
 async function makeColumns(): Promise<readonly FieldDescription[]> {
@@ -98,11 +144,13 @@ async function makeColumns(): Promise<readonly FieldDescription[]> {
   return schemas?.find(({ name }) => name === 't')?.fields ?? [];
 }
 
-function describeLanding(destination: Connector, field: FieldDescription): string {
-  for (const offer of postgresql.source?.offer([field]) ?? []) {
+function describeLanding(source: Connector, destination: Connector, field: FieldDescription): string {
+  for (const offer of source.source?.offer([field]) ?? []) {
     const column = destination.destination?.accept(offer)?.columns[0];
     if (column === undefined) continue;
-    const how = / as \S+/.exec((offer.fields[0]?.conversion ?? column.conversion)?.slice(field.id.length) ?? '')?.[0];
+    const how = / as \S*[^\s,]/.exec(
+      (offer.fields[0]?.conversion ?? column.conversion)?.slice(field.id.length) ?? '',
+    )?.[0];
     return `${column.type === field.remoteType ? 'same' : column.type}${how === undefined ? '' : `,${how}`}`;
   }
   return 'refused';
