@@ -1,3 +1,4 @@
+export { DRIFT_KINDS, type DriftEvent, type DriftKind, type SeenField, type SeenSchema } from './drift.ts';
 export {
   deserializeError,
   ERROR_CODES,
@@ -22,10 +23,11 @@ export {
 export { checkFilter } from './filters/check.ts';
 export { type FilterCondition, type FilterElement, readFilter, TRIMMED } from './filters/condition.ts';
 export type { Filter, RowFilter } from './filters/filter.ts';
-export { type FilteredField, type FilterKind, toElementField, toFilterKind } from './filters/kind.ts';
+export { toElementField, toFilterKind } from './filters/kind.ts';
 export { matchesFilter } from './filters/match.ts';
 export type { FilterBound } from './filters/operands.ts';
 export { resolveFilters } from './filters/resolve.ts';
+export { formatJsonPath, parseJsonPath } from './json-path.ts';
 export {
   findNameFault,
   findSharedName,

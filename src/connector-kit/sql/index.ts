@@ -1,4 +1,3 @@
-export type { SqlDialect } from './dialect.ts';
 export { DUCKDB } from './duckdb.ts';
 export { toFilterCondition } from './filters.ts';
 export { POSTGRESQL } from './postgresql.ts';
