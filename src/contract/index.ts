@@ -92,6 +92,7 @@ export {
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';
+export { type DriftEventBody, driftEventSchema, listDriftQuerySchema } from './drift.ts';
 export {
   listRejectsQuerySchema,
   type ReceiptBody,

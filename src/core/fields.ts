@@ -33,6 +33,8 @@ export interface FieldDescription {
   readonly isPrimaryKey: boolean;
   /** Ordered values that can show change (times, integers); generated columns never. */
   readonly canTrack: boolean;
+  /** Names the field within its system for as long as it lives, also when it is renamed. */
+  readonly stableId?: string;
   /** Computed by the system from other fields, so its changes do not show by themselves. */
   readonly isGenerated?: boolean;
   /** Of a field that a user added: the field that holds it, then the keys within its JSON. */

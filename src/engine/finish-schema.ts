@@ -65,10 +65,12 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
           receipt,
           recordCount: receipt.counts.written,
           errorCount: receipt.counts.rejected,
-          warningCount: plan.tracking?.guarantee === 'best_effort' ? 1 : 0,
+          warningCount: countWarnings(plan),
           // A rejected record is read again next time, also when it does not change until then.
           nextCursor: receipt.counts.rejected > 0 ? plan.from : plan.nextCursor,
           shape: plan.shape,
+          seen:
+            plan.seen === null ? undefined : { organizationId: run.execution.organizationId, description: plan.seen },
         }),
       stop,
     );
@@ -94,6 +96,10 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
     }
     throw error;
   }
+}
+
+function countWarnings({ tracking, drift }: SchemaPlan): number {
+  return (tracking?.guarantee === 'best_effort' ? 1 : 0) + drift.filter(({ needsAttention }) => needsAttention).length;
 }
 
 function describePublication(parts: EngineParts, { item, plan }: SchemaToFinish, receipt: SchemaReceipt): void {

@@ -3,6 +3,7 @@ import {
   hasSync,
   lastSnapshotEpoch,
   listKnownSchemas,
+  listSeenSchemas,
   loadRun,
   nextGeneration,
   type Run,
@@ -12,7 +13,14 @@ import { type ExecutionPlan, planExecution } from './planner/plan-execution.ts';
 import { openConnection, openSides, type Sides } from './sides.ts';
 import type { SharedSnapshot } from './snapshots.ts';
 
-const NOTHING: ExecutionPlan = { planned: [], failed: [], skipped: [], added: [] };
+const NOTHING: ExecutionPlan = {
+  planned: [],
+  failed: [],
+  skipped: [],
+  added: [],
+  drift: [],
+  seenChanges: { appeared: [], vanished: [] },
+};
 
 /** Plans everything that an execution is about, in a new source image. */
 export async function planRun(parts: EngineParts, run: Run, stop: AbortSignal): Promise<ExecutionPlan> {
@@ -52,6 +60,7 @@ export async function planInSnapshot(
       nextGeneration: (schemaId) =>
         execution.isTest ? Promise.resolve(0) : retryStore(() => nextGeneration(db, sync.id, schemaId), stop),
       listKnownSchemas: () => retryStore(() => listKnownSchemas(db, sync.id), stop),
+      listSeenSchemas: () => retryStore(() => listSeenSchemas(db, sync.id), stop),
       enableSchemas: (ids) => enableSchemas(parts, run, ids, stop),
       signal: stop,
     },

@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { firstError, isAbort, isTerminal, serializeError } from '../core/index.ts';
+import { type DriftEvent, firstError, isAbort, isTerminal, serializeError } from '../core/index.ts';
 import {
   type ExecutionSchemas,
   loadRun,
   type PlannedSchema,
   type Run,
   recordExecutionEvent,
+  rememberSchemas,
+  replaceDrift,
   replacePlan,
   saveAutoFields,
 } from '../store/index.ts';
@@ -74,6 +76,8 @@ function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<vo
   const known = new Map(run.schemas.map(({ schemaId, autoFields }) => [schemaId, autoFields]));
   return parts.store.transaction(async ({ db }) => {
     await replacePlan(db, run.execution, plan);
+    await replaceDrift(db, run.execution, plan.drift);
+    await rememberSchemas(db, run.execution, plan.seenChanges);
     for (const { schemaId, plan: stored } of plan.planned) {
       // Made by this build's planner.
       const { autoFields } = stored as SchemaPlan;
@@ -89,7 +93,7 @@ function toTest({ planned, failed, skipped, added }: ExecutionPlan): ExecutionSc
     // Made by this build's planner.
     const { kind, kindReason, table } = plan as SchemaPlan;
     const records = schema.estimatedRecords === null ? '' : `; about ${schema.estimatedRecords} records`;
-    const message = `Would be loaded into ${table.schema}.${table.name} as ${kind}: ${kindReason}${records}.`;
+    const message = `Would be loaded into ${tableText(table)} as ${kind}: ${kindReason}${records}.`;
     return { schemaId: schema.schemaId, position: schema.position, outputName: schema.outputName, message };
   });
   const behind = planned.length + failed.length + skipped.length;
@@ -104,6 +108,12 @@ function toTest({ planned, failed, skipped, added }: ExecutionPlan): ExecutionSc
 function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPlan): void {
   for (const schemaId of plan.added)
     parts.console.info(executionId, 'New in the source; the sync takes it along.', { schemaId });
+  for (const event of plan.drift) {
+    const { schemaId, kind, field, before, after } = event;
+    const facts = { schemaId, payload: { kind, field, before, after } };
+    if (event.needsAttention) parts.console.warn(executionId, describeDrift(event), facts);
+    else parts.console.info(executionId, describeDrift(event), facts);
+  }
   for (const { schemaId, message } of plan.skipped) parts.console.info(executionId, message, { schemaId });
   for (const schema of plan.planned) {
     // Written a line above by this build's planner.
@@ -119,6 +129,11 @@ function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPl
   }
   for (const { schemaId, message } of plan.failed)
     parts.console.error(executionId, `Not loaded: ${message}`, { schemaId });
+}
+
+function describeDrift({ kind, field, before, after, outcome }: DriftEvent): string {
+  const what = field === null ? 'The source has changed' : `The field ${field} has changed in the source`;
+  return `${what} (${kind.replace('_', ' ')}: ${before ?? 'nothing'} → ${after ?? 'nothing'}). ${outcome}`;
 }
 
 function laneCount({ sync, execution }: Run, planned: readonly PlannedSchema[]): number {

@@ -46,6 +46,13 @@ export {
   updateConnection,
 } from './connections.ts';
 export { appendConsoleLogs, type ConsoleEntry, type ConsoleRecord, listConsoleLogs } from './console-logs.ts';
+export {
+  type DriftRecord,
+  listDriftEvents,
+  listSeenSchemas,
+  rememberSchemas,
+  replaceDrift,
+} from './drift.ts';
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
 
 export {

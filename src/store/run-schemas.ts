@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
-import type { SchemaReceipt, SchemaStatus } from '../core/index.ts';
+import type { SchemaReceipt, SchemaStatus, SeenSchema } from '../core/index.ts';
 import type { Store, StoreDatabase } from './database.ts';
+import { saveSeenSchema } from './drift.ts';
 import { finishItem, type WorkItem } from './work-items.ts';
 
 export interface PlannedSchema {
@@ -228,6 +229,8 @@ export interface CompletedSchema {
   readonly warningCount: number;
   readonly nextCursor: unknown;
   readonly shape: unknown;
+  /** What it found; absent when that is remembered already. */
+  readonly seen?: { readonly organizationId: string; readonly description: SeenSchema } | undefined;
 }
 
 /**
@@ -265,6 +268,7 @@ export async function completeSchema(store: Store, done: CompletedSchema): Promi
       // `forgetCursors` raises it: this load was of another source, or into another table.
       .where('generation', '=', String(done.item.generation))
       .execute();
+    if (done.seen !== undefined) await saveSeenSchema(db, { ...done.seen, syncId: done.syncId }, schemaId);
     return true;
   });
 }

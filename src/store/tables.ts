@@ -1,6 +1,7 @@
 import type {
   AutoAddRule,
   BulkMode,
+  DriftKind,
   FilterFunction,
   NameRule,
   ReceiptDepth,
@@ -8,6 +9,7 @@ import type {
   ScheduleResyncMode,
   SchemaDescription,
   SchemaOverrides,
+  SeenSchema,
   SelectiveMode,
 } from '../core/index.ts';
 import type {
@@ -55,6 +57,8 @@ export interface Database {
   rejects: RejectsTable;
   consoleLogs: ConsoleLogsTable;
   workers: WorkersTable;
+  seenSchemas: SeenSchemasTable;
+  driftEvents: DriftEventsTable;
 }
 
 /** Columns of every object that remembers who made it; the ids are users' or organizations', null for `system`. */
@@ -240,4 +244,26 @@ interface BulkSyncSchemasTable {
   autoFields: NullableJson<readonly string[]>;
   cursor: NullableJson<Readonly<Record<string, unknown>>>;
   loadedShape: NullableJson<unknown>;
+}
+
+interface SeenSchemasTable {
+  syncId: string;
+  schemaId: string;
+  organizationId: string;
+  description: NullableJson<SeenSchema>;
+}
+
+interface DriftEventsTable {
+  id: Defaulted<string>;
+  organizationId: string;
+  syncId: string;
+  executionId: string;
+  schemaId: string;
+  kind: DriftKind;
+  field: Nullable<string>;
+  before: Nullable<string>;
+  after: Nullable<string>;
+  outcome: string;
+  needsAttention: boolean;
+  createdAt: DefaultedTimestamp;
 }

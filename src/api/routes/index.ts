@@ -6,6 +6,7 @@ import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
 import { connectionRoutes } from './connections.ts';
+import { driftRoutes } from './drift.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { modelTargetRoutes } from './model-targets.ts';
@@ -25,5 +26,6 @@ export const ROUTES: readonly Route[] = [
   ...executionRoutes,
   ...watchingRoutes,
   ...bulkExtraRoutes,
+  ...driftRoutes,
   ...identityRoutes,
 ];

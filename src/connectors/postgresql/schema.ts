@@ -35,7 +35,7 @@ const COLUMNS = `
     SELECT oid AS domain, typbasetype AS base, typtypmod AS typmod FROM pg_type WHERE typtype = 'd'
     UNION ALL SELECT s.domain, t.typbasetype, t.typtypmod FROM steps s JOIN pg_type t ON t.oid = s.base AND t.typtype = 'd'),
   domains AS (SELECT s.* FROM steps s JOIN pg_type t ON t.oid = s.base AND t.typtype <> 'd')
-  SELECT r.oid::text, a.attname, a.attnotnull, a.attgenerated, t.oid::text AS typeoid, t.typtype,
+  SELECT r.oid::text, a.attname, a.attnum::text, a.attnotnull, a.attgenerated, t.oid::text AS typeoid, t.typtype,
     format_type(t.oid, CASE WHEN d.base IS NULL THEN a.atttypmod ELSE d.typmod END) AS type,
     CASE WHEN n.nspname <> 'pg_catalog' THEN quote_ident(n.nspname) END AS typeschema
   FROM readable r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -117,6 +117,8 @@ function toField(column: TextRow, primaryKey: readonly string[], facts: Facts): 
     remoteType,
     isNullable: column.attnotnull !== 't',
     isPrimaryKey: primaryKey.includes(name),
+    // A new table of the same name has another number, so its columns are no renamed ones.
+    stableId: `${column.oid}.${column.attnum}`,
     ...(isGenerated ? { isGenerated } : {}),
     ...(association === undefined ? {} : { association }),
     ...(values === undefined ? {} : { values }),

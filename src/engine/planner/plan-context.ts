@@ -6,7 +6,7 @@ import type {
   TableName,
   TableState,
 } from '../../connector-kit/index.ts';
-import type { SchemaDescription } from '../../core/index.ts';
+import type { SchemaDescription, SeenSchema } from '../../core/index.ts';
 import type { Run } from '../../store/index.ts';
 
 /** What the planner knows besides the schema: both systems, the sync's settings, the shared snapshot. */
@@ -28,4 +28,6 @@ export interface SchemaToPlan {
   /** Output names by field id, unselected fields included. */
   readonly names: ReadonlyMap<string, string>;
   readonly state: TableState;
+  /** What its last completed load found and wrote; null = none has, or none that was remembered. */
+  readonly seen: SeenSchema | null;
 }

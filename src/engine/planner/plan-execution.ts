@@ -11,8 +11,10 @@ import {
   applyOverrides,
   assignColumns,
   assignTables,
+  type DriftEvent,
   readDestinationOptions,
   type SchemaDescription,
+  type SeenSchema,
   SyncError,
   serializeError,
   splitSchemaId,
@@ -20,7 +22,9 @@ import {
 } from '../../core/index.ts';
 import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../store/index.ts';
 import { isOutage } from '../retry.ts';
+import { findDrift } from './drift.ts';
 import { planSchema } from './plan-schema.ts';
+import { findSchemaDrift, type SeenChanges } from './schema-drift.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 import { selectSchemas } from './select-schemas.ts';
 
@@ -40,12 +44,18 @@ export interface ExecutionPlanContext {
   readonly listKnownSchemas: () => Promise<ReadonlySet<string>>;
   /** Enables schemas that are new in the source, and answers all that are enabled then. */
   readonly enableSchemas: (ids: readonly string[]) => Promise<Run['schemas']>;
+  /** What was there when the sync ran last. */
+  readonly listSeenSchemas: () => Promise<ReadonlyMap<string, SeenSchema | null>>;
   readonly signal: AbortSignal;
 }
 
 export interface ExecutionPlan extends ExecutionSchemas {
   /** Schemas that were new in the source and that the sync's rule takes along. */
   readonly added: readonly string[];
+  /** How the source differs from what the sync knew. */
+  readonly drift: readonly DriftEvent[];
+  /** Which schemas to remember and to forget. */
+  readonly seenChanges: SeenChanges;
 }
 
 /**
@@ -60,6 +70,7 @@ export async function planExecution(
   const added = only === null ? await findNewSchemas(given, discovered) : [];
   const context = added.length === 0 ? given : { ...given, run: await runWith(given, added) };
   const tables = nameTables(context);
+  const seen = await given.listSeenSchemas();
   const planned: PlannedSchema[] = [];
   const failed: EndedSchema[] = [];
   const scope = selectSchemas(context.run, discovered);
@@ -69,7 +80,7 @@ export async function planExecution(
   );
   for (const [position, selection] of selections.entries()) {
     try {
-      planned.push(await planOne(context, selection, discovered, tables, position));
+      planned.push(await planOne(context, selection, { discovered, tables, seen }, position));
     } catch (error) {
       if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
         throw error;
@@ -81,7 +92,9 @@ export async function planExecution(
     position: selections.length + index,
     message: reason,
   }));
-  return { planned, failed, skipped: only === null ? skipped : [], added };
+  const ofSchemas = findSchemaDrift(context.run, seen, discovered, { added, written: [...tables.values()] });
+  const drift = [...ofSchemas.events, ...listFieldDrift(planned, failed, discovered, seen)];
+  return { planned, failed, skipped: only === null ? skipped : [], added, drift, seenChanges: ofSchemas.changes };
 }
 
 /** The source's schemas by id, with what users laid over them. */
@@ -122,11 +135,34 @@ async function isWrittenBySync(context: ExecutionPlanContext, schemaId: string):
   return (await destination.inspect(table, context.signal)).owner !== null;
 }
 
+/** Of the schemas that cannot be planned as well: their differences are most likely why. */
+function listFieldDrift(
+  planned: readonly PlannedSchema[],
+  failed: readonly EndedSchema[],
+  discovered: ReadonlyMap<string, SchemaDescription>,
+  seen: ReadonlyMap<string, SeenSchema | null>,
+): readonly DriftEvent[] {
+  return [
+    // Made by `planOne`.
+    ...planned.flatMap(({ plan }) => (plan as SchemaPlan).drift),
+    ...failed.flatMap(({ schemaId }) => {
+      const schema = discovered.get(schemaId);
+      return schema === undefined ? [] : findDrift(seen.get(schemaId) ?? null, schema, null);
+    }),
+  ];
+}
+
+/** What all schemas of one execution are planned against. */
+interface Surroundings {
+  readonly discovered: ReadonlyMap<string, SchemaDescription>;
+  readonly tables: ReadonlyMap<string, TableName>;
+  readonly seen: ReadonlyMap<string, SeenSchema | null>;
+}
+
 async function planOne(
   context: ExecutionPlanContext,
   selection: Run['schemas'][number],
-  discovered: ReadonlyMap<string, SchemaDescription>,
-  tables: ReadonlyMap<string, TableName>,
+  { discovered, tables, seen }: Surroundings,
   position: number,
 ): Promise<PlannedSchema> {
   const schema = discovered.get(selection.schemaId);
@@ -142,7 +178,14 @@ async function planOne(
   await refuseForeignTable(context, selection.schemaId, table, state);
   const plan = await planSchema(
     { ...context, source: sideOf(context.source), destination },
-    { selection, schema, table, state, names: nameFields(context, selection, schema) },
+    {
+      selection,
+      schema,
+      table,
+      state,
+      names: nameFields(context, selection, schema),
+      seen: seen.get(schema.id) ?? null,
+    },
   );
   const ranges = await planRanges(context, plan);
   return {
@@ -175,7 +218,7 @@ async function refuseForeignTable(
   const { sync } = context.run;
   const { owner } = state;
   if (!state.exists || (owner?.syncId === sync.id && owner.schemaId === schemaId)) return;
-  const name = `${table.schema}.${table.name}`;
+  const name = tableText(table);
   if (owner !== null && (await context.isLivingSync(owner.syncId))) {
     throw new SyncError(
       'TABLE_OWNED',

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { TrackingPlan } from '../../connector-kit/index.ts';
 import { readDestinationOptions, SyncError } from '../../core/index.ts';
 import { chooseFormat, listConversions, toColumns } from './choose-format.ts';
 import { chooseLoad } from './choose-load.ts';
+import { findDrift, toSeen } from './drift.ts';
 import type { PlanContext, SchemaToPlan } from './plan-context.ts';
 import { planImage } from './plan-image.ts';
 import { type SchemaPlan, stampOf, toShape } from './schema-plan.ts';
@@ -17,8 +19,12 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
   const tracking = await planTracking(context, item);
   const shape = toShape(item, columns, image.definition);
   const { hardDeletes } = readDestinationOptions(sync.destinationConfiguration);
+  const choice = chooseLoad(context, item, { columns, shape });
+  const seen = toSeen(item.schema, columns);
   return {
-    ...chooseLoad(context, item, { columns, shape }),
+    ...choice,
+    drift: findDrift(item.seen, item.schema, { ...choice, columns }),
+    seen: isDeepStrictEqual(seen, item.seen) ? null : seen,
     schema: item.schema,
     fields: format.offer.fields,
     autoFields,

@@ -6,7 +6,7 @@ import type {
   Replacement,
   TableName,
 } from '../../connector-kit/index.ts';
-import type { LoadKind, ReceiptDepth, RowFilter, SchemaDescription } from '../../core/index.ts';
+import type { DriftEvent, LoadKind, ReceiptDepth, RowFilter, SchemaDescription, SeenSchema } from '../../core/index.ts';
 import type { Hashing, WireFormat } from '../../formats/index.ts';
 import type { SchemaToPlan } from './plan-context.ts';
 
@@ -26,6 +26,10 @@ export interface SchemaPlan {
   readonly columns: readonly LoadColumn[];
   /** What decides whether the records of an earlier load are still as this plan would write them. */
   readonly shape: unknown;
+  /** How the source differs from what the last completed load found. */
+  readonly drift: readonly DriftEvent[];
+  /** What this load finds, when that is not what is remembered already. */
+  readonly seen: SeenSchema | null;
   readonly table: TableName;
   readonly format: WireFormat;
   readonly formatReason: string;

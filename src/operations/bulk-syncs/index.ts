@@ -1,5 +1,6 @@
 export { patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './change-schemas.ts';
 export { type ConsoleLogPage, getConsoleLog } from './console-logs.ts';
+export { type DriftView, listDrift } from './drift.ts';
 export {
   cancelExecution,
   cancelSchema,
