@@ -39,6 +39,8 @@ export interface ConnectorDefinition<Config> {
 export interface Capabilities {
   readonly source?: {
     readonly supportsTrackingFields: boolean;
+    /** True when it reads `FieldDescription.userPath`: fields that users add to JSON fields. */
+    readonly supportsUserFields?: boolean;
     /**
      * `worker` (when absent): any thread opens its own connection. `owner`: one thread per `ownerKey` in this process does
      * all that touches the system, planning included.

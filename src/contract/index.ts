@@ -103,11 +103,16 @@ export {
 } from './receipts.ts';
 export {
   acceptedSchema,
+  fieldParamsSchema,
+  patchFieldRequestSchema,
   recordsEnvelope,
   type SourceSchemaBody,
+  schemaFieldSchema,
   schemaParamsSchema,
   schemaStatusEnvelope,
+  setPrimaryKeysRequestSchema,
   sourceSchemaEnvelope,
+  upsertFieldsRequestSchema,
 } from './schemas.ts';
 export { ApiFailure } from './transport.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';

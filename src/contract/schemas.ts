@@ -8,7 +8,7 @@ const associationSchema = z
   .meta({ id: 'SchemaAssociation' });
 
 /** One field of a source's schema. */
-const schemaFieldSchema = z
+export const schemaFieldSchema = z
   .object({
     id: z.string(),
     name: z.string(),
@@ -48,6 +48,54 @@ export const recordsEnvelope = envelope(z.array(jsonObjectSchema));
 
 /** Path of what belongs to one schema of a connection. */
 export const schemaParamsSchema = z.object({ id: idSchema, schema_id: z.string() });
+
+/** Path of one field of a schema. */
+export const fieldParamsSchema = z.object({ id: idSchema, schema_id: z.string(), field_id: z.string() });
+
+/** Fields that a user adds, or replaces by id; the batch is taken whole or not at all. */
+export const upsertFieldsRequestSchema = z
+  .strictObject({
+    fields: z
+      .array(
+        z
+          .strictObject({
+            field_id: z.string(),
+            label: z.string(),
+            type: z.string(),
+            path: z.string().nullish(),
+            example: z.unknown().optional(),
+          })
+          .meta({ id: 'UserFieldRequest' }),
+      )
+      .nullish(),
+  })
+  .meta({ id: 'UpsertSchemaFieldRequest' })
+  .nullish();
+
+export const patchFieldRequestSchema = z
+  .strictObject({
+    label: z.string().nullish(),
+    type: z.string().nullish(),
+    path: z.string().nullish(),
+    example: z.unknown().optional(),
+    definition: z.unknown().optional(),
+  })
+  .meta({ id: 'PatchSchemaFieldRequest' })
+  .nullish();
+
+/** The key that a user sets, whole. */
+export const setPrimaryKeysRequestSchema = z
+  .strictObject({
+    fields: z
+      .array(
+        z
+          .strictObject({ field_id: z.string(), is_primary_key: z.boolean() })
+          .meta({ id: 'SchemaPrimaryKeyOverrideInput' }),
+      )
+      .nullish(),
+  })
+  .meta({ id: 'SetPrimaryKeysRequest' })
+  .nullish();
 
 /** An accepted request that has nothing to tell yet. */
 export const acceptedSchema = z.object({});

@@ -28,6 +28,7 @@ export { matchesFilter } from './filters/match.ts';
 export type { FilterBound } from './filters/operands.ts';
 export { resolveFilters } from './filters/resolve.ts';
 export { formatJsonPath, parseJsonPath } from './json-path.ts';
+export { formatJsonPath, parseJsonPath } from './json-path.ts';
 export {
   findNameFault,
   findSharedName,

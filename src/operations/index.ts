@@ -79,5 +79,13 @@ export {
   listTargetObjects,
   type TargetObject,
 } from './schemas/model-targets.ts';
+export { type KeyEntry, resetPrimaryKey, setPrimaryKey } from './schemas/primary-keys.ts';
 export { refreshNow, refreshSchemas, requestRefresh } from './schemas/refresh.ts';
 export { type BulkSource, getBulkSource, getSchema, getSchemaStatus, sampleRecords } from './schemas/source.ts';
+export {
+  deleteUserField,
+  type FieldChange,
+  patchField,
+  type UserFieldInput,
+  upsertUserFields,
+} from './schemas/user-fields.ts';

@@ -90,6 +90,27 @@ export function findBulkSyncSchema(
     .executeTakeFirst();
 }
 
+/** What the syncs that read from a connection have chosen of one of its schemas. */
+export function listSelectionsOf(
+  db: StoreDatabase,
+  organizationId: string,
+  schema: { readonly connectionId: string; readonly schemaId: string },
+) {
+  return db
+    .selectFrom('bulkSyncSchemas')
+    .innerJoin('bulkSyncs', 'bulkSyncs.id', 'bulkSyncSchemas.syncId')
+    .select([
+      'bulkSyncSchemas.syncId',
+      'bulkSyncs.name as syncName',
+      'bulkSyncSchemas.fields',
+      'bulkSyncSchemas.filters',
+    ])
+    .where('bulkSyncSchemas.organizationId', '=', organizationId)
+    .where('bulkSyncs.sourceConnectionId', '=', schema.connectionId)
+    .where('bulkSyncSchemas.schemaId', '=', schema.schemaId)
+    .execute();
+}
+
 /** What decides the names of the tables of several syncs: each of their schemas, selected or not, ordered by schema id. */
 export async function listNamingOfSyncs(
   db: StoreDatabase,

@@ -20,6 +20,7 @@ export {
   insertBulkSyncSchemas,
   listBulkSyncSchemas,
   listNamingOfSyncs,
+  listSelectionsOf,
   type NewBulkSyncSchema,
   saveBulkSyncSchemas,
 } from './bulk-sync-schemas.ts';
@@ -111,6 +112,7 @@ export {
 } from './runs.ts';
 export {
   findCachedSchema,
+  findDetectedSchema,
   listCachedSchemaIds,
   listCachedSchemas,
   listPendingRefreshes,

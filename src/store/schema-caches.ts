@@ -91,6 +91,23 @@ export async function findCachedSchema(
   return row === undefined ? undefined : applyOverrides(row.description, row.overrides ?? undefined);
 }
 
+/** One cached schema as the system describes it. */
+export async function findDetectedSchema(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+  schemaId: string,
+): Promise<SchemaDescription | undefined> {
+  const row = await db
+    .selectFrom('cachedSchemas')
+    .select('description')
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', connectionId)
+    .where('schemaId', '=', schemaId)
+    .executeTakeFirst();
+  return row?.description;
+}
+
 function selectCached(db: StoreDatabase, organizationId: string, connectionId: string) {
   return db
     .selectFrom('cachedSchemas')

@@ -10,6 +10,7 @@ import { driftRoutes } from './drift.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { modelTargetRoutes } from './model-targets.ts';
+import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
 import { watchingRoutes } from './watching.ts';
 
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...connectionTypeRoutes,
   ...connectionRoutes,
   ...schemaRoutes,
+  ...schemaOverrideRoutes,
   ...bulkEndpointRoutes,
   ...modelTargetRoutes,
   ...bulkSyncRoutes,

@@ -1,5 +1,5 @@
 import type { SourceSchemaBody } from '../../contract/index.ts';
-import type { FieldDescription, SchemaDescription } from '../../core/index.ts';
+import { type FieldDescription, formatJsonPath, type SchemaDescription } from '../../core/index.ts';
 
 /** A source's schema on the wire. */
 export function toSchemaBody(schema: SchemaDescription, includeFields: boolean): SourceSchemaBody {
@@ -10,16 +10,17 @@ export function toSchemaBody(schema: SchemaDescription, includeFields: boolean):
   };
 }
 
-function toFieldBody(field: FieldDescription): NonNullable<SourceSchemaBody['fields']>[number] {
+/** One field of it. */
+export function toFieldBody(field: FieldDescription): NonNullable<SourceSchemaBody['fields']>[number] {
   const { association, values } = field;
   return {
     id: field.id,
     name: field.name,
-    path: toJsonPath(field.id),
+    path: formatJsonPath(field.userPath ?? [field.id]),
     type: field.type,
     remote_type: field.remoteType,
     is_primary_key: field.isPrimaryKey,
-    user_managed: false,
+    user_managed: field.userPath !== undefined,
     association:
       association === undefined
         ? null
@@ -31,9 +32,4 @@ function toFieldBody(field: FieldDescription): NonNullable<SourceSchemaBody['fie
           },
     ...(values === undefined ? {} : { values: values.map(({ label, value }) => ({ label, value })) }),
   };
-}
-
-/** Where a field's value lies in a record: `$.name`, quoted where the name is no plain word. */
-function toJsonPath(field: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(field) ? `$.${field}` : `$[${JSON.stringify(field)}]`;
 }

@@ -15,7 +15,11 @@ const MODES = [
 ] as const;
 
 const capabilities: Capabilities = {
-  source: { supportsTrackingFields: true, configuration: { replication_slot: { type: 'string' } } },
+  source: {
+    supportsTrackingFields: true,
+    supportsUserFields: true,
+    configuration: { replication_slot: { type: 'string' } },
+  },
   destination: {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch', 'resync', 'rebuild'],

@@ -86,8 +86,24 @@ export async function sampleRecords(
   connectionId: string,
   schemaId: string,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  await getSchema(context, connectionId, schemaId);
+  const schema = await getSchema(context, connectionId, schemaId);
   await using connector = await openConnector(context, await requireConnection(context, connectionId));
   if (connector.source === undefined) return [];
-  return await connector.source.sample(schemaId, SAMPLE_RECORDS, AbortSignal.timeout(SAMPLE_LIMIT_MS));
+  const records = await connector.source.sample(schemaId, SAMPLE_RECORDS, AbortSignal.timeout(SAMPLE_LIMIT_MS));
+  return records.map((record) => ({ ...record, ...readUserFields(schema, record) }));
+}
+
+/** Values of the fields that users added, as they lie in the record; null where there is none. */
+function readUserFields(
+  schema: SchemaDescription,
+  record: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const added = schema.fields.filter((field) => field.userPath !== undefined);
+  return Object.fromEntries(added.map(({ id, userPath }) => [id, valueAt(record, userPath ?? [])]));
+}
+
+function valueAt(value: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined) return value ?? null;
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return null;
+  return valueAt(Object.entries(value).find(([name]) => name === key)?.[1], rest);
 }
