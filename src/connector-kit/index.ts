@@ -35,3 +35,4 @@ export type {
   TrackingRequest,
 } from './connector.ts';
 export { type ConnectorSettings, createContext } from './context.ts';
+export { tableText } from './table-text.ts';

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
+import { tableText } from '../connector-kit/index.ts';
 import { type DriftEvent, firstError, isAbort, isTerminal, serializeError } from '../core/index.ts';
 import {
   type ExecutionSchemas,

@@ -72,7 +72,12 @@ async function millrace(
   if (typed === undefined) input.end(piped);
   const code = await runCli(
     args,
-    { version: '0', serve: async () => 0, doctor: async () => 0 },
+    {
+      version: '0',
+      serve: async () => 0,
+      doctor: async () => 0,
+      startPrivateServer: () => Promise.reject(new Error('No test starts a server here.')),
+    },
     {
       input: typed === undefined ? input : Object.assign(input, { isTTY: true, setRawMode }),
       output: { write: (text: string) => output.push(text) },

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { SyncError } from '../../core/index.ts';
 import type { Chunk } from '../../formats/index.ts';
 import type { LoadPlan } from '../connector.ts';
+import { tableText } from '../table-text.ts';
 import type { FileLease } from './client.ts';
 import { isReadingFailure } from './errors.ts';
 import { findRefusedRecords, type RefusedRecord, withoutRecords } from './isolate.ts';
@@ -99,6 +100,6 @@ export class CollectedSegment implements AsyncDisposable {
 function miscounted(plan: LoadPlan, sent: number, loaded: number): SyncError {
   return new SyncError(
     'VERIFICATION_FAILED',
-    `Loading ${plan.schemaId} into ${plan.table.schema}.${plan.table.name} stopped: DuckDB read ${loaded} of ${sent} records of a segment. Nothing of it was kept. Report it.`,
+    `Loading ${plan.schemaId} into ${tableText(plan.table)} stopped: DuckDB read ${loaded} of ${sent} records of a segment. Nothing of it was kept. Report it.`,
   );
 }

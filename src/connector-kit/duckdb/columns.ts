@@ -1,5 +1,6 @@
 import { SyncError } from '../../core/index.ts';
 import type { LoadColumn, LoadPlan } from '../connector.ts';
+import { tableText } from '../table-text.ts';
 import { quoteName, quoteText } from './sql.ts';
 import { codecOf } from './types.ts';
 
@@ -83,7 +84,7 @@ export function assertDistinctNames(plan: LoadPlan): void {
     if (other !== undefined) {
       throw new SyncError(
         'TABLE_DIFFERS',
-        `The table ${plan.table.schema}.${plan.table.name} would have the columns ${other} and ${name}, which are one name to DuckDB. Give one of the fields another output name.`,
+        `The table ${tableText(plan.table)} would have the columns ${other} and ${name}, which are one name to DuckDB. Give one of the fields another output name.`,
       );
     }
     seen.set(name.toLowerCase(), name);

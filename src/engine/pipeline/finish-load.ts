@@ -1,4 +1,4 @@
-import type { Load, PublishCounts } from '../../connector-kit/index.ts';
+import { type Load, type PublishCounts, tableText } from '../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../core/index.ts';
 import { addSums, emptySum, isSameSum, subtractSums } from '../../formats/index.ts';
 import type { ExpectedRange, FinishJob, FinishOutcome, RangeDifference } from './jobs.ts';
@@ -99,7 +99,7 @@ function verificationFailed(job: FinishJob, differences: readonly RangeDifferenc
     .join('; ');
   return new SyncError(
     'VERIFICATION_FAILED',
-    `Verification of ${load.table.schema}.${load.table.name} failed: source and destination differ in ${named}` +
+    `Verification of ${tableText(load.table)} failed: source and destination differ in ${named}` +
       `${differences.length > 5 ? ` and ${differences.length - 5} more ranges` : ''} ` +
       `(source ${first?.source.records ?? 0} records, destination ${first?.destination.records ?? 0}). ${kept}`,
     { detail: { schemaId: load.schemaId, differences: differences.slice(0, 100) } },

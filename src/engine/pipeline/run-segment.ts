@@ -1,4 +1,4 @@
-import type { BulkSource, Load, Reject, SegmentOutcome } from '../../connector-kit/index.ts';
+import { type BulkSource, type Load, type Reject, type SegmentOutcome, tableText } from '../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../core/index.ts';
 import { addSums, type Chunk, createRecordHasher, emptySum, readKey, subtractSums } from '../../formats/index.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
@@ -100,7 +100,7 @@ class SegmentTally {
     const { load, maxRejects } = this.#job;
     return new SyncError(
       'TOO_MANY_REJECTS',
-      `Loading ${load.schemaId} into ${load.table.schema}.${load.table.name} stopped: the destination refused more than ${maxRejects} records of one segment. ` +
+      `Loading ${load.schemaId} into ${tableText(load.table)} stopped: the destination refused more than ${maxRejects} records of one segment. ` +
         `The last reason: ${this.#rejects.at(-1)?.reason ?? 'unknown'}. Mend the data or the destination's column, then start again.`,
       { detail: { schemaId: load.schemaId } },
     );

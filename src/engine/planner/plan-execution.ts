@@ -1,11 +1,12 @@
-import type {
-  BulkDestination,
-  Capabilities,
-  Connector,
-  SegmentRange,
-  SnapshotRef,
-  TableName,
-  TableState,
+import {
+  type BulkDestination,
+  type Capabilities,
+  type Connector,
+  type SegmentRange,
+  type SnapshotRef,
+  type TableName,
+  type TableState,
+  tableText,
 } from '../../connector-kit/index.ts';
 import {
   applyOverrides,

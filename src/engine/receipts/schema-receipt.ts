@@ -1,4 +1,4 @@
-import type { SegmentOutcome, SegmentRange } from '../../connector-kit/index.ts';
+import { type SegmentOutcome, type SegmentRange, tableText } from '../../connector-kit/index.ts';
 import { type RangeSum, type SchemaReceipt, type SourcePosition, SyncError } from '../../core/index.ts';
 import { addSums, emptySum } from '../../formats/index.ts';
 import type { ExpectedRange, FinishOutcome, RangeDifference } from '../pipeline/jobs.ts';
@@ -84,7 +84,7 @@ export function refuseReceipt(
 function frame(plan: SchemaPlan, position: SourcePosition) {
   return {
     schemaId: plan.schema.id,
-    outputName: `${plan.table.schema}.${plan.table.name}`,
+    outputName: tableText(plan.table),
     scope: plan.kind === 'delta' ? ('delta' as const) : ('snapshot' as const),
     depth: plan.depth,
     load: plan.kind,

@@ -1,0 +1,6 @@
+import type { TableName } from './connector.ts';
+
+/** A destination table for people: `shop.orders`, or `orders` where the system has no schemas. */
+export function tableText({ schema, name }: TableName): string {
+  return schema === '' ? name : `${schema}.${name}`;
+}
