@@ -108,6 +108,32 @@ it('keeps names of 63 bytes, also of letters with several bytes', async () => {
   expect(await destination.sql(`SELECT ${quoted.join(', ')} FROM ${table}`)).toEqual([['1', '2', '3', '4', '5', '6']]);
 });
 
+it('lands odd JSON to the letter in DuckDB, or rejects it', async () => {
+  const texts = [
+    String.raw`"\ud800"`,
+    String.raw`"\u0000"`,
+    '1e99999',
+    '-0',
+    '12345678901234567890.000',
+    '{"a":1,"a":2}',
+    ' [ 1 , 2 ]\n',
+    `${'['.repeat(2000)}${']'.repeat(2000)}`,
+  ];
+  await source.sql('CREATE TABLE documents (id integer PRIMARY KEY, document json)');
+  for (const [id, text] of texts.entries()) {
+    await source.sql('INSERT INTO documents VALUES ($1::int, $2::json)', [id, text]);
+  }
+  {
+    await using file = await connectFile(files.root, 'json.duckdb');
+    const schemaId = 'public.documents';
+    const copied = await copySchema({ source: source.connector, destination: file, schemaId, isolate: true });
+    expect(copied.found).toEqual(copied.expected);
+    expect(copied.rejects).toEqual([{ key: { id: '0' }, reason: 'a value of the column document is no JSON' }]);
+  }
+  const rows = await queryFile(join(files.root, 'json.duckdb'), 'SELECT document FROM documents ORDER BY id');
+  expect(rows.flat()).toEqual(texts.slice(1));
+});
+
 describe('a cell of 100 MB', () => {
   beforeAll(async () => {
     await source.sql('CREATE TABLE films (id integer PRIMARY KEY, film bytea)');
