@@ -49,15 +49,17 @@ function thisProcess(): CliStreams {
   return { input: process.stdin, output: process.stdout, errors: process.stderr, environment: readEnvironment() };
 }
 
-/** Ctrl-C aborts the signal; the command decides what it says then. */
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Ctrl-C, or a polite end from elsewhere, aborts the signal; the command decides what it says then. */
 async function withInterrupt(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const controller = new AbortController();
   const onInterrupt = () => controller.abort();
-  process.on('SIGINT', onInterrupt);
+  for (const name of INTERRUPTS) process.on(name, onInterrupt);
   try {
     return await work(controller.signal);
   } finally {
-    process.off('SIGINT', onInterrupt);
+    for (const name of INTERRUPTS) process.off(name, onInterrupt);
   }
 }
 
