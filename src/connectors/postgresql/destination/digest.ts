@@ -58,11 +58,14 @@ export async function hashRecords(
 }
 
 /** A column whose own type is wider or narrower is sent as the planned one, as the source sent it. */
-function toColumnList(plan: LoadPlan, live: LiveTable | null, alias: string): string {
+export function toColumnList(plan: LoadPlan, live: LiveTable | null, alias: string): string {
   return plan.columns
-    .map(({ name, type }) => {
+    .map(({ name, type, logicalType }) => {
       const column = `${alias}.${quoteName(name)}`;
-      return live === null || live.columns.get(name) === type ? column : `${column}::${type}`;
+      const planned = live === null || live.columns.get(name) === type ? column : `${column}::${type}`;
+      // 7.038531e-26, read as 64 bits and rounded to 32, is another number than read as 32 bits: csv has floats widened.
+      const isNarrowFloat = plan.format === 'csv' && logicalType.kind === 'float' && logicalType.bits === 32;
+      return isNarrowFloat ? `${planned}::double precision` : planned;
     })
     .join(', ');
 }

@@ -2,7 +2,7 @@ import type { Reject } from '../../../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../../../core/index.ts';
 import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
-import { hashRecords } from '../digest.ts';
+import { hashRecords, toColumnList } from '../digest.ts';
 import { type ApplyStatements, DIFF, type DiffCounts } from './diff.ts';
 import type { PublishScene } from './scene.ts';
 
@@ -97,7 +97,7 @@ async function summarize(
   const isRejected = { inserted, updated: refused.length - inserted };
   if (refused.length === 0) return { rejects: [], rejected: emptySum(false), isRejected };
   const places = refused.map(({ stage }) => `"${stage}"`).join(',');
-  const query = `SELECT ${scene.names.columns.join(', ')} FROM ${scene.names.scratch} WHERE ctid = ANY ('{${places}}'::tid[])`;
+  const query = `SELECT ${toColumnList(scene.plan, null, 's')} FROM ${scene.names.scratch} s WHERE s.ctid = ANY ('{${places}}'::tid[])`;
   return {
     rejects: refused.map(({ reject }) => reject),
     rejected: await hashRecords(session, scene.plan, query, signal),
