@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
 import type { TortureTable } from './source-tables.ts';
@@ -72,6 +72,43 @@ export async function readDuckdbDestination(file: string, tables: readonly Tortu
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** Reads the published files of a Parquet folder, as a reader would, and looks for what should not lie beside them. */
+export async function readParquetDestination(
+  folder: string,
+  tables: readonly TortureTable[],
+): Promise<DestinationImage> {
+  const instance = await DuckDBInstance.create();
+  const connection = await instance.connect();
+  try {
+    const query: Query = async (sql) => {
+      const rows = await (await connection.runAndReadAll(sql)).getRows();
+      return rows.map((row) => row.map((value) => (value === null ? null : String(value))));
+    };
+    await query(`CREATE SCHEMA ${SCHEMA}`);
+    for (const { name } of tables) {
+      const files = join(folder, SCHEMA, name, 'current/*.parquet');
+      await query(`CREATE VIEW ${SCHEMA}.${name} AS SELECT * FROM read_parquet('${files}')`);
+    }
+    const strays = tables.flatMap(({ name }) => strayFiles(join(folder, SCHEMA, name)));
+    const state = readdirSync(join(folder, '.millrace')).filter((name) => name !== 'work.duckdb');
+    return { tables: await readTables(DUCKDB, query, tables, `${SCHEMA}.`), strays: [...strays, ...state] };
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** What is neither published nor kept for readers of the files before. */
+function strayFiles(table: string): string[] {
+  const current = basename(readlinkSync(join(table, 'current')));
+  const { previous } = JSON.parse(readFileSync(join(table, 'current/_manifest.json'), 'utf8'));
+  const generations = readdirSync(join(table, '.millrace')).filter(
+    (name) => !['table.json', current, previous].includes(name),
+  );
+  const parts = readdirSync(join(table, 'current')).filter((name) => !/^(_manifest\.json|g.*\.parquet)$/.test(name));
+  return [...generations, ...parts];
 }
 
 type Query = (sql: string) => Promise<(string | null)[][]>;

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BulkSyncBody, Client, StartBulkSyncRequest } from '../../src/contract/index.ts';
 import { readCliFile } from '../../src/runtime/index.ts';
@@ -9,13 +9,14 @@ import { checkFinal, checkResumed, checkTracked } from './checks.ts';
 import {
   type DestinationImage,
   readDuckdbDestination,
+  readParquetDestination,
   readPostgresDestination,
   readSource,
   type TableImage,
 } from './compare.ts';
 import type { RunDatabases } from './databases.ts';
 import { createRandom } from './random.ts';
-import type { Kill, Scenario } from './scenario.ts';
+import type { DestinationType, Kill, Scenario } from './scenario.ts';
 import { startWriter } from './writer.ts';
 
 /** A run that has not come to its end by then has failed. */
@@ -87,7 +88,7 @@ interface Stage {
 }
 
 interface Destination {
-  readonly type: 'postgresql' | 'duckdb';
+  readonly type: DestinationType;
   readonly configuration: Record<string, unknown>;
   read(): Promise<DestinationImage>;
   remove(): Promise<void>;
@@ -103,15 +104,15 @@ async function makeDestination({ home, databases }: World, scenario: Scenario, n
       remove: () => databases.drop(url),
     };
   }
-  const path = `${name}/data.duckdb`;
   // The server makes the organization's folder; its name is known only once it has run.
-  const fileOf = () => join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '', path);
-  return {
-    type: 'duckdb',
-    configuration: { path },
-    read: () => readDuckdbDestination(fileOf(), scenario.tables),
-    remove: async () => rmSync(dirname(fileOf()), { recursive: true, force: true }),
-  };
+  const folderOf = () => join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '', name);
+  const remove = async () => rmSync(folderOf(), { recursive: true, force: true });
+  if (scenario.destination === 'parquet') {
+    const read = () => readParquetDestination(folderOf(), scenario.tables);
+    return { type: 'parquet', configuration: { path: name }, read, remove };
+  }
+  const read = () => readDuckdbDestination(join(folderOf(), 'data.duckdb'), scenario.tables);
+  return { type: 'duckdb', configuration: { path: `${name}/data.duckdb` }, read, remove };
 }
 
 /** The server, started anew when it runs with other failpoints. */
@@ -141,7 +142,7 @@ async function makeSync(
   signal: AbortSignal,
 ): Promise<BulkSyncBody> {
   const server = await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
-  if (destination.type === 'duckdb') {
+  if (destination.type !== 'postgresql') {
     const organization = readCliFile(world.home.folder)?.organizationId ?? '';
     mkdirSync(join(world.home.folder, 'files', organization), { recursive: true, mode: 0o700 });
   }

@@ -6,11 +6,21 @@ export type Kill =
   | { readonly kind: 'time'; readonly share: number }
   | { readonly kind: 'failpoint'; readonly point: string; readonly visit: number };
 
+/** Systems that runs write into, in turn. */
+const DESTINATIONS = ['postgresql', 'duckdb', 'parquet'] as const;
+export type DestinationType = (typeof DESTINATIONS)[number];
+
+const LABELS: Readonly<Record<DestinationType, string>> = {
+  postgresql: 'PostgreSQL',
+  duckdb: 'DuckDB',
+  parquet: 'Parquet',
+};
+
 /** One run, decided by seed and number alone. */
 export interface Scenario {
   readonly seed: number;
   readonly number: number;
-  readonly destination: 'postgresql' | 'duckdb';
+  readonly destination: DestinationType;
   readonly mode: 'replicate' | 'snapshot';
   /** Whether tables with a tracking field use it. */
   readonly tracking: boolean;
@@ -31,7 +41,7 @@ export interface Scenario {
 const at = (share: number) => ({ kind: 'time' as const, share });
 const reaching = (postgresql: string, duckdb = postgresql, visit = 1) => ({
   kind: 'failpoint' as const,
-  points: { postgresql, duckdb },
+  points: { postgresql, duckdb, parquet: duckdb.replace('duckdb-', 'parquet-') },
   visit,
 });
 
@@ -66,12 +76,13 @@ export interface Sizes {
   readonly wide: boolean;
 }
 
-/** The run of that number. Twenty in a row go through every kind of kill, and each kind meets both destinations. */
+/** The run of that number. Twenty in a row go through every kind of kill, sixty bring each to every destination. */
 export function createScenario(seed: number, number: number, { size, wide }: Sizes): Scenario {
   const random = createRandom(Math.imul(seed, 1_000_003) + number);
-  const destination = Math.floor(number / 2) % 2 === 0 ? 'postgresql' : 'duckdb';
+  const destination = DESTINATIONS[Math.floor(number / 2) % DESTINATIONS.length] ?? 'postgresql';
   const kill = KILLS[(number + seed) % KILLS.length] ?? at(0.5);
-  const mode = random.chance(0.75) ? 'replicate' : 'snapshot';
+  const wished = random.chance(0.75) ? 'replicate' : 'snapshot';
+  const mode = destination === 'parquet' ? 'snapshot' : wished;
   return {
     seed,
     number,
@@ -111,7 +122,7 @@ export function describeScenario(scenario: Scenario): string {
       ? `at ${Math.round(kill.share * 100)} % of its usual time`
       : `at ${kill.point}${kill.visit > 1 ? ` (${kill.visit}.)` : ''}`;
   return (
-    `PostgreSQL to ${scenario.destination === 'duckdb' ? 'DuckDB' : 'PostgreSQL'}, ${scenario.mode}` +
+    `PostgreSQL to ${LABELS[scenario.destination]}, ${scenario.mode}` +
     `${scenario.tracking ? ' with tracking field' : ''}, ${scenario.tables.map((table) => table.name).join(' ')}; ` +
     `${scenario.victim} execution killed ${when}${scenario.killsPostgres ? ', its database too' : ''}` +
     (scenario.secondKillMs === null ? '' : `, and again after ${scenario.secondKillMs} ms`)

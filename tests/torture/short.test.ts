@@ -5,7 +5,7 @@ import { RunDatabases } from './databases.ts';
 import { closeServer, runScenario, type World } from './run.ts';
 import { createScenario, describeScenario } from './scenario.ts';
 
-// Five of the runs of `npm run torture`, with less data: both destinations, replace, merge and delta, a moment and four points.
+// Five of the runs of `npm run torture`, with less data: every destination, replace, merge and delta, a moment and four points.
 
 const SIZE = 20_000;
 const SEED = 1;
