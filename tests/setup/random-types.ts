@@ -228,7 +228,7 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<string>>> = {
 };
 
 /** Every type, and an array of each. */
-export const RANDOM_TYPES: readonly RandomType[] = Object.entries(SCALARS).flatMap(([type, values]) => [
+const RANDOM_TYPES: readonly RandomType[] = Object.entries(SCALARS).flatMap(([type, values]) => [
   { type, values },
   { type: `${type}[]`, values: array(type, values) },
 ]);
