@@ -283,6 +283,8 @@ export interface LoadPlan {
   readonly replacement: Replacement;
   readonly table: TableName;
   readonly columns: readonly LoadColumn[];
+  /** True for a key that a user declared, so that nothing in the source keeps it unique; absent = no. */
+  readonly isKeyDeclared?: boolean;
   readonly format: WireFormat;
   readonly hashing: Hashing;
   /** Adds `created_at` and `updated_at` columns under the prefix. */
@@ -340,7 +342,10 @@ export interface Load extends AsyncDisposable {
     | { readonly state: 'absent' }
     | { readonly state: 'unknown' }
   >;
-  /** After the last segment: builds keys on the shadow, so that ranges can be read by key. */
+  /**
+   * After the last segment: builds keys on the shadow, so that ranges can be read by key.
+   * @throws `KEY_NOT_UNIQUE` when a declared key does not tell the loaded records apart
+   */
   seal(signal: AbortSignal): Promise<void>;
   /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;

@@ -35,4 +35,5 @@ export type {
   TrackingRequest,
 } from './connector.ts';
 export { type ConnectorSettings, createContext } from './context.ts';
+export { keyNotUnique } from './declared-key.ts';
 export { tableText } from './table-text.ts';

@@ -81,6 +81,8 @@ export const ERROR_CODES = {
   CANCELED: 'canceled',
   /** A record cannot be held by the destination. Isolated by the engine, never fatal alone. */
   RECORD_REFUSED: 'data',
+  /** Two records have one value of a key that a user declared, or a record has none. Declare a key that tells all records apart, or reset it. */
+  KEY_NOT_UNIQUE: 'configuration',
   /** More records were rejected than a run may reject. Look at the rejects, mend the data or the field types. */
   TOO_MANY_REJECTS: 'configuration',
   /** One cell or record is larger than the stated cap. */

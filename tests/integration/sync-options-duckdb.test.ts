@@ -146,4 +146,23 @@ describe('a DuckDB file as destination', () => {
     expect(await run(sync.id)).toEqual(['merge']);
     expect(await inFile('SELECT id FROM landing.people ORDER BY id')).toEqual([[1], [7], [8], [9], [10]]);
   });
+
+  it('takes no records that a declared key does not tell apart', async () => {
+    const sync = await make(['public.notes'], { destination_configuration: { schema: 'landing' } });
+    const answer = await fetch(
+      `${server.url}/api/connections/${sync.source_connection_id}/schemas/public.notes/primary_keys`,
+      {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ fields: [{ field_id: 'body', is_primary_key: true }] }),
+      },
+    );
+    expect(answer.status).toBe(202);
+    await run(sync.id);
+    await inSource(`INSERT INTO notes VALUES ('two')`);
+    const { id } = await server.client.startBulkSync(sync.id, {}, signal);
+    const { execution } = await untilEnded(server, sync.id, id, signal);
+    expect(execution.status_message).toContain('does not tell apart');
+    expect(await inFile('SELECT count(*)::int FROM landing.notes')).toEqual([[2]]);
+  });
 });

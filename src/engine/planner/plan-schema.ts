@@ -31,6 +31,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     filters: image.filters,
     imageNotes: image.notes,
     columns,
+    isKeyDeclared: (context.run.schemaOverrides.get(item.schema.id)?.primaryKey ?? null) !== null,
     shape,
     table: item.table,
     format: format.acceptance.format,

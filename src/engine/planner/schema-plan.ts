@@ -24,6 +24,7 @@ export interface SchemaPlan {
   /** What the image leaves out, for the receipt. */
   readonly imageNotes: readonly string[];
   readonly columns: readonly LoadColumn[];
+  readonly isKeyDeclared: boolean;
   /** What decides whether the records of an earlier load are still as this plan would write them. */
   readonly shape: unknown;
   /** How the source differs from what the last completed load found. */
@@ -66,6 +67,7 @@ export function toLoadPlan(
     replacement: plan.replacement,
     table: plan.table,
     columns: plan.columns,
+    isKeyDeclared: plan.isKeyDeclared,
     format: plan.format,
     hashing: plan.hashing,
     recordTimestamps: plan.recordTimestamps,

@@ -1,16 +1,24 @@
-import type { FileLease, Session } from '../../../connector-kit/duckdb/index.ts';
-import type {
-  ConnectorContext,
-  Load,
-  LoadPlan,
-  LossGuard,
-  PublishCounts,
-  SegmentId,
-  SegmentRange,
-  SegmentWriter,
+import {
+  type FileLease,
+  keyColumns,
+  quoteName,
+  quoteTable,
+  type Session,
+} from '../../../connector-kit/duckdb/index.ts';
+import {
+  type ConnectorContext,
+  keyNotUnique,
+  type Load,
+  type LoadPlan,
+  type LossGuard,
+  type PublishCounts,
+  type SegmentId,
+  type SegmentRange,
+  type SegmentWriter,
 } from '../../../connector-kit/index.ts';
 import type { RangeSum } from '../../../core/index.ts';
 import { digestLoad } from './digest.ts';
+import { namesOf } from './load-names.ts';
 import { dropGenerations, prepareLoad } from './prepare.ts';
 import { publishLoad } from './publish.ts';
 import { DuckdbSegmentWriter } from './segment-writer.ts';
@@ -62,6 +70,8 @@ export class DuckdbLoad implements Load {
   /** Nothing to build: DuckDB keeps the bounds of every block, which is what reading a range needs. */
   async seal(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    if (this.#plan.isKeyDeclared !== true) return;
+    await this.#do('Looking whether the key is unique of', (session) => refuseDoubles(session, this.#plan), signal);
   }
 
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum> {
@@ -96,6 +106,17 @@ export class DuckdbLoad implements Load {
     const lease = await this.#lease();
     return lease.exclusive(`${verb} ${this.#plan.schemaId} in`, work, signal);
   }
+}
+
+async function refuseDoubles(session: Session, plan: LoadPlan): Promise<void> {
+  const keys = keyColumns(plan).map(({ name }) => quoteName(name));
+  // Published already: what it loaded is in the live table.
+  if (keys.length === 0 || (await findPublication(session, plan)) !== null) return;
+  const isNull = keys.map((key) => `bool_or(${key} IS NULL)`).join(' OR ');
+  const doubles = await session.rows(
+    `SELECT 1 FROM ${quoteTable(namesOf(plan).work)} GROUP BY ${keys.join(', ')} HAVING count(*) > 1 OR ${isNull} LIMIT 1`,
+  );
+  if (doubles.length > 0) throw keyNotUnique(plan);
 }
 
 /** Records that a generation held; a load that was not published may have held any number. */

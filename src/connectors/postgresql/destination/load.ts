@@ -1,13 +1,14 @@
-import type {
-  ConnectorContext,
-  Load,
-  LoadPlan,
-  LossGuard,
-  PublishCounts,
-  SegmentId,
-  SegmentOutcome,
-  SegmentRange,
-  SegmentWriter,
+import {
+  type ConnectorContext,
+  keyNotUnique,
+  type Load,
+  type LoadPlan,
+  type LossGuard,
+  type PublishCounts,
+  type SegmentId,
+  type SegmentOutcome,
+  type SegmentRange,
+  type SegmentWriter,
 } from '../../../connector-kit/index.ts';
 import type { RangeSum } from '../../../core/index.ts';
 import type { Session } from '../client.ts';
@@ -95,6 +96,7 @@ export class PostgresqlLoad implements Load {
     );
     // Published already: the scratch table has become the live one.
     if (table === undefined) return;
+    if (this.#plan.isKeyDeclared === true && keys.length > 0) await this.#refuseDoubles(session, signal);
     if (this.#plan.kind === 'replace' && keys.length > 0 && table.keyed !== 't') {
       await session.script(
         action,
@@ -104,6 +106,18 @@ export class PostgresqlLoad implements Load {
       );
     }
     await session.script(action, `ANALYZE ${scratch}`, signal);
+  }
+
+  async #refuseDoubles(session: Session, signal: AbortSignal): Promise<void> {
+    const { scratch, live, keys } = this.#names;
+    const isNull = keys.map((key) => `bool_or(${key} IS NULL)`).join(' OR ');
+    const doubles = await session.query(
+      `Looking whether the key of ${live} is unique`,
+      `SELECT FROM ${scratch} GROUP BY ${keys.join(', ')} HAVING count(*) > 1 OR ${isNull} LIMIT 1`,
+      [],
+      signal,
+    );
+    if (doubles.length > 0) throw keyNotUnique(this.#plan);
   }
 }
 
