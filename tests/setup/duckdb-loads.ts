@@ -45,6 +45,13 @@ export async function connectFile(root: string, path: string, failpoint?: (name:
   return definition.connect({ path }, createFileContext(root, failpoint));
 }
 
+/** The connector of plain files on `path` under the root. */
+export async function connectFiles(root: string, path: string, format: string): Promise<Connector> {
+  const definition = CONNECTORS.get('files');
+  if (definition === undefined) throw new Error('the files connector is not registered');
+  return definition.connect(definition.config.parse({ path, format }), createFileContext(root));
+}
+
 export interface PlanOptions extends Partial<Omit<LoadPlan, 'columns'>> {
   /** Name → type; names that begin with `*` belong to the key. */
   readonly fields: Readonly<Record<string, LogicalType>>;

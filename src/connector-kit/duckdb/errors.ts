@@ -25,6 +25,15 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
+    pattern:
+      /Malformed JSON in file .*?(at byte \d+ in line \d+)|No magic bytes found at end of file|too small to be a Parquet file|Error when sniffing file|This file is not utf-8 encoded/,
+    toError: (match, action, path) =>
+      new SyncError(
+        'FILE_INVALID',
+        `${action} ${path} failed: DuckDB says "${match[1] === undefined ? match[0] : `malformed JSON ${match[1]}`}". Mend the file, or correct the connection's format.`,
+      ),
+  },
+  {
     pattern: /database does not exist/,
     toError: (_, action, path) =>
       new SyncError(
@@ -125,11 +134,17 @@ export function toSyncError(error: unknown, action: Action, path: string): SyncE
   const message = error instanceof Error ? error.message : String(error);
   for (const { pattern, toError } of RULES) {
     const match = pattern.exec(message);
-    if (match !== null) return toError(match, action, path);
+    if (match !== null) return withLine(toError(match, action, path), message);
   }
   // The class of the error says what to look for; the rest of its text may hold record values.
   const kind = /^[A-Za-z ]+ Error/.exec(message)?.[0] ?? codeOf(error) ?? 'an unknown error';
   return new SyncError('INTERNAL', `${action} ${path} failed: DuckDB answered ${kind}${describe(message)}. Report it.`);
+}
+
+function withLine(error: SyncError, message: string): SyncError {
+  const line = /^[A-Za-z ]+ Error: CSV Error on Line: (\d+)/.exec(message)?.[1];
+  if (line === undefined) return error;
+  return new SyncError(error.code, error.message, { detail: { ...error.detail, line: Number(line) } });
 }
 
 /** Another holder of the file: a process by its id, or another part of this one. */

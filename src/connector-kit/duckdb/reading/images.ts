@@ -3,32 +3,32 @@ import { stat } from 'node:fs/promises';
 import { SyncError } from '../../../core/index.ts';
 import type { SnapshotRef, SourceSnapshot } from '../../connector.ts';
 
-/** What names one state of some files. */
+/** What some files were at one moment. */
 export interface FilesState {
-  /** Changes whenever a file is written, replaced, added or removed. */
-  readonly identity: string;
-  /** For people: when the newest was written, and bytes of all. */
+  /** By path; changes whenever the file is written, replaced, made or removed. */
+  readonly states: ReadonlyMap<string, string>;
+  /** For people: bytes of all, and when the newest was written. */
   readonly position: string;
 }
 
-/** Looks at files that need not exist. */
+/** Looks at files, which need not exist. */
 export async function readFilesState(paths: readonly string[]): Promise<FilesState> {
-  const parts: string[] = [];
+  const states = new Map<string, string>();
   let newest = 0n;
   let bytes = 0n;
   for (const path of paths) {
     const found = await stat(path, { bigint: true }).catch(() => null);
-    parts.push(found === null ? `${path} -` : `${path} ${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`);
+    states.set(path, found === null ? 'none' : `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`);
     if (found === null) continue;
     newest = found.mtimeNs > newest ? found.mtimeNs : newest;
     bytes += found.size;
   }
-  const written = newest === 0n ? 'nothing there' : `written ${new Date(Number(newest / 1_000_000n)).toISOString()}`;
-  return { identity: parts.join('\n'), position: `${written}, ${bytes} bytes` };
+  const written = newest === 0n ? '' : `, written ${new Date(Number(newest / 1_000_000n)).toISOString()}`;
+  return { states, position: `${bytes} bytes${written}` };
 }
 
 interface Image {
-  readonly identity: string;
+  readonly states: FilesState['states'];
   readonly letGo: () => Promise<void>;
 }
 
@@ -38,7 +38,7 @@ const images = new Map<string, Image>();
 /** Holds an image until it is disposed of or found to have changed; `letGo` runs then, once. */
 export function holdImage(state: FilesState, letGo: () => Promise<void>): SourceSnapshot {
   const token = randomUUID();
-  images.set(token, { identity: state.identity, letGo });
+  images.set(token, { states: state.states, letGo });
   return {
     token,
     position: { position: state.position, takenAt: new Date().toISOString() },
@@ -51,13 +51,15 @@ export function holdImage(state: FilesState, letGo: () => Promise<void>): Source
   };
 }
 
-/** @throws `SNAPSHOT_LOST` when the image is not held here any more, or the files have changed since */
+/** Proves files of an image. @throws `SNAPSHOT_LOST` when it is not held here any more, or one of them has changed since */
 export async function proveImage({ token }: Pick<SnapshotRef, 'token'>, paths: readonly string[]): Promise<void> {
   const image = images.get(token);
   if (image === undefined) throw lost('it is not held any more');
-  if ((await readFilesState(paths)).identity === image.identity) return;
+  const { states } = await readFilesState(paths);
+  const changed = paths.find((path) => image.states.get(path) !== states.get(path));
+  if (changed === undefined) return;
   await dropImage(token);
-  throw lost('the files have changed');
+  throw lost(`${changed} has changed`);
 }
 
 async function dropImage(token: string): Promise<void> {

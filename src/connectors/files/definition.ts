@@ -1,0 +1,80 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { z } from 'zod';
+import { toSyncError } from '../../connector-kit/duckdb/index.ts';
+import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import { resolvePlace } from './place.ts';
+import { FilesSource } from './source.ts';
+import { listTables } from './tables.ts';
+
+/** Settings of a connection to plain files. */
+export interface FilesConfig {
+  /** Relative to the organization's files folder, or absolute inside it. */
+  readonly path: string;
+  readonly format: 'csv' | 'parquet' | 'json';
+}
+
+const config = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .max(1024)
+    .describe(
+      'A file, a folder, or a pattern with * and **, relative to the folder for files of connections. Each file or folder in a folder is a table; all files of a pattern are one.',
+    ),
+  format: z
+    .enum(['csv', 'parquet', 'json'])
+    .describe('What the files hold. JSON: one record a line, or an array of records.'),
+});
+
+const capabilities: Capabilities = {
+  source: { supportsTrackingFields: true, placement: 'owner', configuration: {} },
+};
+
+/** CSV, Parquet or JSON files, as a bulk source. */
+export const files: ConnectorDefinition<FilesConfig> = {
+  type: 'files',
+  label: 'Files (CSV, Parquet, JSON)',
+  config,
+  secrets: [],
+  capabilities,
+  // One DuckDB reads them all: a second would take as much memory again.
+  ownerKey: ({ path, format }, { filesRoot }) => `${format} files ${resolvePlace(path, filesRoot).path}`,
+  async connect(given, context) {
+    return createConnector(given, context);
+  },
+};
+
+function createConnector({ path, format }: FilesConfig, { filesRoot }: ConnectorContext): Connector {
+  const place = resolvePlace(path, filesRoot);
+  const source = new FilesSource({ place, format, filesRoot });
+  return {
+    source,
+    async check(signal) {
+      await access(place.path, constants.R_OK).catch((error: unknown) => {
+        throw toMissing(error, place.path);
+      });
+      if ((await listTables(place, format, filesRoot)).length === 0) throw nothingThere(path, format);
+      // Their contents are looked at, too: what is no such file shows now.
+      await source.discover(signal);
+    },
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+}
+
+function toMissing(error: unknown, path: string): SyncError {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  if (!isMissing) return toSyncError(error, 'Opening', path);
+  return new SyncError(
+    'CONN_DATABASE_MISSING',
+    `Opening ${path} failed: there is no such file or folder. Put it there, or correct the connection's path.`,
+  );
+}
+
+function nothingThere(path: string, format: string): SyncError {
+  return new SyncError(
+    'CONN_DATABASE_MISSING',
+    `Looking for ${format} files at ${JSON.stringify(path)} failed: there are none. Put them there, or correct the connection's path or format.`,
+  );
+}

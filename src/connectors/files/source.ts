@@ -1,0 +1,181 @@
+import { stat } from 'node:fs/promises';
+import {
+  exportCsv,
+  type FileLease,
+  holdImage,
+  offerCsv,
+  openReader,
+  planDelta,
+  proveImage,
+  readFilesState,
+  sampleRecords,
+  toDeltaCondition,
+} from '../../connector-kit/duckdb/index.ts';
+import type {
+  BulkSource,
+  FormatOffer,
+  ReadRequest,
+  SegmentRange,
+  SegmentRequest,
+  SnapshotRef,
+  SourceChunk,
+  SourceSnapshot,
+  TrackingPlan,
+  TrackingRequest,
+} from '../../connector-kit/index.ts';
+import { type FieldDescription, isAbort, type SchemaDescription, SyncError } from '../../core/index.ts';
+import type { Place } from './place.ts';
+import { toFrom } from './reader.ts';
+import { describeTable, toSchemaId } from './schema.ts';
+import { planSegments, toValue } from './segments.ts';
+import { type FileTable, type Format, listTables } from './tables.ts';
+
+/** Where and what a connection's files are. */
+export interface FilesPlace {
+  readonly place: Place;
+  readonly format: Format;
+  readonly filesRoot: string;
+}
+
+/** The tables that each image of this thread holds, by token and schema id: files that came later are none of it. */
+const tablesOfImages = new Map<string, ReadonlyMap<string, FileTable>>();
+
+/** Reads files by a DuckDB in memory, which can open nothing outside the files root. */
+export class FilesSource implements BulkSource, AsyncDisposable {
+  readonly #at: FilesPlace;
+  #opened: Promise<FileLease> | null = null;
+
+  constructor(at: FilesPlace) {
+    this.#at = at;
+  }
+
+  async discover(signal: AbortSignal): Promise<readonly SchemaDescription[]> {
+    const tables = await this.#listTables();
+    if (tables.length === 0) return [];
+    const reader = await this.#open();
+    const schemas: SchemaDescription[] = [];
+    for (const table of tables) {
+      const look = (session: Parameters<typeof describeTable>[0]) => describeTable(session, table, this.#at.format);
+      schemas.push(await reader.exclusive(`Looking at ${table.name} in`, look, signal));
+    }
+    return schemas;
+  }
+
+  async sample(schemaId: string, limit: number, signal: AbortSignal) {
+    const { format } = this.#at;
+    const table = (await this.#listTables()).find(({ name }) => toSchemaId(name) === schemaId);
+    if (table === undefined)
+      throw new SyncError('SOURCE_CHANGED', `The files of ${schemaId} are gone. Refresh the connection’s schemas.`);
+    const reader = await this.#open();
+    return reader.exclusive(
+      `Sampling ${schemaId} in`,
+      async (session) => {
+        const { fields } = await describeTable(session, table, format);
+        return sampleRecords(session, fields, toFrom(table, format, fields), limit);
+      },
+      signal,
+    );
+  }
+
+  offer(fields: readonly FieldDescription[], asText?: ReadonlySet<string>): readonly FormatOffer[] {
+    const offers = offerCsv(fields, asText);
+    return this.#at.format === 'json' ? offers.map(declareFloats) : offers;
+  }
+
+  async openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {
+    signal.throwIfAborted();
+    const tables = await this.#listTables();
+    const state = await readFilesState(tables.flatMap(({ files }) => files));
+    const snapshot = holdImage(state, async () => {
+      tablesOfImages.delete(snapshot.token);
+    });
+    tablesOfImages.set(snapshot.token, new Map(tables.map((table) => [toSchemaId(table.name), table])));
+    return snapshot;
+  }
+
+  async planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]> {
+    const table = await this.#findTable(request.schema, request.snapshot);
+    const { format } = this.#at;
+    const sizes = await sizesOf(table.files);
+    const reader = await this.#open();
+    return reader.exclusive(
+      `Measuring ${request.schema.id} in`,
+      (session) => planSegments(session, table, format, sizes, request),
+      signal,
+    );
+  }
+
+  async planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan> {
+    const { schema, field, snapshot } = request;
+    const from = toFrom(await this.#findTable(schema, snapshot), this.#at.format, ownFields(schema));
+    const reader = await this.#open();
+    const action = `Reading the highest ${field.id} of ${schema.id} in`;
+    return reader.exclusive(action, (session) => planDelta(session, request, from), signal);
+  }
+
+  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
+    const { files, isPartitioned, records } = toValue(request.range);
+    const table = { name: request.schema.name, files, isPartitioned };
+    await proveImage(request.snapshot, files);
+    const reader = await this.#open();
+    const from = toFrom(table, this.#at.format, ownFields(request.schema), records);
+    const where = request.from === null ? [] : [toDeltaCondition(request.from)];
+    try {
+      yield* exportCsv(reader, request, { from, where }, signal);
+    } catch (error) {
+      // What failed because a file is another one by now is no defect of the file.
+      if (!isAbort(error)) await proveImage(request.snapshot, files);
+      throw error;
+    }
+    await proveImage(request.snapshot, files);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = null;
+    // A failed opening has told its caller already.
+    const reader = await opened?.catch(() => null);
+    await reader?.[Symbol.asyncDispose]();
+  }
+
+  #listTables(): Promise<readonly FileTable[]> {
+    const { place, format, filesRoot } = this.#at;
+    return listTables(place, format, filesRoot);
+  }
+
+  /** @throws `SNAPSHOT_LOST` also for a table that came after the image was made */
+  async #findTable(schema: SchemaDescription, snapshot: SnapshotRef): Promise<FileTable> {
+    const table = tablesOfImages.get(snapshot.token)?.get(schema.id);
+    await proveImage(snapshot, table?.files ?? []);
+    if (table !== undefined) return table;
+    throw new SyncError(
+      'SNAPSHOT_LOST',
+      `The image of the files has no ${schema.id}, which came later. It is renewed.`,
+    );
+  }
+
+  #open(): Promise<FileLease> {
+    this.#opened ??= openReader(this.#at.filesRoot, this.#at.place.path).catch((error: unknown) => {
+      this.#opened = null;
+      throw error;
+    });
+    return this.#opened;
+  }
+}
+
+async function sizesOf(files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).size] as const)));
+}
+
+/** Without those that a user added, which no file has. */
+function ownFields({ fields }: SchemaDescription): readonly FieldDescription[] {
+  return fields.filter(({ userPath }) => userPath === undefined);
+}
+
+/** DuckDB, as most readers of JSON, takes a number with a fraction for a 64-bit float. */
+function declareFloats(offer: FormatOffer): FormatOffer {
+  const fields = offer.fields.map((field) =>
+    field.logicalType.kind === 'float' ? { ...field, conversion: `${field.id}: JSON number as a 64-bit float` } : field,
+  );
+  return { ...offer, fields };
+}
