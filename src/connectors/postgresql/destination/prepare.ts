@@ -2,8 +2,9 @@ import type { LoadPlan } from '../../../connector-kit/index.ts';
 import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
 import { listTypeChanges, refuseOtherKinds, refuseUnfit } from './fit.ts';
-import { dropGenerations, LOCK_TIMEOUT } from './generations.ts';
+import { dropGenerations } from './generations.ts';
 import { type LiveTable, ownColumnDefinitions, readLiveTable, refuseOwnNames, toAddColumns } from './live-table.ts';
+import { lockOutReaders } from './lock-out-readers.ts';
 import { nameObjects } from './naming.ts';
 import { isAdopted, takeOwnership } from './ownership.ts';
 import { refuseRebuild } from './publish/dependants.ts';
@@ -125,5 +126,8 @@ async function fitLiveTable(
   const additions = toAddColumns(plan, live);
   if (additions.length === 0) return;
   const alter = `ALTER TABLE ${table} ${additions.join(', ')}`;
-  await session.script(`Adding columns to ${table}`, `BEGIN; ${LOCK_TIMEOUT}; ${alter}; COMMIT`, signal);
+  const action = `Adding columns to ${table}`;
+  await session.script(action, 'BEGIN', signal);
+  await lockOutReaders(session, table, signal);
+  await session.script(action, `${alter}; COMMIT`, signal);
 }

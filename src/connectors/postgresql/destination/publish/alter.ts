@@ -4,6 +4,7 @@ import type { Session } from '../../client.ts';
 import { quoteName, quoteTable } from '../../sql.ts';
 import { differs, listForsaken, listTypeChanges, refuseUnfit, type TypeChange } from '../fit.ts';
 import { type LiveTable, readLiveTable, toAddColumns } from '../live-table.ts';
+import { lockOutReaders } from '../lock-out-readers.ts';
 import { isAdopted } from '../ownership.ts';
 import type { PublishScene } from './scene.ts';
 
@@ -30,6 +31,7 @@ export async function alterLive(
     if (adopted) [changes, forsaken] = [[], []];
   }
   if (changes.length + forsaken.length + additions.length === 0) return live;
+  await lockOutReaders(session, names.live, signal);
   const released = forsaken.map((name) => `ALTER COLUMN ${quoteName(name)} DROP NOT NULL`);
   const simple = [...additions, ...released];
   if (simple.length > 0)

@@ -4,6 +4,7 @@ import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
+import { lockOutReaders } from '../lock-out-readers.ts';
 import { addKey, alterLive, dropOtherKey } from './alter.ts';
 import { applyIsolated } from './apply.ts';
 import { DIFF, toApplyStatements } from './diff.ts';
@@ -28,6 +29,7 @@ export async function refill(
 ): Promise<PublishCounts> {
   const { names } = scene;
   const action = `Refilling ${names.live}`;
+  await lockOutReaders(session, names.live, signal);
   await session.script(action, `TRUNCATE ONLY ${names.live}`, signal);
   const isKeyDue = await dropOtherKey(session, scene, live, signal);
   const fitted = await alterLive(session, scene, live, 'emptied', signal);

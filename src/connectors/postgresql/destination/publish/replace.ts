@@ -4,6 +4,7 @@ import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteTable } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
+import { lockOutReaders } from '../lock-out-readers.ts';
 import { endAdoption, isAdopted } from '../ownership.ts';
 import { commonType } from '../type-fit.ts';
 import { alterLive, isOtherKey } from './alter.ts';
@@ -90,6 +91,7 @@ async function swap(
 ): Promise<PublishCounts> {
   const { names } = scene;
   await carryGrants(session, live, names.scratch, signal);
+  await lockOutReaders(session, names.live, signal);
   await session.script(`Exchanging ${names.live}`, `DROP TABLE ${names.live}`, signal);
   await rename(session, scene, signal);
   return { inserted: staged, updated: 0, unchanged: 0, deleted: lost, rejects: [], rejected: emptySum(false) };
