@@ -17,6 +17,8 @@ export interface Contract {
   check(operation: string, status: number, body: unknown): string[];
   /** Keys of an answer that the description does not know, as paths. */
   listUnknownKeys(operation: string, status: number, body: unknown): string[];
+  /** Every field of a request's body as a path, such as `schemas[].id`; those that hold others included. */
+  listRequestFields(operation: string): string[];
 }
 
 const FOLDER = join(import.meta.dirname, 'contract');
@@ -40,6 +42,12 @@ export function readContract(version: string): Contract {
     listUnknownKeys: (operation, status, body) => {
       const schema = resolvePointer(document, pointerOf(operation, status, operations));
       return unknownKeys(document, schema, body, '');
+    },
+    listRequestFields: (operation) => {
+      const [method = '', path = ''] = operation.split(' ');
+      const pointer = toPointer(['paths', path, method.toLowerCase(), 'requestBody', 'content', 'application/json']);
+      const { schema } = resolvePointer(document, pointer) as { schema: Node };
+      return [...new Set(listFields(document, schema, ''))];
     },
   };
 }
@@ -70,7 +78,28 @@ function pointerOf(operation: string, status: number, operations: ReadonlyMap<st
   if (responses === undefined) throw new Error(`The contract has no ${operation}.`);
   const key = Object.hasOwn(responses, String(status)) ? String(status) : 'default';
   const parts = ['paths', path, method.toLowerCase(), 'responses', key, 'content', 'application/json', 'schema'];
+  return toPointer(parts);
+}
+
+function toPointer(parts: readonly string[]): string {
   return parts.map((part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
+}
+
+/** Bodies of requests hold nothing that holds itself. */
+function listFields(document: Node, schema: Node, path: string): string[] {
+  if (typeof schema.$ref === 'string')
+    return listFields(document, resolvePointer(document, schema.$ref.slice(1)), path);
+  const alternatives = (schema.anyOf ?? schema.oneOf ?? schema.allOf ?? []) as Node[];
+  const items = schema.items as Node | undefined;
+  const properties = Object.entries((schema.properties ?? {}) as Record<string, Node>);
+  return [
+    ...alternatives.flatMap((alternative) => listFields(document, alternative, path)),
+    ...(items === undefined ? [] : listFields(document, items, `${path}[]`)),
+    ...properties.flatMap(([key, property]) => {
+      const name = path === '' ? key : `${path}.${key}`;
+      return [name, ...listFields(document, property, name)];
+    }),
+  ];
 }
 
 function resolvePointer(document: Node, pointer: string): Node {

@@ -1,5 +1,7 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSIONS, type ApiVersion } from '../../src/contract/index.ts';
+import { appendConsoleLogs } from '../../src/store/index.ts';
 import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
 import { addSegment, happen, planSchemas, startSync } from '../setup/executions.ts';
 import { type Contract, readContract } from './contract.ts';
@@ -15,6 +17,7 @@ const visited = new Map<ApiVersion, Set<string>>(API_VERSIONS.map((version) => [
 
 beforeAll(async () => {
   fixture = await startBulkFixture();
+  await addEvents();
   syncId = await fixture.createSync({
     additional_schedules: [
       { frequency: 'weekly', day_of_week: 'monday', hour: '1', minute: '0', schemas: ['public.orders'] },
@@ -32,6 +35,10 @@ beforeAll(async () => {
   await happen(fixture.api, executionId, 'start');
   await planSchemas(fixture.api, executionId, [{ schemaId: 'public.orders', estimatedRecords: 100 }], new Date());
   await addSegment(fixture.api, executionId, { schemaId: 'public.orders', no: 1, records: 5, bytes: 100 });
+  await appendConsoleLogs(fixture.api.services.store.db, executionId, [
+    { schemaId: 'public.orders', level: 'info', message: 'One.', payload: { segments: 1 }, createdAt: new Date() },
+    { schemaId: 'public.orders', level: 'warn', message: 'Two.', payload: null, createdAt: new Date() },
+  ]);
   runningSyncId = runnable;
   served = new Map(
     await Promise.all(API_VERSIONS.map(async (version) => [version, await listServed(version)] as const)),
@@ -40,6 +47,16 @@ beforeAll(async () => {
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 let runningSyncId: string;
+
+/** A table with a JSON field, into which users can look. */
+async function addEvents(): Promise<void> {
+  const client = new pg.Client(fixture.source.url);
+  await client.connect();
+  await client.query('CREATE TABLE events (id bigint PRIMARY KEY, payload jsonb)');
+  await client.end();
+  await fixture.api.send({ method: 'POST', url: `/api/connections/${fixture.sourceId}/schemas/refresh` });
+  await fixture.refresh(fixture.sourceId);
+}
 
 /** Public operations that our own document says we serve, as `GET /api/…/{id}`. */
 async function listServed(version: ApiVersion): Promise<string[]> {
@@ -193,6 +210,16 @@ describe.each(API_VERSIONS)('version %s', (version) => {
       operation: 'GET /api/bulk/syncs/{id}/schemas/{schema_id}',
       params: [syncId, 'public.orders'],
     });
+    await callIfServed({
+      operation: 'PATCH /api/bulk/syncs/{id}/schemas',
+      params: [syncId],
+      body: { schemas: [{ id: 'public.orders', user_output_name: 'sales', fields: [{ id: 'id', obfuscated: true }] }] },
+    });
+    await callIfServed({
+      operation: 'PUT /api/bulk/syncs/{id}/schemas/{schema_id}',
+      params: [syncId, 'public.orders'],
+      body: { tracking_field: 'placed_at', filters: [{ field_id: 'id', function: 'GreaterThan', value: 1 }] },
+    });
     await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/activate', params: [id], body: { active: true } });
     await callIfServed({ operation: 'DELETE /api/bulk/syncs/{id}', params: [id] });
   });
@@ -209,6 +236,40 @@ describe.each(API_VERSIONS)('version %s', (version) => {
     await callIfServed({ operation: `DELETE ${schedules}/{schedule_id}`, params });
   });
 
+  it('answers about added fields and keys as published', async () => {
+    const params = [fixture.sourceId, 'public.events'];
+    const field = { field_id: 'city', label: 'City', type: 'string', path: '$.payload.city', example: 'Ulm' };
+    await callIfServed({
+      operation: 'POST /api/connections/{id}/schemas/{schema_id}/fields',
+      params,
+      body: { fields: [field] },
+      status: 202,
+    });
+    const place = [...params, 'city'];
+    await callIfServed({
+      operation: 'PATCH /api/connections/{id}/schemas/{schema_id}/fields/{field_id}',
+      params: place,
+      body: { label: 'Town' },
+    });
+    await callIfServed({ operation: 'GET /api/connections/{id}/schemas/{schema_id}', params });
+    await callIfServed({
+      operation: 'DELETE /api/connections/{id}/schemas/{schema_id}/fields/{field_id}',
+      params: place,
+      status: 202,
+    });
+    await callIfServed({
+      operation: 'PUT /api/connections/{id}/schemas/{schema_id}/primary_keys',
+      params,
+      body: { fields: [{ field_id: 'id', is_primary_key: true }] },
+      status: 202,
+    });
+    await callIfServed({
+      operation: 'DELETE /api/connections/{id}/schemas/{schema_id}/primary_keys',
+      params,
+      status: 202,
+    });
+  });
+
   it('answers about executions as published', async () => {
     const id = await fixture.createSync();
     await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/executions', params: [id], body: {} });
@@ -221,6 +282,17 @@ describe.each(API_VERSIONS)('version %s', (version) => {
     });
     await callIfServed({ operation: 'GET /api/bulk/syncs/{id}/executions/{exec_id}', params });
     await callIfServed({ operation: 'GET /api/bulk/syncs/{id}/status', params: [runningSyncId] });
+    await callIfServed({ operation: 'GET /api/bulk/syncs/status', query: `?sync_id=${runningSyncId}&sync_id=${id}` });
+    await callIfServed({ operation: 'GET /api/bulk/syncs/{id}/executions/{exec_id}/consolelog', params });
+    await callIfServed({
+      operation: 'GET /api/bulk/syncs/{id}/executions/{exec_id}/schemas/{schema_id}/consolelog',
+      params: [...params, 'public.orders'],
+      query: '?after=0-0&limit=1',
+    });
+    await callIfServed({
+      operation: 'POST /api/bulk/syncs/{id}/schemas/{schema_id}/cancel',
+      params: [runningSyncId, 'public.orders'],
+    });
     await callIfServed({ operation: 'POST /api/bulk/syncs/{id}/executions/{exec_id}/cancel', params });
   });
 

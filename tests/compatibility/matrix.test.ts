@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ConfigurationValue } from '../../src/connector-kit/index.ts';
+import { CONNECTORS } from '../../src/connectors/index.ts';
+import { readContract } from './contract.ts';
+import { CONFIGURATION_PROOFS, PROOFS, type Proof } from './matrix.ts';
+
+// No request field of a bulk sync without a test of what it does.
+
+const ROOT = join(import.meta.dirname, '../..');
+const contract = readContract('2025-09-18');
+
+function listConfigurationKeys(values: Readonly<Record<string, ConfigurationValue>>, prefix: string): string[] {
+  return Object.entries(values).flatMap(([key, { items }]) =>
+    items === undefined ? [`${prefix}.${key}`] : listConfigurationKeys(items, `${prefix}.${key}`),
+  );
+}
+
+const CONFIGURATION_KEYS = [...CONNECTORS.values()].flatMap(({ capabilities: { source, destination } }) => [
+  ...listConfigurationKeys(source?.configuration ?? {}, 'source_configuration'),
+  ...listConfigurationKeys(destination?.configuration ?? {}, 'destination_configuration'),
+]);
+
+/** The test that a proof names, as one line of complaint; null when it is there. */
+function findFault(path: string, { file, title, row }: Proof): string | null {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  if (!text.includes(`'${title}'`)) return `${path}: ${file} has no test '${title}'`;
+  return row === undefined || text.includes(row) ? null : `${path}: ${file} has no case '${row}'`;
+}
+
+describe.each(Object.entries(PROOFS))('every request field of %s', (operation, proofs) => {
+  const published = contract.listRequestFields(operation);
+
+  it('is one that the contract has, and has its proof', () => {
+    expect(published.length).toBeGreaterThan(0);
+    expect(Object.keys(proofs).sort()).toEqual([...published].sort());
+  });
+
+  it('is proved by a test that exists', () => {
+    const faults = Object.entries(proofs).map(([path, proof]) => findFault(path, proof));
+    expect(faults.filter((fault) => fault !== null)).toEqual([]);
+  });
+});
+
+describe('every setting of a connector’s sync configuration', () => {
+  it('has its proof', () => {
+    expect(Object.keys(CONFIGURATION_PROOFS).sort()).toEqual([...new Set(CONFIGURATION_KEYS)].sort());
+  });
+
+  it('is proved by a test that exists', () => {
+    const faults = Object.entries(CONFIGURATION_PROOFS).map(([path, proof]) => findFault(path, proof));
+    expect(faults.filter((fault) => fault !== null)).toEqual([]);
+  });
+});

@@ -1,0 +1,194 @@
+/** What a request field is proved to do, and by which test. */
+export interface Proof {
+  /** `effect`: its effect is observed. `refusal`: it is refused, by name. `round trip`: it is stored and answered. */
+  readonly shows: 'effect' | 'refusal' | 'round trip';
+  readonly file: string;
+  /** The test's title as it stands in the file. */
+  readonly title: string;
+  /** A text of the test's table that picks the case, where the title stands for many. */
+  readonly row?: string;
+}
+
+const OPTIONS = 'tests/integration/sync-options.test.ts';
+const SELECTION = 'tests/integration/sync-selection.test.ts';
+const CHANGED = 'tests/integration/changed-selection.test.ts';
+const SYNCS = 'src/api/routes/bulk-syncs.test.ts';
+const SCHEMAS = 'src/api/routes/bulk-schemas.test.ts';
+const STARTS = 'src/api/routes/executions.test.ts';
+const SCHEDULES = 'tests/integration/schedules.test.ts';
+const TIMES = 'src/operations/bulk-syncs/schedule-times.test.ts';
+
+const effect = (file: string, title: string, row?: string): Proof => proof('effect', file, title, row);
+const refusal = (file: string, title: string, row?: string): Proof => proof('refusal', file, title, row);
+const roundTrip = (file: string, title: string, row?: string): Proof => proof('round trip', file, title, row);
+
+function proof(shows: Proof['shows'], file: string, title: string, row?: string): Proof {
+  return { shows, file, title, ...(row === undefined ? {} : { row }) };
+}
+
+type Proofs = Readonly<Record<string, Proof>>;
+
+/** Refusals of a create, each a row of one table. */
+const REFUSED = 'answers 422 to %s, and stores nothing';
+/** Switching schemas on and off, and where their records land. */
+const SWITCHED = 'loads a schema that was switched on, and leaves one alone that was switched off';
+const OCCURRENCES = '%j comes at %s';
+
+/** A time of day and week. */
+const schedule = (place: string): Proofs => ({
+  [`${place}.frequency`]: effect(
+    SCHEDULES,
+    'runs a sync when its schedule is due, and what came while the server was killed after its next start',
+  ),
+  [`${place}.minute`]: effect(TIMES, OCCURRENCES),
+  [`${place}.hour`]: effect(TIMES, OCCURRENCES),
+  [`${place}.day_of_week`]: effect(TIMES, OCCURRENCES),
+  [`${place}.day_of_month`]: effect(TIMES, OCCURRENCES),
+  [`${place}.month`]: effect(TIMES, OCCURRENCES),
+  [`${place}.id`]: effect(SYNCS, 'keeps the default schedule, and the others that are sent with their ids'),
+});
+
+/** Options of the sync itself, alike in create and update. */
+const SYNC: Proofs = {
+  name: roundTrip(SYNCS, 'stores every option and gives it back'),
+  mode: effect(CHANGED, 'keeps records that left the source by the mode: %s'),
+  active: effect(
+    'src/scheduler/schedule-runner.test.ts',
+    'does not start a sync that is not active, or that is manual',
+  ),
+  organization_id: refusal(SYNCS, REFUSED, 'another organization'),
+  policies: roundTrip(SYNCS, 'stores every option and gives it back'),
+  source_connection_id: effect(CHANGED, SWITCHED),
+  source_configuration: refusal(
+    STARTS,
+    'refuses to run a sync with %s, whose effect comes later',
+    'source_configuration.replication_slot',
+  ),
+  destination_connection_id: effect(CHANGED, SWITCHED),
+  destination_configuration: effect(OPTIONS, 'carry the table prefix'),
+  default_schedule: effect(
+    SCHEDULES,
+    'runs a sync when its schedule is due, and what came while the server was killed after its next start',
+  ),
+  ...schedule('default_schedule'),
+  additional_schedules: effect(SCHEDULES, 'reads by an additional schedule the schemas that its selective mode means'),
+  ...schedule('additional_schedules[]'),
+  'additional_schedules[].schemas': effect(
+    'src/operations/bulk-syncs/choose-start.test.ts',
+    'serves several by one execution that does all of it',
+  ),
+  'additional_schedules[].selective_mode': effect(
+    SCHEDULES,
+    'reads by an additional schedule the schemas that its selective mode means',
+  ),
+  'additional_schedules[].resync_mode': effect(
+    'src/scheduler/schedule-runner.test.ts',
+    'run one after the other where they do different things',
+  ),
+  automatically_add_new_fields: effect(SELECTION, 'are taken along by automatically_add_new_fields: %s'),
+  automatically_add_new_objects: effect(SELECTION, 'are taken along by automatically_add_new_objects: %s'),
+  normalize_names: effect(OPTIONS, 'follow normalize_names: %s'),
+  disable_record_timestamps: effect(CHANGED, 'leaves its own timestamps out with disable_record_timestamps'),
+  data_cutoff_timestamp: effect(
+    SELECTION,
+    'of the sync do so for every schema with a tracking field, and are declared for others',
+  ),
+  concurrency_limit: effect(SELECTION, 'bound the lanes of an execution, and those of a resync apart'),
+  resync_concurrency_limit: effect(SELECTION, 'bound the lanes of an execution, and those of a resync apart'),
+};
+
+const LEAVES_OUT = 'leave records out of the image, and the receipt says so';
+const READS_CHOSEN = 'reads only the fields that were chosen, and all of them when none are named any more';
+
+/** Options of one schema, alike wherever a schema is described. */
+const ofSchema = (place: string): Proofs => ({
+  [`${place}enabled`]: effect(CHANGED, SWITCHED),
+  [`${place}fields`]: effect(CHANGED, READS_CHOSEN),
+  [`${place}fields[].id`]: effect(CHANGED, READS_CHOSEN),
+  [`${place}fields[].enabled`]: effect(CHANGED, READS_CHOSEN),
+  [`${place}filters`]: effect(SELECTION, LEAVES_OUT),
+  [`${place}filters[].field_id`]: effect(SELECTION, LEAVES_OUT),
+  [`${place}filters[].function`]: effect(SELECTION, LEAVES_OUT),
+  [`${place}filters[].value`]: effect(SELECTION, LEAVES_OUT),
+  [`${place}tracking_field`]: effect(
+    CHANGED,
+    'begins to read by a tracking field that was set, and reads everything once before',
+  ),
+  [`${place}partition_key`]: refusal(SCHEMAS, 'refuses %s and names it', 'a partition key'),
+  [`${place}data_cutoff_timestamp`]: effect(
+    SELECTION,
+    'of a schema leave out what its tracking field shows to be older',
+  ),
+  [`${place}disable_data_cutoff`]: effect(SELECTION, 'can be switched off for one schema'),
+});
+
+/** Obfuscation is refused at the start, by the name that it has in a create. */
+const OBFUSCATION = refusal(STARTS, 'refuses to run a sync with %s, whose effect comes later', 'fields.obfuscate');
+const CHOSEN_NAMES = effect(SELECTION, 'win over every rule, and a new one means a new table');
+const SENT_BACK = roundTrip(SCHEMAS, 'takes what it answered');
+
+/** An update takes a selection, and does nothing with it but say so. */
+const IGNORED = effect(SYNCS, 'leaves the selection alone, and says so when one was sent');
+const IN_SELECTION = ['id', 'enabled', 'fields', 'fields[].id', 'fields[].enabled', 'fields[].obfuscate', 'filters'];
+const IN_FILTERS = ['filters[].field_id', 'filters[].function', 'filters[].value'];
+const AT_THE_END = ['tracking_field', 'partition_key', 'data_cutoff_timestamp', 'disable_data_cutoff'];
+
+/** The request fields of each operation, as paths in its body, with what proves them. */
+export const PROOFS: Readonly<Record<string, Proofs>> = {
+  'POST /api/bulk/syncs': {
+    ...SYNC,
+    schemas: effect(SYNCS, 'is what was named, and the others stay off and without a name'),
+    'schemas[].id': effect(SYNCS, 'is what was named, and the others stay off and without a name'),
+    ...ofSchema('schemas[].'),
+    'schemas[].fields[].obfuscate': OBFUSCATION,
+  },
+  'PUT /api/bulk/syncs/{id}': {
+    ...SYNC,
+    schemas: IGNORED,
+    ...Object.fromEntries(
+      [...IN_SELECTION, ...IN_FILTERS, ...AT_THE_END].map((name) => [`schemas[].${name}`, IGNORED]),
+    ),
+  },
+  'PATCH /api/bulk/syncs/{id}/schemas': {
+    schemas: effect(CHANGED, SWITCHED),
+    'schemas[].id': effect(SCHEMAS, 'touches the named schemas only, and answers them'),
+    ...ofSchema('schemas[].'),
+    'schemas[].fields[].obfuscated': OBFUSCATION,
+    'schemas[].fields[].output_name': SENT_BACK,
+    'schemas[].fields[].user_output_name': CHOSEN_NAMES,
+    'schemas[].output_name': SENT_BACK,
+    'schemas[].user_output_name': CHOSEN_NAMES,
+  },
+  'PUT /api/bulk/syncs/{id}/schemas/{schema_id}': {
+    ...ofSchema(''),
+    'fields[].obfuscated': OBFUSCATION,
+    'fields[].user_output_name': CHOSEN_NAMES,
+    user_output_name: CHOSEN_NAMES,
+  },
+  'POST /api/bulk/syncs/{id}/executions': {
+    schemas: effect(OPTIONS, 'runs only the schemas that it names'),
+    resync_mode: effect(OPTIONS, '%s repairs what was changed in the destination'),
+    fetch_mode: effect(
+      OPTIONS,
+      'reads everything with fetch_mode full, and skips schemas without a tracking field with incremental',
+    ),
+    test: effect(OPTIONS, 'as a test plans everything, writes nothing and proves nothing'),
+  },
+};
+
+/** Keys of `source_configuration` and `destination_configuration`, which the contract leaves to the connectors. */
+export const CONFIGURATION_PROOFS: Proofs = {
+  'source_configuration.replication_slot': refusal(
+    STARTS,
+    'refuses to run a sync with %s, whose effect comes later',
+    'source_configuration.replication_slot',
+  ),
+  'destination_configuration.schema': effect(OPTIONS, 'carry the table prefix'),
+  'destination_configuration.mirror_schemas': effect(OPTIONS, 'keep the source’s schemas with mirror_schemas'),
+  'destination_configuration.advanced.table_prefix': effect(OPTIONS, 'carry the table prefix'),
+  'destination_configuration.advanced.truncate_existing': effect(
+    OPTIONS,
+    'keeps the table and the views on it when records without a key are replaced',
+  ),
+  'destination_configuration.advanced.hard_deletes': effect(OPTIONS, 'removes records that left the source'),
+};
