@@ -28,19 +28,15 @@ export { matchesFilter } from './filters/match.ts';
 export type { FilterBound } from './filters/operands.ts';
 export { resolveFilters } from './filters/resolve.ts';
 export { formatJsonPath, parseJsonPath } from './json-path.ts';
-export { formatJsonPath, parseJsonPath } from './json-path.ts';
 export {
   findNameFault,
-  findSharedName,
   NAME_RULES,
-  type NamedThing,
   type NameRule,
   nameKey,
 } from './names.ts';
 export {
   assignColumns,
   assignTables,
-  type DestinationOptions,
   type OutputTable,
   ownColumns,
   readDestinationOptions,
@@ -57,7 +53,7 @@ export {
   type UserField,
   type UserFieldType,
 } from './schema-overrides.ts';
-export { type ChosenFields, chooseFields, type FieldChoice, takesNewSchema } from './selection.ts';
+export { chooseFields, takesNewSchema } from './selection.ts';
 export {
   EXECUTION_STATUSES,
   EXECUTION_TRANSITIONS,

@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  assignOutputNames,
-  findNameFault,
-  findSharedName,
-  type NamingOptions,
-  nameKey,
-  normalizeName,
-} from './names.ts';
+import { assignOutputNames, findNameFault, type NamingOptions, nameKey, normalizeName } from './names.ts';
 
 const PLAIN: NamingOptions = { rule: 'enabled', maxBytes: null, distinguishesCase: true };
 
@@ -164,16 +157,6 @@ describe('a name that a user chose', () => {
 
   it('may hold anything else', () => {
     expect(findNameFault('Größe "a"', { ...options, maxBytes: null })).toBeNull();
-  });
-
-  it('belongs to one thing', () => {
-    const things = [
-      { id: 'a', name: 'a', userName: 'Name' },
-      { id: 'b', name: 'b' },
-      { id: 'c', name: 'c', userName: 'name' },
-    ];
-    expect(findSharedName(things, { distinguishesCase: false })).toEqual(['a', 'c']);
-    expect(findSharedName(things, { distinguishesCase: true })).toBeNull();
   });
 });
 

@@ -28,7 +28,7 @@ export interface NamingOptions {
 }
 
 /** A cut name ends in `_` and ten decimal digits: digits alone stay as they are when the name is normalised again. */
-export const SUFFIX_BYTES = 11;
+const SUFFIX_BYTES = 11;
 
 /**
  * Output names by id, for tables or for the fields of one table. Names that users chose come first. Of the others the
@@ -63,22 +63,6 @@ export function findNameFault(name: string, options: Pick<NamingOptions, 'maxByt
     return `must have at most ${options.maxBytes} bytes in this destination`;
   if (options.reserved?.some((reserved) => nameKey(reserved, false) === nameKey(name, false)) === true)
     return `"${name}" is a column that Millrace adds; choose another name`;
-  return null;
-}
-
-/** Two things for which users chose one name; null when there are none. */
-export function findSharedName(
-  things: readonly NamedThing[],
-  { distinguishesCase }: Pick<NamingOptions, 'distinguishesCase'>,
-): readonly [string, string] | null {
-  const owners = new Map<string, string>();
-  for (const { id, userName } of things) {
-    if (!userName) continue;
-    const key = nameKey(userName, distinguishesCase);
-    const owner = owners.get(key);
-    if (owner !== undefined) return [owner, id];
-    owners.set(key, id);
-  }
   return null;
 }
 

@@ -270,6 +270,29 @@ describe('creating a bulk sync', () => {
     expect((await create({ ...target, schemas: ['public.notes'] })).status).toBe(200);
   });
 
+  it('tells shared tables by the names that options give them', async () => {
+    const at = (schema: string, options: object = {}) => ({ destination_configuration: { schema, ...options } });
+    const prefixed = at('named', { advanced: { table_prefix: 'raw_' } });
+    await fixture.createSync({ ...prefixed, schemas: ['public.orders'] });
+    const id = await fixture.createSync({ ...at('named'), schemas: ['public.notes'] });
+    const chosen = { schemas: [{ id: 'public.notes', user_output_name: 'raw_orders' }] };
+    const { status, body } = await send('PATCH', `/api/bulk/syncs/${id}/schemas`, chosen);
+    expect([status, body.metadata.schema]).toEqual([422, 'public.notes']);
+    expect((await create({ ...at('named'), schemas: ['public.orders'] })).status).toBe(200);
+    const mirrored = at('unused', { mirror_schemas: true });
+    await fixture.createSync({ ...mirrored, schemas: ['archive.orders'] });
+    expect((await create({ ...at('archive'), schemas: ['public.orders'] })).status).toBe(422);
+    expect((await create({ ...mirrored, schemas: ['public.orders'] })).status).toBe(200);
+  });
+
+  it('refuses mirrored schemas of the source itself, and a prefix that leaves no room for a name', async () => {
+    const own = { destination_connection_id: fixture.sourceId, schemas: ['public.notes'] };
+    const mirrored = { destination_configuration: { mirror_schemas: true } };
+    expect((await create({ ...own, ...mirrored })).body.message).toContain('is read by this sync');
+    const long = { destination_configuration: { schema: 'p', advanced: { table_prefix: 'p'.repeat(50) } } };
+    expect((await create(long)).body.metadata.field).toBe('destination_configuration.advanced.table_prefix');
+  });
+
   it('refuses a sync that would write a table which it reads', async () => {
     const target = { destination_connection_id: fixture.sourceId, destination_configuration: { schema: 'public' } };
     const { status, body } = await create({ ...target, schemas: ['archive.orders', 'public.notes'] });
