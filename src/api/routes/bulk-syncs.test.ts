@@ -20,7 +20,7 @@ interface Answer {
 }
 
 async function send(
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   url: string,
   body?: unknown,
   version?: string,
