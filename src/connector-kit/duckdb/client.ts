@@ -4,7 +4,7 @@ import { SyncError } from '../../core/index.ts';
 import { type Action, toSyncError } from './errors.ts';
 import { maxMemoryBytes, type OpenFile, openFile, USUAL_MEMORY_BYTES } from './open-file.ts';
 import { createSession, type Session } from './session.ts';
-import { makeWorkFolder, nameWorkFolder } from './work-folder.ts';
+import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 
 /**
  * What a holder wants of a file. `write`: change it. `read`: see one image of it, so nobody may write meanwhile. `look`: read
@@ -81,21 +81,21 @@ class SharedFile {
   async #openFor(mode: LeaseMode, filesRoot: string): Promise<void> {
     await this.#close();
     this.#isReadOnly = mode !== 'write';
-    this.folder = this.#isReadOnly ? nameWorkFolder(filesRoot) : folderOf(this.path);
-    const file = await this.#open();
+    this.folder = this.#isReadOnly ? await makeWorkFolder(filesRoot) : folderOf(this.path);
     try {
-      await this.#makeFolder();
+      this.#file = await this.#open();
+      if (!this.#isReadOnly) await this.#clearFolder();
     } catch (error) {
-      await file.close();
+      // Beside a file that could not be opened it is another process's.
+      if (this.#file === null && !this.#isReadOnly) this.folder = '';
+      await this.#close();
       throw toSyncError(error, 'Opening', this.path);
     }
-    this.#file = file;
     this.#inode = await inodeOf(this.path);
   }
 
-  async #makeFolder(): Promise<void> {
-    if (this.#isReadOnly) return makeWorkFolder(this.folder);
-    // What a killed process left; nobody else can use it while the file is open here.
+  /** What a killed process left; nobody else can use it while the file is open here. */
+  async #clearFolder(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
     await mkdir(this.folder);
   }
@@ -104,7 +104,10 @@ class SharedFile {
     const file = this.#file;
     this.#file = null;
     await file?.close();
-    if (this.folder !== '') await rm(this.folder, { recursive: true, force: true });
+    const { folder } = this;
+    this.folder = '';
+    if (this.#isReadOnly && folder !== '') await removeWorkFolder(folder);
+    else if (folder !== '') await rm(folder, { recursive: true, force: true });
   }
 
   /** What a killed process left in the log may need more memory to open than usual. */

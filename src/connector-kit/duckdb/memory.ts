@@ -1,24 +1,22 @@
-import { mkdir, realpath, rm } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { SyncError } from '../../core/index.ts';
 import type { FileLease } from './client.ts';
 import { toSyncError } from './errors.ts';
 import { maxMemoryBytes, openMemory, USUAL_MEMORY_BYTES } from './open-file.ts';
 import { createSession } from './session.ts';
-import { makeWorkFolder, nameWorkFolder } from './work-folder.ts';
+import { makeWorkFolder, removeWorkFolder } from './work-folder.ts';
 
 /**
  * Opens a DuckDB of its holder's own that reads files under the files root, and no others. `what` names the files in errors.
  * Statements take turns; its own folder is gone after it is disposed of.
  */
 export async function openReader(filesRoot: string, what: string): Promise<FileLease> {
-  await mkdir(filesRoot, { recursive: true }).catch((error: unknown) => {
+  const root = await realpath(filesRoot).catch((error: unknown) => {
     throw toSyncError(error, 'Opening', filesRoot);
   });
-  const root = await realpath(filesRoot);
-  const folder = nameWorkFolder(root);
-  await makeWorkFolder(folder);
+  const folder = await makeWorkFolder(root);
   const memoryBytes = Math.min(USUAL_MEMORY_BYTES, maxMemoryBytes());
-  const file = await openMemory({ memoryBytes, folder }, [root]);
+  const file = await openMemory({ memoryBytes, folder }, [root, folder]);
   let last: Promise<unknown> = Promise.resolve();
   let isClosed = false;
   return {
@@ -37,7 +35,7 @@ export async function openReader(filesRoot: string, what: string): Promise<FileL
       if (isClosed) return;
       isClosed = true;
       await file.close();
-      await rm(folder, { recursive: true, force: true });
+      await removeWorkFolder(folder);
     },
   };
 }
