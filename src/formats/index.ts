@@ -2,6 +2,7 @@ export { type Chunk, type Hashing, WIRE_FORMATS, type WireFormat } from './chunk
 export { RecordCutter } from './csv/record-cutter.ts';
 export { createRecordHasher } from './hashing/record-hasher.ts';
 export { readKey } from './keys/read-key.ts';
+export { createObfuscator, type Obfuscator } from './obfuscation/obfuscator.ts';
 export { CopyReader } from './pgcopy-binary/copy-reader.ts';
 export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, toCopyDataHeader } from './pgcopy-binary/framing.ts';
 export { addSums, emptySum, isSameSum, subtractSums, toSumText } from './range-sum.ts';
