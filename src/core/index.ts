@@ -51,7 +51,6 @@ export {
   type SchemaOverrides,
   USER_FIELD_TYPE_NAMES,
   type UserField,
-  type UserFieldType,
 } from './schema-overrides.ts';
 export { chooseFields, takesNewSchema } from './selection.ts';
 export {

@@ -12,9 +12,9 @@ export {
   createBulkSync,
   createSchedule,
   DEFAULT_SETTINGS,
+  type DriftView,
   deleteBulkSync,
   deleteSchedule,
-  type DriftView,
   type ExecutionProgress,
   type ExecutionView,
   type FieldSelection,
@@ -79,13 +79,11 @@ export {
   listTargetObjects,
   type TargetObject,
 } from './schemas/model-targets.ts';
-export { type KeyEntry, resetPrimaryKey, setPrimaryKey } from './schemas/primary-keys.ts';
+export { resetPrimaryKey, setPrimaryKey } from './schemas/primary-keys.ts';
 export { refreshNow, refreshSchemas, requestRefresh } from './schemas/refresh.ts';
 export { type BulkSource, getBulkSource, getSchema, getSchemaStatus, sampleRecords } from './schemas/source.ts';
 export {
   deleteUserField,
-  type FieldChange,
   patchField,
-  type UserFieldInput,
   upsertUserFields,
 } from './schemas/user-fields.ts';

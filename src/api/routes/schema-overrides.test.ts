@@ -125,7 +125,7 @@ describe('fields that users add', () => {
     ['with a path of one step', { path: '$.payload' }, 422, 'fields[1].path'],
     ['with a broken path', { path: '$.payload..city' }, 422, 'fields[1].path'],
     ['in an unknown field', { path: '$.nope.city' }, 422, 'fields[1].path'],
-    ['in a field without JSON', { path: '$.note.city' }, 422, 'fields[1].path'],
+    ['in a field without JSON', { path: '$.id.city' }, 422, 'fields[1].path'],
     ['of an unknown type', { type: 'binary' }, 422, 'fields[1].type'],
     ['without a label', { label: ' ' }, 422, 'fields[1].label'],
     ['with the id of a column', { field_id: 'note' }, 422, 'fields[1].field_id'],

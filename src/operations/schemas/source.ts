@@ -102,8 +102,18 @@ function readUserFields(
   return Object.fromEntries(added.map(({ id, userPath }) => [id, valueAt(record, userPath ?? [])]));
 }
 
-function valueAt(value: unknown, [key, ...rest]: readonly string[]): unknown {
-  if (key === undefined) return value ?? null;
+function valueAt(given: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined) return given ?? null;
+  const value = typeof given === 'string' ? parseJson(given) : given;
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return null;
   return valueAt(Object.entries(value).find(([name]) => name === key)?.[1], rest);
+}
+
+/** Text that holds no JSON has no values inside. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -101,7 +101,8 @@ function toPath(text: string | null, schema: SchemaDescription, name: string): r
   }
   const field = schema.fields.find(({ id }) => id === holder);
   if (field === undefined) throw refuseField(name, `the schema ${schema.id} has no field "${holder}"`);
-  if (field.logicalType.kind === 'json') return path;
+  // Text may hold JSON, too; what it holds shows when it is read.
+  if (field.logicalType.kind === 'json' || (field.logicalType.kind === 'text' && field.type === 'string')) return path;
   throw refuseField(name, `"${holder}" of ${schema.id} is ${field.remoteType}, which holds no JSON`);
 }
 
