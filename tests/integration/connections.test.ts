@@ -161,10 +161,23 @@ describe('a DuckDB connection', () => {
     await rm(elsewhere, { recursive: true });
   });
 
-  it('is a destination and no source', async () => {
+  it('is a source and a destination', async () => {
     const { data } = (await create('file', 'duckdb', { path: 'inside.duckdb' })).json();
-    expect(data).toMatchObject({ status: 'healthy', type: { id: 'duckdb', operations: ['bulksyncdestination'] } });
+    expect(data).toMatchObject({
+      status: 'healthy',
+      type: { id: 'duckdb', operations: ['bulksyncsource', 'bulksyncdestination'] },
+    });
     expect((await api.send({ url: `/api/connections/${data.id}/bulksync/target` })).statusCode).toBe(200);
-    expect((await api.send({ url: `/api/connections/${data.id}/bulksync/source` })).statusCode).toBe(404);
   });
+});
+
+it('to a folder of Parquet files is a destination and no source', async () => {
+  const { data } = (await create('folder', 'parquet', { path: 'lake' })).json();
+  expect(data.type).toMatchObject({ operations: ['bulksyncdestination'] });
+  expect((await api.send({ url: `/api/connections/${data.id}/bulksync/source` })).statusCode).toBe(404);
+});
+
+it('to plain files is refused where there are none', async () => {
+  const answer = await create('nothing', 'files', { path: 'none', format: 'csv' });
+  expect(answer.json()).toMatchObject({ status: 422, key: 'CONN_DATABASE_MISSING' });
 });

@@ -1,0 +1,138 @@
+import { mkdirSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readCliFile } from '../../src/runtime/index.ts';
+import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { queryFile } from '../setup/duckdb-loads.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
+import { postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+
+// Files as sources through a whole server: the owner's thread reads, whichever side has one.
+
+const LIMIT_MS = 90_000;
+
+let metadata: TestDatabase;
+let target: TestDatabase;
+let home: TestHome;
+let server: MillraceProcess;
+let folder: string;
+let number = 0;
+
+beforeAll(async () => {
+  metadata = await createTestDatabase();
+  target = await createTestDatabase();
+  home = await createTestHome();
+  server = await startMillrace(home, { DATABASE_URL: metadata.url });
+  folder = join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}, LIMIT_MS);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await home[Symbol.asyncDispose]();
+  await target[Symbol.asyncDispose]();
+  await metadata[Symbol.asyncDispose]();
+});
+
+type Side = readonly [type: string, configuration: Record<string, unknown>];
+
+async function connect([type, configuration]: Side, signal: AbortSignal): Promise<string> {
+  number += 1;
+  const { id } = await server.client.createConnection({ name: `${type} ${number}`, type, configuration }, signal);
+  return id;
+}
+
+async function makeSync(from: Side, to: Side, schemas: readonly string[], schema: string): Promise<string> {
+  const signal = AbortSignal.timeout(LIMIT_MS);
+  const source = await connect(from, signal);
+  const destination = await connect(to, signal);
+  await waitFor(
+    async () => ((await server.client.getSchemasStatus(source, signal)).cache_status === 'refreshing' ? null : true),
+    signal,
+  );
+  const sync = await server.client.createBulkSync(
+    {
+      name: `sync ${number}`,
+      mode: 'replicate',
+      source_connection_id: source,
+      destination_connection_id: destination,
+      destination_configuration: { schema },
+      default_schedule: { frequency: 'manual' },
+      schemas: [...schemas],
+    },
+    signal,
+  );
+  return sync.id;
+}
+
+/** Runs to a good end, proved by checksums, and answers how each schema was loaded. */
+async function run(syncId: string): Promise<readonly string[]> {
+  const signal = AbortSignal.timeout(LIMIT_MS);
+  const { id } = await server.client.startBulkSync(syncId, {}, signal);
+  const { execution, receipt } = await untilEnded(server, syncId, id, signal);
+  expect([execution.status, execution.status_message, receipt?.verdict], home.readLog()).toEqual([
+    'completed',
+    undefined,
+    'equal',
+  ]);
+  return receipt?.schemas.map(({ load }) => load) ?? [];
+}
+
+async function inTarget(sql: string): Promise<unknown[][]> {
+  const client = new pg.Client(target.ownerUrl);
+  await client.connect();
+  const { rows } = await client.query({ text: sql, rowMode: 'array' }).finally(() => client.end());
+  return rows;
+}
+
+it(
+  'copies a database file into PostgreSQL, merges what changed, and leaves the file to others in between',
+  async () => {
+    const path = join(folder, 'shop.duckdb');
+    await queryFile(
+      path,
+      "CREATE TABLE orders (id INTEGER PRIMARY KEY, note VARCHAR, total DECIMAL(12,2)); INSERT INTO orders SELECT i, 'n' || i, i / 4 FROM range(50000) r(i); CREATE TABLE log AS SELECT 'a' AS line",
+    );
+    const to: Side = ['postgresql', postgresConfiguration(target.ownerUrl)];
+    const sync = await makeSync(['duckdb', { path: 'shop.duckdb' }], to, ['main.orders', 'main.log'], 'shop');
+    expect(await run(sync)).toEqual(['replace', 'replace']);
+    await queryFile(path, "UPDATE orders SET note = 'changed' WHERE id = 7; DELETE FROM orders WHERE id = 8");
+    expect([...(await run(sync))].sort()).toEqual(['merge', 'replace']);
+    expect(
+      await inTarget(
+        'SELECT count(*)::int, sum(total)::text, count(*) FILTER (WHERE __millrace_deleted_at IS NOT NULL)::int FROM shop.orders',
+      ),
+    ).toEqual([[50_000, '312493750.00', 1]]);
+    expect(await inTarget('SELECT note FROM shop.orders WHERE id = 7')).toEqual([['changed']]);
+  },
+  LIMIT_MS,
+);
+
+it(
+  'copies from one database file into another, and files into a database file',
+  async () => {
+    await queryFile(join(folder, 'from.duckdb'), 'CREATE TABLE t AS SELECT i AS id, [i] AS l FROM range(1000) r(i)');
+    await run(
+      await makeSync(['duckdb', { path: 'from.duckdb' }], ['duckdb', { path: 'to.duckdb' }], ['main.t'], 'main'),
+    );
+    mkdirSync(join(folder, 'in'), { recursive: true });
+    await writeFile(join(folder, 'in/people.csv'), 'id,name\n1,Ann\n2,\n');
+    await queryFile(':memory:', `COPY (SELECT 1 AS id) TO '${join(folder, 'in/x.parquet')}'`);
+    const to: Side = ['duckdb', { path: 'to.duckdb' }];
+    await run(await makeSync(['files', { path: 'in', format: 'csv' }], to, ['people'], 'main'));
+    await run(await makeSync(['files', { path: 'in/x.parquet', format: 'parquet' }], to, ['x'], 'main'));
+    const landed = join(folder, 'to.duckdb');
+    expect(await queryFile(landed, 'SELECT count(*)::INTEGER, sum((l::INTEGER[])[1])::INTEGER FROM t')).toEqual([
+      [1000, 499_500],
+    ]);
+    expect(await queryFile(landed, 'SELECT id, name FROM people ORDER BY id')).toEqual([
+      ['1', 'Ann'],
+      ['2', null],
+    ]);
+    expect(await queryFile(landed, 'SELECT id FROM x')).toEqual([[1]]);
+    expect((await readdir(folder)).filter((name) => name.includes('millrace'))).toEqual([]);
+  },
+  LIMIT_MS,
+);
