@@ -34,6 +34,8 @@ export interface SeenSchema {
   readonly fields: readonly SeenField[];
   /** Output names of the key's columns; empty for a table that was replaced for want of one. */
   readonly key: readonly string[];
+  /** Ids of fields of which hashes were written; absent = none. */
+  readonly obfuscated?: readonly string[];
 }
 
 export interface SeenField {

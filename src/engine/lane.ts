@@ -17,7 +17,7 @@ import {
 import type { Watch } from './cancellation.ts';
 import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly, finishSchema } from './finish-schema.ts';
-import type { Progress } from './pipeline/jobs.ts';
+import type { Obfuscation, Progress } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
 import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
@@ -214,6 +214,7 @@ async function readSegment(
       segment: { no: item.no, token: item.token },
       isolate,
       countsOnly: plan.depth === 'counts',
+      obfuscation: obfuscationOf(lane, plan),
       maxRejects: MAX_REJECTS_PER_SEGMENT,
       lookupFirst: item.token > 1,
     },
@@ -224,6 +225,12 @@ async function readSegment(
   await retryStore(() => saveRejects(parts.store.db, run.execution.organizationId, item, outcome.rejects), stop);
   const total = { records: outcome.recordsRead, bytes: outcome.bytesRead };
   await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, total), stop);
+}
+
+function obfuscationOf({ parts, run }: Lane, { fields, obfuscated }: SchemaPlan): Obfuscation | null {
+  if (obfuscated.length === 0) return null;
+  const positions = fields.flatMap(({ id }, position) => (obfuscated.includes(id) ? [position] : []));
+  return { positions, key: parts.store.obfuscationKeyOf(run.execution.organizationId) };
 }
 
 // Progress is for people: at most one write is under way, a failed one is forgotten.

@@ -118,6 +118,23 @@ describe('the master key', () => {
   });
 });
 
+describe('the key of obfuscation', () => {
+  const keyOf = (store: Store, organization: string) =>
+    Buffer.from(store.obfuscationKeyOf(organization)).toString('hex');
+
+  it('stays the same, and is another one for each organization and each installation', async () => {
+    const { url } = await freshDatabase();
+    const file = freshKeyFile();
+    const first = await open(url, file);
+    const again = await open(url, file);
+    const other = await open((await freshDatabase()).url, file);
+    expect(keyOf(again, 'one')).toBe(keyOf(first, 'one'));
+    expect(keyOf(first.forOrganization('one'), 'one')).toBe(keyOf(first, 'one'));
+    expect(new Set([keyOf(first, 'one'), keyOf(first, 'two'), keyOf(other, 'one')]).size).toBe(3);
+    expect(first.obfuscationKeyOf('one')).toHaveLength(32);
+  });
+});
+
 describe('a transaction', () => {
   it('shows its session to libraries that bring their own SQL, and rolls both back', async () => {
     const store = await open((await freshDatabase()).url, freshKeyFile());

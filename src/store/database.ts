@@ -2,7 +2,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kyse
 import pg from 'pg';
 import { SyncError } from '../core/index.ts';
 import { migrate } from './migrate.ts';
-import { type MasterKeySource, openInstallation, type SecretBox } from './secrets.ts';
+import { type MasterKeySource, type ObfuscationKeys, openInstallation, type SecretBox } from './secrets.ts';
 import type { Database } from './tables.ts';
 
 /** The metadata database as one kind of caller may use it. */
@@ -12,8 +12,7 @@ export interface ScopedStore {
   readonly pool: pg.Pool;
   /** Opens and seals the secrets of connections. */
   readonly secrets: SecretBox;
-  /** Key of the obfuscation hash; made once per installation. */
-  readonly obfuscationSalt: Buffer;
+  readonly obfuscationKeyOf: ObfuscationKeys;
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. Not nestable. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
 }
@@ -57,12 +56,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
   try {
     await migrate(pool);
-    const { secrets, obfuscationSalt } = await openInstallation(pool, options.masterKey);
+    const { secrets, obfuscationKeyOf } = await openInstallation(pool, options.masterKey);
     const scope = (sessions: Sessions): ScopedStore => ({
       db: createKysely(sessions),
       pool,
       secrets,
-      obfuscationSalt,
+      obfuscationKeyOf,
       transaction: (work) => runTransaction(sessions, work),
     });
     const forOrganization = (organizationId: string): ScopedStore => scope(sessionsOf(scopedPool, organizationId));

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  randomUUID,
+  timingSafeEqual,
+} from 'node:crypto';
 import { link, open, readFile, unlink } from 'node:fs/promises';
 import type pg from 'pg';
 import { SyncError } from '../core/index.ts';
@@ -27,8 +35,14 @@ export interface SecretBox {
 export interface Installation {
   readonly id: string;
   readonly secrets: SecretBox;
-  readonly obfuscationSalt: Buffer;
+  readonly obfuscationKeyOf: ObfuscationKeys;
 }
+
+/**
+ * Key of one organization's obfuscation hash, 32 bytes: derived from the master key and from what the installation drew
+ * once, so the metadata database alone does not hold it. The same for as long as both are kept. Never logged or stored.
+ */
+export type ObfuscationKeys = (organizationId: string) => Uint8Array;
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -54,7 +68,16 @@ export async function openInstallation(pool: pg.Pool, source: MasterKeySource): 
       `The master key does not open this metadata database's secrets. Restore the key that belongs to it in MILLRACE_ENCRYPTION_KEY or ${source.file}.`,
     );
   }
-  return { id: installation.id, secrets: createSecretBox(masterKey), obfuscationSalt: installation.obfuscation_salt };
+  return {
+    id: installation.id,
+    secrets: createSecretBox(masterKey),
+    obfuscationKeyOf: (organizationId) =>
+      deriveObfuscationKey(masterKey, installation.obfuscation_salt, organizationId),
+  };
+}
+
+function deriveObfuscationKey(masterKey: Buffer, salt: Buffer, organizationId: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', masterKey, salt, `millrace obfuscation ${organizationId}`, KEY_BYTES));
 }
 
 interface InstallationRow {

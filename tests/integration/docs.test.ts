@@ -145,7 +145,7 @@ describe('limits.md', () => {
   it('lists what a start refuses of a sync', async () => {
     const id = await fixture.createSync({
       source_configuration: { replication_slot: 'slot' },
-      schemas: [{ id: 'public.customers', fields: ['id', { id: 'email', obfuscate: true }] }],
+      schemas: ['public.customers'],
     });
     await fixture.api.send({
       method: 'PUT',
@@ -153,10 +153,7 @@ describe('limits.md', () => {
       body: { receipt_depth: 'repair' },
     });
     const refused = await refusedFields(id, {});
-    const written = refused.map((field) =>
-      field.replace('schemas[public.customers].fields.', 'schemas[].fields[].').replace('[public.customers]', '[]'),
-    );
-    expect(written.sort()).toEqual(rows.map((option) => option.replace(' (setting)', '')).sort());
+    expect([...refused].sort()).toEqual(rows.map((option) => option.replace(' (setting)', '')).sort());
   });
 
   async function refusedFields(syncId: string, body: object): Promise<string[]> {

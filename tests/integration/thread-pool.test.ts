@@ -47,6 +47,7 @@ function toJob(source: Record<string, unknown>, destination: Record<string, unkn
     segment: { no: 1, token: 1 },
     isolate: false,
     countsOnly: false,
+    obfuscation: null,
     maxRejects: 10,
     lookupFirst: false,
   };

@@ -115,11 +115,8 @@ describe('starting a sync', () => {
     expect(test.body.data).toMatchObject({ is_test: true, output_disposition: 'retain' });
   });
 
-  const orders = 'public.orders';
-  const obfuscated = { schemas: [{ id: orders, fields: [{ id: 'id', obfuscate: true }] }] };
   it.each<[string, Record<string, unknown>]>([
     ['source_configuration.replication_slot', { source_configuration: { replication_slot: 'slot' } }],
-    [`schemas[${orders}].fields.obfuscate`, obfuscated],
   ])('refuses to run a sync with %s, whose effect comes later', async (field, changes) => {
     const { status, body } = await start(await fixture.createSync(changes));
     expect([status, body.key]).toEqual([422, 'OPTION_NOT_AVAILABLE']);
@@ -127,18 +124,11 @@ describe('starting a sync', () => {
     expect(body.message).toContain(`\`${field}\``);
   });
 
-  it('minds only the schemas that the start names', async () => {
-    const id = await fixture.createSync({ schemas: [...obfuscated.schemas, 'public.customers'] });
-    expect((await start(id, { schemas: ['public.customers'] })).status).toBe(200);
-  });
-
   it('names all options at once', async () => {
-    const id = await fixture.createSync({ source_configuration: { replication_slot: 'slot' }, ...obfuscated });
+    const id = await fixture.createSync({ source_configuration: { replication_slot: 'slot' } });
+    await send('PUT', `/api/x/bulk/syncs/${id}/settings`, { receipt_depth: 'repair' });
     const { body } = await start(id);
-    expect(body.metadata.fields).toEqual([
-      'source_configuration.replication_slot',
-      `schemas[${orders}].fields.obfuscate`,
-    ]);
+    expect(body.metadata.fields).toEqual(['receipt_depth', 'source_configuration.replication_slot']);
   });
 
   it('refuses the receipt depth that repairs, until it does', async () => {

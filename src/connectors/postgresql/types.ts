@@ -58,7 +58,7 @@ export function offerFormats(
   asText: ReadonlySet<string> = new Set(),
 ): readonly FormatOffer[] {
   const offer = (toField: (field: FieldDescription) => OfferedField) =>
-    fields.map((field) => (asText.has(field.id) ? toTextField(field) : toField(field)));
+    fields.map((field) => (asText.has(field.id) ? toFreeTextField(field) : toField(field)));
   return [
     { format: 'pgcopy-binary', fields: offer(toBinaryField) },
     { format: 'csv', fields: offer(toCsvField) },
@@ -94,6 +94,12 @@ function toTextField(field: FieldDescription): OfferedField {
   const { base, isArray } = parseType(field.remoteType);
   const isPlain = !isArray && PLAIN_TEXTS.includes(base);
   return isPlain ? toPlain(field, TEXT, field.remoteType) : toPushedDown(field, AS_TEXT);
+}
+
+/** Text that is to be changed on its way, so no length of the field's own type holds. */
+function toFreeTextField(field: FieldDescription): OfferedField {
+  const { wireType } = AS_TEXT;
+  return field.remoteType === wireType ? toPlain(field, TEXT, wireType) : toPushedDown(field, AS_TEXT);
 }
 
 function toPlain(field: FieldDescription, logicalType: OfferedField['logicalType'], wireType: string): OfferedField {

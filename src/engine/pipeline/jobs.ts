@@ -43,10 +43,20 @@ export interface SegmentJob {
   readonly segment: SegmentId;
   readonly isolate: boolean;
   readonly countsOnly: boolean;
+  /** Null where every field is written as it was read. */
+  readonly obfuscation: Obfuscation | null;
   /** Rejects of one segment beyond which it fails. */
   readonly maxRejects: number;
   /** Ask first whether an earlier owner committed it without an answer. */
   readonly lookupFirst: boolean;
+}
+
+/** Which fields are replaced by hashes, before they are hashed for the receipt and written. */
+export interface Obfuscation {
+  /** From 0, in wire order. */
+  readonly positions: readonly number[];
+  /** The organization's own; never logged. */
+  readonly key: Uint8Array;
 }
 
 export interface FinishJob {

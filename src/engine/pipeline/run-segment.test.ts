@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { csvChunk, LOAD_PLAN, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import type { BulkSource, SourceChunk } from '../../connector-kit/index.ts';
@@ -48,6 +49,7 @@ function toJob(changes: Partial<SegmentJob> = {}): SegmentJob {
     segment: { no: 1, token: 1 },
     isolate: false,
     countsOnly: false,
+    obfuscation: null,
     maxRejects: 2,
     lookupFirst: false,
     ...changes,
@@ -123,6 +125,35 @@ describe('a segment', () => {
     load.beforeWrite = async () => controller.abort();
     await expect(run(toJob(), LINES, controller.signal)).rejects.toMatchObject({ name: 'AbortError' });
     expect(load.calls).toEqual(['begin 1 by 1', 'abandon 1']);
+  });
+});
+
+describe('a segment with obfuscated fields', () => {
+  const key = Buffer.alloc(32, 7);
+  const hashOf = (text: string) => createHmac('sha256', key).update(text).digest('base64url');
+  const field = (id: string) => ({ id, wireType: 'text', conversion: null, isNullable: true });
+  const obfuscated = (positions: readonly number[], changes: Partial<SegmentJob> = {}): SegmentJob => {
+    const job = toJob(changes);
+    const fields = [
+      { ...field('id'), logicalType: { kind: 'integer' as const, bits: 64 as const } },
+      { ...field('name'), logicalType: { kind: 'text' as const } },
+    ];
+    return { ...job, read: { ...job.read, fields }, obfuscation: { positions, key } };
+  };
+  const hidden = ['one', 'two', 'th\nree'].map((text, i) => `${i + 1},${hashOf(text)}\n`);
+
+  it('writes and proves the hashes', async () => {
+    const outcome = await run(obfuscated([1]));
+    const expected = [...hidden, '4,\n', `5,${hashOf('')}\n`];
+    expect(load.committed.get(1)?.lines).toEqual(expected);
+    expect(outcome).toMatchObject({ recordsRead: 5, source: sumOfLines(expected) });
+  });
+
+  it('names a refused record by its hash', async () => {
+    const id = hashOf('2');
+    load.refuse = (line) => (line.startsWith(id) ? 'no' : null);
+    const outcome = await run(obfuscated([0], { isolate: true }));
+    expect(outcome.rejects).toEqual([{ key: { id }, reason: 'no' }]);
   });
 });
 

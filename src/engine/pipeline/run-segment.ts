@@ -1,6 +1,15 @@
 import { type BulkSource, type Load, type Reject, type SegmentOutcome, tableText } from '../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../core/index.ts';
-import { addSums, type Chunk, createRecordHasher, emptySum, readKey, subtractSums } from '../../formats/index.ts';
+import {
+  addSums,
+  type Chunk,
+  createObfuscator,
+  createRecordHasher,
+  emptySum,
+  type Obfuscator,
+  readKey,
+  subtractSums,
+} from '../../formats/index.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 
 /** Who is told about a segment while it runs. */
@@ -27,8 +36,10 @@ export async function runSegment(
   }
   await using writer = await load.beginSegment(job.segment, { isolate: job.isolate }, signal);
   const tally = new SegmentTally(job);
-  for await (const { chunk } of source.read(job.read, signal)) {
+  const obfuscator = openObfuscator(job);
+  for await (const { chunk: read } of source.read(job.read, signal)) {
     signal.throwIfAborted();
+    const chunk = obfuscator?.apply(read) ?? read;
     tally.count(chunk);
     // Awaiting is the backpressure. A chunk may be given away by `write`, so it is counted before.
     const refused = await writer.write(chunk, signal);
@@ -40,6 +51,11 @@ export async function runSegment(
   await writer.commit(outcome, signal);
   watch.failpoint('after-commit');
   return outcome;
+}
+
+function openObfuscator({ obfuscation, read }: SegmentJob): Obfuscator | null {
+  if (obfuscation === null) return null;
+  return createObfuscator({ ...obfuscation, format: read.format, fieldCount: read.fields.length });
 }
 
 class SegmentTally {

@@ -1,4 +1,4 @@
-import type { Acceptance, FormatOffer, LoadColumn } from '../../connector-kit/index.ts';
+import type { Acceptance, FormatOffer, LoadColumn, OfferedField } from '../../connector-kit/index.ts';
 import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
 import type { PlanContext, SchemaToPlan } from './plan-context.ts';
 
@@ -8,19 +8,29 @@ export interface ChosenFormat {
   readonly acceptance: Acceptance;
 }
 
-/** The cheapest wire format that suits both ends. */
+/** The cheapest wire format that suits both ends. Obfuscated fields travel as text, so that any value can become a hash. */
 export function chooseFormat(
   context: PlanContext,
   schema: SchemaDescription,
   fields: readonly FieldDescription[],
+  obfuscated: readonly string[],
 ): ChosenFormat {
-  const pairs = context.source.offer(fields).flatMap((offer) => {
+  const hidden = new Set(obfuscated);
+  const pairs = context.source.offer(fields, hidden).flatMap((sent) => {
+    const offer = { ...sent, fields: sent.fields.map((field) => (hidden.has(field.id) ? toHash(field) : field)) };
     const acceptance = context.destination.accept(offer);
     return acceptance === null ? [] : [{ offer, acceptance }];
   });
   const cheapest = pairs.sort((a, b) => a.acceptance.cost - b.acceptance.cost)[0];
   if (cheapest === undefined) throw new SyncError('INTERNAL', `No wire format suits both ends of ${schema.id}.`);
-  return cheapest;
+  if (hidden.size === 0) return cheapest;
+  const { acceptance } = cheapest;
+  const reason = `${acceptance.reason}; hashes are put in the place of ${obfuscated.join(', ')} on the way`;
+  return { ...cheapest, acceptance: { ...acceptance, reason } };
+}
+
+function toHash(field: OfferedField): OfferedField {
+  return { ...field, conversion: `${field.id}: keyed hash of its text` };
 }
 
 /** The destination's columns, in the order of the wire. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Checkpoint, Replacement } from '../../connector-kit/index.ts';
 import { type LoadKind, readDestinationOptions } from '../../core/index.ts';
-import { hasOtherKey } from './drift.ts';
+import { hasOtherKey, hasOtherObfuscation } from './drift.ts';
 import type { PlanContext, SchemaToPlan } from './plan-context.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 
@@ -12,10 +12,12 @@ export type LoadChoice = Pick<SchemaPlan, 'kind' | 'kindReason' | 'replacement' 
 export function chooseLoad(
   context: PlanContext,
   item: SchemaToPlan,
-  draft: Pick<SchemaPlan, 'columns' | 'shape'>,
+  draft: Pick<SchemaPlan, 'columns' | 'shape' | 'obfuscated'>,
 ): LoadChoice {
   const { sync, execution } = context.run;
   const { resyncMode } = execution;
+  if (sync.mode !== 'snapshot' && hasOtherObfuscation(item, draft))
+    return replace('other fields are obfuscated now, so nothing of the old table is kept', 'rebuild');
   if (resyncMode === 'resync') return replace('asked for at the start: all records are replaced', 'in_place');
   if (resyncMode === 'rebuild') return replace('asked for at the start: the table is made anew', 'rebuild');
   const inPlace: Replacement = readDestinationOptions(sync.destinationConfiguration).truncateExisting

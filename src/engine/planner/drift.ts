@@ -8,13 +8,18 @@ import type {
   SeenSchema,
 } from '../../core/index.ts';
 import { compareTypes } from './compare-types.ts';
+import type { SchemaToPlan } from './plan-context.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 
 /** The part of a plan that decides what becomes of a difference. */
 export type DriftPlan = Pick<SchemaPlan, 'kind' | 'replacement' | 'columns'>;
 
 /** What a completed load leaves for the next one to compare with. */
-export function toSeen(schema: SchemaDescription, columns: readonly LoadColumn[]): SeenSchema {
+export function toSeen(
+  schema: SchemaDescription,
+  columns: readonly LoadColumn[],
+  obfuscated: readonly string[],
+): SeenSchema {
   return {
     fields: schema.fields.map(({ id, remoteType, logicalType, stableId }) => ({
       id,
@@ -23,6 +28,7 @@ export function toSeen(schema: SchemaDescription, columns: readonly LoadColumn[]
       ...(stableId === undefined ? {} : { stableId }),
     })),
     key: keyOf(columns),
+    ...(obfuscated.length === 0 ? {} : { obfuscated }),
   };
 }
 
@@ -31,6 +37,27 @@ export function hasOtherKey(seen: SeenSchema | null, columns: readonly LoadColum
   if (seen === null) return false;
   const key = keyOf(columns);
   return key.length !== seen.key.length || !key.every((name) => seen.key.includes(name));
+}
+
+/**
+ * True when a field that was written in clear is to be obfuscated, or the other way round: the live table, its deleted
+ * records included, holds values that this plan would not write.
+ */
+export function hasOtherObfuscation(
+  { seen, schema, state }: Pick<SchemaToPlan, 'seen' | 'schema' | 'state'>,
+  { columns, obfuscated }: Pick<SchemaPlan, 'columns' | 'obfuscated'>,
+): boolean {
+  if (!state.exists) return false;
+  // Nothing is remembered of what the sync has written there.
+  if (seen === null) return state.owner !== null && obfuscated.length > 0;
+  const written = new Set(columns.map(({ field }) => field));
+  return schema.fields.some((field) => {
+    const before = seen.fields.find(
+      ({ id, stableId }) => id === field.id || (stableId !== undefined && stableId === field.stableId),
+    );
+    if (before === undefined || !written.has(field.id)) return false;
+    return obfuscated.includes(field.id) !== (seen.obfuscated?.includes(before.id) ?? false);
+  });
 }
 
 /** Every difference between a schema and its last completed load; `plan` null = this execution cannot load it. */

@@ -205,9 +205,14 @@ async function planOne(
 function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<readonly SegmentRange[]> {
   const { segmentBytes } = context.destinationCapabilities;
   return sideOf(context.source).planSegments(
-    { schema: plan.schema, snapshot: context.snapshot, segmentBytes, from: plan.from, filters: plan.filters },
+    { schema: hideKey(plan), snapshot: context.snapshot, segmentBytes, from: plan.from, filters: plan.filters },
     context.signal,
   );
+}
+
+/** Ranges of an obfuscated key would tell its values, and the destination could not find them. */
+function hideKey({ schema, obfuscated }: SchemaPlan): SchemaDescription {
+  return schema.primaryKey.some((id) => obfuscated.includes(id)) ? { ...schema, primaryKey: [] } : schema;
 }
 
 async function refuseForeignTable(

@@ -7,20 +7,21 @@ import { findDrift, toSeen } from './drift.ts';
 import type { PlanContext, SchemaToPlan } from './plan-context.ts';
 import { planImage } from './plan-image.ts';
 import { type SchemaPlan, stampOf, toShape } from './schema-plan.ts';
-import { selectFields } from './select-fields.ts';
+import { listObfuscated, selectFields } from './select-fields.ts';
 
 /** Decides how one schema is read and written in this execution (DESIGN §3, §4.5, §4.7). */
 export async function planSchema(context: PlanContext, item: SchemaToPlan): Promise<SchemaPlan> {
   const { sync, execution } = context.run;
   const { fields, autoFields } = selectFields(item, sync.automaticallyAddNewFields);
-  const format = chooseFormat(context, item.schema, fields);
+  const obfuscated = listObfuscated(item.selection, fields);
+  const format = chooseFormat(context, item.schema, fields, obfuscated);
   const columns = toColumns(item, fields, format);
   const image = planImage(context.run, item.selection, item.schema);
   const tracking = await planTracking(context, item);
   const shape = toShape(item, columns, image.definition);
   const { hardDeletes } = readDestinationOptions(sync.destinationConfiguration);
-  const choice = chooseLoad(context, item, { columns, shape });
-  const seen = toSeen(item.schema, columns);
+  const choice = chooseLoad(context, item, { columns, shape, obfuscated });
+  const seen = toSeen(item.schema, columns, obfuscated);
   return {
     ...choice,
     drift: findDrift(item.seen, item.schema, { ...choice, columns }),
@@ -31,6 +32,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     filters: image.filters,
     imageNotes: image.notes,
     columns,
+    obfuscated,
     isKeyDeclared: (context.run.schemaOverrides.get(item.schema.id)?.primaryKey ?? null) !== null,
     shape,
     table: item.table,

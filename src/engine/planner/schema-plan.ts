@@ -24,6 +24,8 @@ export interface SchemaPlan {
   /** What the image leaves out, for the receipt. */
   readonly imageNotes: readonly string[];
   readonly columns: readonly LoadColumn[];
+  /** Ids of fields of which keyed hashes are written instead of the values. */
+  readonly obfuscated: readonly string[];
   readonly isKeyDeclared: boolean;
   /** What decides whether the records of an earlier load are still as this plan would write them. */
   readonly shape: unknown;

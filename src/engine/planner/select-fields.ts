@@ -9,6 +9,15 @@ export interface SelectedFields {
   readonly autoFields: readonly string[];
 }
 
+/** Ids of the fields, of those that are read, that nobody behind the source may read. */
+export function listObfuscated(
+  { fields }: Pick<Run['schemas'][number], 'fields'>,
+  read: readonly FieldDescription[],
+): readonly string[] {
+  const chosen = new Set(fields?.filter((field) => field.obfuscated).map(({ id }) => id));
+  return read.flatMap(({ id }) => (chosen.has(id) ? [id] : []));
+}
+
 /** @throws `SOURCE_CHANGED` when a field that the user chose is gone, or nothing is left to read */
 export function selectFields(
   { selection, schema }: Pick<SchemaToPlan, 'selection' | 'schema'>,

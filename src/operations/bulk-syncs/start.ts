@@ -151,9 +151,6 @@ function unavailableInSync(sync: BulkSyncRecord, source: SourceCapabilities): st
 }
 
 function unavailableInSchema(schema: BulkSyncSchemaRecord): string[] {
-  const options = [
-    ...(schema.fields?.some((field) => field.enabled && field.obfuscated) ? ['fields.obfuscate'] : []),
-    ...(schema.partitionKey === null ? [] : ['partition_key']),
-  ];
+  const options = [...(schema.partitionKey === null ? [] : ['partition_key'])];
   return options.map((option) => `schemas[${schema.schemaId}].${option}`);
 }
