@@ -51,6 +51,12 @@ describe('applyOverrides', () => {
     expect(fields.map(({ name }) => name)).toEqual(['id', 'E-Mail', 'payload']);
   });
 
+  it('leaves names alone that every object has', () => {
+    const schema = { ...SCHEMA, fields: [column('constructor', false), column('__proto__', false)] };
+    const { fields } = applyOverrides(schema, NO_OVERRIDES);
+    expect(fields.map(({ name }) => name)).toEqual(['constructor', '__proto__']);
+  });
+
   it('takes the key of the user in its order, also none', () => {
     const keyed = applyOverrides(SCHEMA, { ...NO_OVERRIDES, primaryKey: ['email', 'id'] });
     expect(keyed.primaryKey).toEqual(['email', 'id']);

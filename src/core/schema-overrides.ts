@@ -53,9 +53,11 @@ export function isUserFieldType(type: string): type is UserFieldType {
 export function applyOverrides(schema: SchemaDescription, overrides: SchemaOverrides | undefined): SchemaDescription {
   if (overrides === undefined) return schema;
   const detected = new Set(schema.fields.map(({ id }) => id));
+  // A column may be called `constructor`.
+  const labels = new Map(Object.entries(overrides.labels));
   const added = overrides.userFields.filter(({ id, path }) => !detected.has(id) && detected.has(path[0] ?? ''));
   const fields = [
-    ...schema.fields.map((field) => ({ ...field, name: overrides.labels[field.id] ?? field.name })),
+    ...schema.fields.map((field) => ({ ...field, name: labels.get(field.id) ?? field.name })),
     ...added.map(toField),
   ];
   const known = new Set(fields.map(({ id }) => id));

@@ -77,7 +77,10 @@ export class ConsoleLog {
   }
 }
 
+/** Longest message that is kept. */
+const MAX_MESSAGE = 4_000;
+
 /** A system's own message may hold what PostgreSQL cannot; such a line must not hold up the others. */
 function toStorable(message: string): string {
-  return message.replaceAll('\0', '').toWellFormed();
+  return message.slice(0, MAX_MESSAGE).replaceAll('\0', '').toWellFormed();
 }

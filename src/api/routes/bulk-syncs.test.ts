@@ -533,6 +533,39 @@ describe('updating a bulk sync', () => {
     expect([status, body.message]).toEqual([422, expect.stringContaining('"public.orders"')]);
   });
 
+  it('refuses a source that lacks a field which the sync uses', async () => {
+    const other = await fixture.connect('shop of others', fixture.source);
+    await fixture.refresh(other);
+    const { db } = fixture.api.services.store;
+    const cached = await db
+      .selectFrom('cachedSchemas')
+      .select('description')
+      .where('connectionId', '=', other)
+      .where('schemaId', '=', 'public.orders')
+      .executeTakeFirstOrThrow();
+    const { description } = cached;
+    const fields = description.fields.filter(({ id }) => id !== 'total');
+    await db
+      .updateTable('cachedSchemas')
+      .set({ description: JSON.stringify({ ...description, fields }) })
+      .where('connectionId', '=', other)
+      .where('schemaId', '=', 'public.orders')
+      .execute();
+    const filters = [{ field_id: 'total', function: 'IsNotNull' }];
+    for (const [options, status] of [
+      [{ filters }, 422],
+      [{ fields: ['id', 'total'] }, 422],
+      [{ fields: ['id', { id: 'total', enabled: false }] }, 200],
+    ] as const) {
+      const id = await fixture.createSync({ schemas: [{ id: 'public.orders', ...options }] });
+      const answer = await send('PUT', `/api/bulk/syncs/${id}`, fixture.syncBody({ source_connection_id: other }));
+      expect([answer.status, answer.body.metadata?.field]).toEqual([
+        status,
+        status === 200 ? undefined : 'source_connection_id',
+      ]);
+    }
+  });
+
   it('checks the rules of a create', async () => {
     const id = await fixture.createSync();
     const put = (changes: Record<string, unknown>): Promise<Answer> =>

@@ -22,6 +22,7 @@ import { refreshNow } from '../schemas/refresh.ts';
 import { type CheckedSync, checkBulkSync, loadSourceSchemas } from './checks.ts';
 import { toColumnNaming } from './chosen-names.ts';
 import type { BulkSyncInput } from './input.ts';
+import { loadNewSource, refuseMisfits } from './moved-selection.ts';
 import { refuseSharedTables } from './output-tables.ts';
 import { rearmSchedules, type ScheduleView, saveSchedules, toScheduleView } from './schedules.ts';
 import { resolveSelection, type SchemaSelection } from './selection.ts';
@@ -122,12 +123,11 @@ export async function updateBulkSync(context: Context, id: string, input: BulkSy
   const before = await requireBulkSync(context, id);
   const checked = await checkBulkSync(context, input);
   const { organizationId } = context.caller;
-  const newSource = await loadNewSource(context, before, input);
+  const newSource = await loadNewSource(context, before.sourceConnectionId, input.sourceConnectionId);
   return context.store.transaction(async ({ db }) => {
     await lockBothSides(context, db, input);
     const rows = await listBulkSyncSchemas(db, organizationId, id);
-    const schemaIds = rows.filter((row) => row.enabled).map((row) => row.schemaId);
-    refuseMissingSchemas(schemaIds, newSource);
+    refuseMisfits(rows, newSource, toColumnNaming(context, input.normalizeNames, checked.destination));
     const by = toActorColumns(context.caller);
     const change = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
     if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
@@ -151,25 +151,6 @@ async function lockBothSides(context: Context, db: StoreDatabase, input: BulkSyn
       `there is no connection ${id}`,
     );
   }
-}
-
-/** Schema ids of the source that a sync moves to; null when it stays with its own. */
-async function loadNewSource(
-  context: Context,
-  before: BulkSyncRecord,
-  input: BulkSyncInput,
-): Promise<ReadonlySet<string> | null> {
-  if (before.sourceConnectionId === input.sourceConnectionId) return null;
-  const schemas = await loadSourceSchemas(context, input.sourceConnectionId);
-  return new Set(schemas.map((schema) => schema.id));
-}
-
-function refuseMissingSchemas(schemaIds: readonly string[], source: ReadonlySet<string> | null): void {
-  const missing = source === null ? undefined : schemaIds.find((id) => !source.has(id));
-  if (missing === undefined) return;
-  throw refuseField('source_connection_id', `that source has no schema "${missing}", which this sync selects`, {
-    schema: missing,
-  });
 }
 
 /** True when cursors would belong to another source, or to records in another table. */
