@@ -150,6 +150,22 @@ it('isolates what DuckDB cannot hold', async () => {
   expect(copied.counts.inserted).toBe(1996);
 });
 
+it.each(['timestamp', 'timestamptz'])(
+  'rejects a %s behind the last one of DuckDB, whatever else is read with it',
+  async (type) => {
+    await side.sql(`DROP TABLE IF EXISTS ends; CREATE TABLE ends (id integer PRIMARY KEY, at ${type})`);
+    await side.sql(
+      "INSERT INTO ends VALUES (1, '294247-01-10 04:00:54.775806'), (2, '294247-01-10 04:00:54.775807'), (3, 'infinity'), (4, NULL)",
+    );
+    await expect(copy('public.ends')).rejects.toThrow(expect.objectContaining({ code: 'RECORD_REFUSED' }));
+    await side.sql("INSERT INTO ends VALUES (5, '0044-03-15 BC'), (6, '-infinity')");
+    const copied = await copy('public.ends', {}, { isolate: true });
+    expect(copied.rejects.map(({ key }) => key)).toEqual([{ id: '2' }]);
+    expect(copied.found).toEqual(copied.expected);
+    expect(await query('SELECT id FROM ends WHERE "at" IS NULL')).toEqual([[4]]);
+  },
+);
+
 it('loads a table without a key, and one column of NULLs and empty texts', async () => {
   await side.sql('CREATE TABLE notes (note text)');
   await side.sql("INSERT INTO notes VALUES (NULL), (''), (NULL), (E'a\\nb'), ('')");
