@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { SyncError } from './core/index.ts';
 import {
   type CliFile,
   createTemporaryHome,
@@ -17,7 +18,7 @@ import {
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 20_000;
 /** Of the server's own words, so many lines tell why it did not start. */
-const KEPT_LINES = 5;
+const KEPT_LINES = 3;
 
 /** Settings that shall hold for it as for every other server; the rest of the environment is somebody else's. */
 const KEPT_SETTINGS = new Set(['MILLRACE_COLUMN_PREFIX', 'MILLRACE_DENY_PRIVATE']);
@@ -41,7 +42,7 @@ export async function startPrivateServer(
   try {
     const url = await readUrl(child, exited, signal);
     const file = readCliFile(home.path);
-    if (file === undefined) throw new Error(`The private server wrote no keys into ${home.path}.`);
+    if (file === undefined) throw notStarted('wrote no keys', []);
     if (filesFolder !== null) openFolder(home, file, filesFolder);
     return { url, apiKey: file.userKey, [Symbol.asyncDispose]: dispose };
   } catch (error) {
@@ -75,25 +76,33 @@ function openFolder(home: TemporaryHome, { organizationId }: CliFile, filesFolde
 
 /** The server says where it answers when it does. */
 async function readUrl(child: ChildProcess, exited: Promise<unknown>, signal: AbortSignal): Promise<string> {
-  if (child.stdout === null || child.stderr === null) throw new Error('The private server has no output.');
+  if (child.stdout === null || child.stderr === null) throw notStarted('has no output', []);
   const answers = Promise.withResolvers<string>();
   createInterface(child.stdout).on('line', (line) => {
     const url = /answers at (\S+)/.exec(line)?.[1];
     if (url !== undefined) answers.resolve(url);
   });
-  let said: string[] = [];
+  const said: string[] = [];
   createInterface(child.stderr).on('line', (line) => {
-    said = [...said, line].slice(-KEPT_LINES);
+    const isForPeople = !/^(\{|\s*at )/.test(line);
+    if (isForPeople && said.length < KEPT_LINES) said.push(line);
   });
   const limit = AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]);
   const late = once(limit, 'abort').then(() => 'did not answer in time');
   const failure = Promise.race([exited.then(() => 'ended'), late]).then((what): never => {
     signal.throwIfAborted();
-    throw new Error(`The private server ${what} while it started. It said: ${said.join(' ')}`);
+    throw notStarted(what, said);
   });
   // Of the two, the one that comes second has nobody waiting for it.
   failure.catch(() => {});
   return Promise.race([answers.promise, failure]);
+}
+
+function notStarted(what: string, said: readonly string[]): SyncError {
+  return new SyncError(
+    'PRIVATE_SERVER_FAILED',
+    `Starting a server for the copy failed: it ${what}${said.length === 0 ? '' : ` and said: ${said.join(' ')}`}. Mend that, or name a running server with --url.`,
+  );
 }
 
 async function stop(child: ChildProcess, exited: Promise<unknown>): Promise<void> {

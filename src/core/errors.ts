@@ -57,6 +57,12 @@ export const ERROR_CODES = {
   CONN_TLS_FAILED: 'configuration',
   /** The system is of a version that Millrace does not speak to. The message names the oldest that will do. */
   CONN_VERSION_UNSUPPORTED: 'configuration',
+  /** The SSH host shows another key than the connection names, or none is named where one is needed. Compare it, then correct `ssh_host_key`. */
+  CONN_SSH_HOST_KEY: 'configuration',
+  /** The SSH host cannot be spoken to, or does not forward connections for this user. The message says what it answered. */
+  CONN_SSH_FAILED: 'configuration',
+  /** Between us and the server a pooler hands sessions out per transaction. Use the server's own port, or a pooler in session mode. */
+  CONN_POOLER: 'configuration',
   /** The address of the connection is one that Millrace never opens (its own database, link-local, metadata). */
   CONN_ADDRESS_REFUSED: 'configuration',
   /** The file path lies outside the folder that connections may use. */
@@ -117,6 +123,8 @@ export const ERROR_CODES = {
   CONFIG_INVALID: 'configuration',
   /** Another server runs on the same home folder. Stop it, or choose another home. The message names its process. */
   HOME_IN_USE: 'conflict',
+  /** The server that a command starts for itself did not start. The message says what it said. */
+  PRIVATE_SERVER_FAILED: 'configuration',
   /** The home folder cannot be created or written. Make it writable, or choose another one. */
   HOME_UNUSABLE: 'configuration',
   /** The address the server should listen on is taken, forbidden or not this machine's. Choose another port or host. */

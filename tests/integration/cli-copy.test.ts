@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -117,24 +117,55 @@ describe('copy through the running server of the home', () => {
     await expectNothingLeft();
   });
 
-  it('takes another database, in JSON and by counts, and replaces what is there only when told to', async () => {
+  it('takes another database, in JSON and by counts', async () => {
     await using destination = await createTestDatabase();
-    const args = [urlOf(source), urlOf(destination), '--schema', 'copied', '--depth', 'counts'];
-    const first = await copy([...args, '--json']);
+    const first = await copy([
+      ...[urlOf(source), urlOf(destination), '--schema', 'copied'],
+      ...['--depth', 'counts', '--json'],
+    ]);
     expect(JSON.parse(first.output)).toMatchObject({
       execution: { status: 'completed', record_count: 1003 },
       receipt: { verdict: 'equal', depth: 'counts' },
     });
     expect(first.code).toBe(0);
-    const second = await copy(args);
-    expect(second.code).toBe(1);
-    expect(second.errors).toContain('--adopt');
-    expect(await copy([...args, '--adopt'])).toMatchObject({ code: 0, errors: '' });
     const client = new pg.Client(destination.url);
     await client.connect();
     const { rows } = await client.query('SELECT count(*)::int AS people FROM copied.people');
     await client.end();
     expect(rows).toEqual([{ people: 1000 }]);
+    await expectNothingLeft();
+  });
+
+  it('replaces what is there only when told to', async () => {
+    const args = [urlOf(source), join(served, 'twice.duckdb'), '--tables', 'notes'];
+    expect(await copy(args)).toMatchObject({ code: 0 });
+    expect(await copy(args)).toMatchObject({ code: 1, errors: expect.stringContaining('--adopt') });
+    expect(await copy([...args, '--adopt'])).toMatchObject({ code: 0, errors: '' });
+    await expectNothingLeft();
+  });
+
+  it('takes a Parquet folder that a copy has written back into a database, record for record', async () => {
+    await using destination = await createTestDatabase();
+    expect(await copy([urlOf(source), `${join(served, 'back')}/`])).toMatchObject({ code: 0, errors: '' });
+    const result = await copy([`${join(served, 'back')}/`, urlOf(destination), '--schema', 'back']);
+    expect(result).toMatchObject({ code: 0, errors: '' });
+    const sql = (schema: string) => `SELECT id, name, born::text, balance::text FROM ${schema}.people ORDER BY id`;
+    const client = new pg.Client(destination.url);
+    await client.connect();
+    const { rows } = await client.query(sql('back'));
+    await client.end();
+    expect(rows).toEqual((await session.query(sql('public'))).rows);
+    await expectNothingLeft();
+  });
+
+  it('takes CSV files', async () => {
+    mkdirSync(join(served, 'exports'), { recursive: true });
+    writeFileSync(join(served, 'exports/cities.csv'), 'id,name,since\n1,"Ulm, Danube",854-07-22\n2,,1200-01-01\n');
+    const file = join(served, 'cities.duckdb');
+    const result = await copy([join(served, 'exports/cities.csv'), file]);
+    expect(result).toMatchObject({ code: 0, errors: '' });
+    expect(result.output).toMatch(/Receipt +equal/);
+    expect(await queryFile(file, 'SELECT name FROM cities ORDER BY id')).toEqual([['Ulm, Danube'], [null]]);
     await expectNothingLeft();
   });
 

@@ -39,9 +39,21 @@ describe('a source', () => {
     expect(() => from('empty')).toThrow('holds no CSV');
   });
 
+  it('is known by what readers of a Parquet folder see', () => {
+    const generation = join(folder, 'lake/orders/.millrace/g1');
+    mkdirSync(generation, { recursive: true });
+    for (const name of ['a.parquet', '_manifest.json', '../table.json']) writeFileSync(join(generation, name), '');
+    symlinkSync('.millrace/g1', join(folder, 'lake/orders/current'));
+    symlinkSync('..', join(folder, 'lake/around'));
+    rmSync(join(folder, 'csv'), { recursive: true });
+    for (const name of ['mixed', 'orders.csv', 'link']) rmSync(join(folder, name), { recursive: true });
+    expect(from('lake')).toEqual(file('files', 'lake', { format: 'parquet' }));
+  });
+
   it('has to be there', () => {
     expect(() => from('gone.duckdb')).toThrow('there is no file');
     expect(() => from('gone/')).toThrow('there is no folder');
+    expect(() => from('csv/*')).toThrow('csv:csv/*');
   });
 });
 

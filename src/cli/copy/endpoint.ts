@@ -24,6 +24,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   '.csv': 'csv',
   '.tsv': 'csv',
   '.parquet': 'parquet',
+  '.pq': 'parquet',
   '.json': 'json',
   '.jsonl': 'json',
   '.ndjson': 'json',
@@ -47,7 +48,7 @@ export function parseEndpoint(text: string, side: Side, folder: string | null): 
     );
   }
   if (DATABASE_ENDINGS.has(extname(text).toLowerCase())) return toFile('duckdb', text, side, folder);
-  const format = FORMATS[extname(text.replace(/\.(gz|zst)$/i, '')).toLowerCase()];
+  const format = formatOf(text);
   if (format !== undefined) return toFile(format, text, side, folder);
   if (text.includes('/') || /^\.+$/.test(text) || (folder !== null && isFolder(resolve(folder, text)))) {
     return side === 'to' ? toFile('parquet', text, side, folder) : toFolder(text, folder);
@@ -68,7 +69,7 @@ function toFile(kind: string, text: string, side: Side, folder: string | null): 
     throw new UsageError(
       `to: ${kind} files cannot be written; name a folder for Parquet, a .duckdb file or a database.`,
     );
-  if (FORMATS[extname(text).toLowerCase()] !== undefined) {
+  if (formatOf(text) !== undefined) {
     throw new UsageError(
       `to: Parquet is written into a folder, with a folder for each table in it: name one, such as ${join(dirname(text), basename(text, extname(text)))}/.`,
     );
@@ -78,11 +79,11 @@ function toFile(kind: string, text: string, side: Side, folder: string | null): 
 
 /** A folder to read, by the one kind of file that is in it. */
 function toFolder(text: string, folder: string | null): Endpoint {
-  if (folder === null)
-    throw new UsageError(`from: say what is in ${text} on the server: csv:${text}, json:${text} or parquet:${text}.`);
+  if (folder === null || text.includes('*'))
+    throw new UsageError(`from: say what is in ${text}: csv:${text}, json:${text} or parquet:${text}.`);
   const path = resolve(folder, text);
   if (!isFolder(path)) throw new UsageError(`from: there is no folder ${path}.`);
-  const found = new Set(listEndings(path));
+  const found = findFormats(path);
   const [format, second] = found;
   if (format === undefined) throw new UsageError(`from: ${path} holds no CSV, JSON or Parquet files.`);
   if (second === undefined) return toFile(format, text, 'from', folder);
@@ -91,11 +92,21 @@ function toFolder(text: string, folder: string | null): Endpoint {
   );
 }
 
-/** Formats of the files in a folder and in its folders. */
-function listEndings(path: string): string[] {
-  return readdirSync(path, { recursive: true, withFileTypes: true }).flatMap((entry) =>
-    entry.isFile() ? (FORMATS[extname(entry.name).toLowerCase()] ?? []) : [],
-  );
+/** Formats of the files below a folder, links followed once. What tools keep for themselves begins with `.` or `_`. */
+function findFormats(path: string, seen: Set<string> = new Set(), found: Set<string> = new Set()): Set<string> {
+  const real = realpathSync(path);
+  if (seen.has(real)) return found;
+  seen.add(real);
+  for (const name of readdirSync(path).filter((entry) => !/^[._]/.test(entry))) {
+    const format = formatOf(name);
+    if (isFolder(join(path, name))) findFormats(join(path, name), seen, found);
+    else if (format !== undefined) found.add(format);
+  }
+  return found;
+}
+
+function formatOf(name: string): string | undefined {
+  return FORMATS[extname(name.replace(/\.gz$/i, '')).toLowerCase()];
 }
 
 function isFolder(path: string): boolean {

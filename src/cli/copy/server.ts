@@ -88,6 +88,6 @@ export function findCommonFolder(paths: readonly string[]): string | null {
 /** The part of a path before its first pattern. */
 function withoutPattern(path: string): string {
   const parts = path.split(sep);
-  const at = parts.findIndex((part) => /[*?[{]/.test(part));
+  const at = parts.findIndex((part) => part.includes('*'));
   return at === -1 ? path : parts.slice(0, at + 1).join(sep);
 }
