@@ -69,7 +69,7 @@ export const ERROR_CODES = {
   CONN_PATH_REFUSED: 'configuration',
   /** The connection broke or the system is starting, stopping or out of a resource. Retried by itself. */
   CONN_LOST: 'transient',
-  /** Another process holds the file. Retried by itself; close the other process. */
+  /** Another process, or another sync of this server, holds the file. Retried by itself; close the other process. */
   FILE_LOCKED: 'transient',
   /** The file is not what the connection says, is damaged, or was written by a newer version of its system. */
   FILE_INVALID: 'configuration',
