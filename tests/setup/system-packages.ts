@@ -8,8 +8,11 @@ export interface SystemCommand {
   readonly debianPackage: string;
 }
 
-/** What the tests' servers and clients need beyond npm. Empty: the embedded PostgreSQL and DuckDB come by npm. */
-export const TEST_COMMANDS: readonly SystemCommand[] = [];
+/** What the tests' servers and clients need beyond npm, by which PostgreSQL and DuckDB come. */
+export const TEST_COMMANDS: readonly SystemCommand[] = [
+  { command: 'sshd', debianPackage: 'openssh-server' },
+  { command: 'pgbouncer', debianPackage: 'pgbouncer' },
+];
 
 /** True where we may install what is missing, and where therefore nothing may be skipped. */
 export function canInstallPackages(): boolean {
@@ -17,7 +20,7 @@ export function canInstallPackages(): boolean {
 }
 
 /** The first of PATH's folders that holds the command; Debian keeps servers' commands out of a user's PATH. */
-function hasCommand(command: string, path = `${process.env.PATH ?? ''}${delimiter}/usr/sbin`): boolean {
+export function hasCommand(command: string, path = `${process.env.PATH ?? ''}${delimiter}/usr/sbin`): boolean {
   return path.split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, command), constants.X_OK);

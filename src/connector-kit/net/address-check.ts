@@ -24,6 +24,18 @@ export function createAddressCheck(options: AddressCheckOptions): (host: string)
   };
 }
 
+/**
+ * For a host that another machine resolves: an address written out is refused when it is one that is never opened. What
+ * lies behind that machine is its own network, so private addresses are its owner's business.
+ * @throws `CONN_ADDRESS_REFUSED`
+ */
+export function refuseForbiddenLiteral(host: string): void {
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  const isLiteral = isIPv4(address) || isIPv6(address);
+  if (isLiteral && isRefused(address, false))
+    throw new SyncError('CONN_ADDRESS_REFUSED', refusal(host, [address], false));
+}
+
 /** IPv4 first: many servers listen on 127.0.0.1 only, and `localhost` has both. */
 async function lookupAll(host: string): Promise<readonly string[]> {
   const found = await systemLookup(host, { all: true, order: 'ipv4first' });

@@ -1,1 +1,2 @@
-export { createAddressCheck } from './address-check.ts';
+export { createAddressCheck, refuseForbiddenLiteral } from './address-check.ts';
+export { findFingerprints, SshTunnel } from './ssh-tunnel.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabaseContext, NEVER, openSide, type Side, toConfig } from '../../../tests/setup/postgresql-loads.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
+import { createRoute } from './client/route.ts';
 import { openSession, type Session } from './client.ts';
 import { postgresqlConfig } from './config.ts';
 
@@ -13,10 +14,9 @@ beforeAll(async () => {
 afterAll(() => side[Symbol.asyncDispose]());
 
 function open(): Promise<Session> {
-  return openSession(
-    { config: postgresqlConfig.parse(toConfig(side.url)), context: createDatabaseContext(), side: 'source' },
-    NEVER,
-  );
+  const config = postgresqlConfig.parse(toConfig(side.url));
+  const context = createDatabaseContext();
+  return openSession({ config, context, route: createRoute(config, context), side: 'source' }, NEVER);
 }
 
 async function collect(chunks: AsyncIterable<Chunk>): Promise<Chunk[]> {

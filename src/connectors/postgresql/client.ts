@@ -1,12 +1,14 @@
-import { connect as connectSocket, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { ConnectorContext } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
+import { sendCancel } from './client/cancel.ts';
 import { CopyIn } from './client/copy-in.ts';
 import { CopyOut } from './client/copy-out.ts';
-import { createReadSocket } from './client/read-socket.ts';
+import type { Endpoint, Route } from './client/route.ts';
 import type { PostgresqlConfig } from './config.ts';
 import { type Side, toSyncError } from './errors.ts';
 
@@ -16,16 +18,13 @@ export type TextRow = Readonly<Record<string, string | null>>;
 /** How a connector opens its sessions. */
 export interface SessionOptions {
   readonly config: PostgresqlConfig;
-  readonly context: Pick<ConnectorContext, 'resolveHost' | 'applicationName'>;
+  readonly context: Pick<ConnectorContext, 'applicationName'>;
   readonly side: Side;
+  readonly route: Route;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 30_000;
-const CANCEL_TIMEOUT_MS = 5_000;
-const CANCEL_DELAYS_MS = [0, 100, 500];
-/** In place of a protocol version: cancel what the backend with this id and key does. */
-const CANCEL_REQUEST = 80_877_102;
 const OLDEST_VERSION = 120_000;
 
 /**
@@ -33,11 +32,13 @@ const OLDEST_VERSION = 120_000;
  * long copy; and a commit that was answered is on disk.
  */
 const SETTINGS = `
-  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3;
-  SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET standard_conforming_strings = on; SET jit = off;
-  SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-  SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout');
-  SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
+  SELECT set_config(name, value, false) FROM (VALUES ('TimeZone', 'UTC'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'iso_8601'),
+    ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('xmlbinary', 'base64'), ('standard_conforming_strings', 'on'), ('jit', 'off'),
+    ('statement_timeout', '0'), ('lock_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),
+    ('transaction_timeout', '0'), ('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' END)
+  ) s (name, value) JOIN pg_settings USING (name) WHERE value IS NOT NULL`;
+
+const FACTS = `
   SELECT pg_backend_pid() AS pid, current_setting('server_version_num') AS version,
     (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started`;
 
@@ -52,34 +53,34 @@ interface ClientInternals {
 export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
   signal.throwIfAborted();
   const { config, context } = options;
-  const address = await context.resolveHost(config.hostname);
+  const endpoint = await options.route.open(signal);
   const client = new pg.Client({
-    host: address,
+    host: endpoint.host,
     port: config.port,
     user: config.username,
     password: config.password,
     database: config.database,
-    ssl: toTlsOptions(config),
-    // A TLS layer would read past it.
-    ...(config.ssl ? {} : { stream: createReadSocket }),
+    ssl: toTlsOptions(config) ?? false,
+    ...(endpoint.stream === undefined ? {} : { stream: endpoint.stream }),
     application_name: context.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: { getTypeParser: () => (text: string | Buffer) => String(text) },
   });
-  const session = new Session(client, options, address);
+  const session = new Session(client, options, endpoint);
   await session.connect(signal);
   return session;
 }
 
-/** Verified by default; a server name is sent only when it is a name (RFC 6066). */
-function toTlsOptions(config: PostgresqlConfig): pg.ClientConfig['ssl'] {
-  if (!config.ssl) return false;
+/** Verified by default, null without TLS; a server name is sent only when it is a name (RFC 6066). */
+function toTlsOptions(config: PostgresqlConfig): ConnectionOptions | null {
+  if (!config.ssl) return null;
   return {
     rejectUnauthorized: true,
     ...(isIP(config.hostname) === 0 ? { servername: config.hostname } : {}),
-    ...(config.ca_cert === undefined || config.ca_cert === '' ? {} : { ca: config.ca_cert }),
+    ...(config.ca_cert ? { ca: config.ca_cert } : {}),
+    ...(config.client_certs ? { cert: config.client_certificate, key: config.client_key } : {}),
   };
 }
 
@@ -90,17 +91,17 @@ function toTlsOptions(config: PostgresqlConfig): pg.ClientConfig['ssl'] {
 export class Session implements AsyncDisposable {
   readonly #client: pg.Client;
   readonly #options: SessionOptions;
-  readonly #address: string;
+  readonly #endpoint: Endpoint;
   #isBroken = false;
   #running = 0;
   #pid = '';
   #startedAt = '';
   #version = 0;
 
-  constructor(client: pg.Client, options: SessionOptions, address: string) {
+  constructor(client: pg.Client, options: SessionOptions, endpoint: Endpoint) {
     this.#client = client;
     this.#options = options;
-    this.#address = address;
+    this.#endpoint = endpoint;
     // Without a listener an idle session that the server ends would end the process.
     client.on('error', () => {
       this.#isBroken = true;
@@ -132,20 +133,30 @@ export class Session implements AsyncDisposable {
     return this.#running > 0;
   }
 
-  /** Called once by `openSession`. */
+  /** True where another backend answers than the one that greeted us: a pooler stands in between. */
+  get isPooled(): boolean {
+    return this.#pid !== String(this.#internals.processID);
+  }
+
+  /** Called once by `openSession`. A pooled session has not got its settings yet: they could become somebody else's. */
   async connect(signal: AbortSignal): Promise<void> {
     await this.#guard('Opening a session', signal, async () => {
       await this.#client.connect();
       // Several statements in one string have one result each; the driver's types know only one.
-      const results = (await this.#client.query(SETTINGS)) as unknown as readonly {
-        readonly rows: readonly TextRow[];
-      }[];
+      const results = (await this.#client.query(
+        `${SETTINGS} AND pg_backend_pid() = ${this.#internals.processID}; ${FACTS}`,
+      )) as unknown as readonly { readonly rows: readonly TextRow[] }[];
       const facts = results.at(-1)?.rows[0];
       this.#pid = facts?.pid ?? '';
       this.#startedAt = facts?.started ?? '';
       this.#version = Number(facts?.version ?? 0);
     });
     if (this.#version < OLDEST_VERSION) await this.#refuseVersion();
+  }
+
+  /** Gives a pooled session its settings, once it is known to keep them. */
+  async applySettings(signal: AbortSignal): Promise<void> {
+    await this.script('Opening a session', SETTINGS, signal);
   }
 
   /** Runs one statement. `action` begins the sentence of its error, such as `Reading the tables`. */
@@ -282,30 +293,10 @@ export class Session implements AsyncDisposable {
     );
   }
 
-  /**
-   * Requests on connections of their own; they are not answered, and failing to send one is harmless. Repeated, because
-   * one that overtakes the statement which it is to cancel does nothing.
-   */
   #sendCancel(): void {
-    const { processID, secretKey } = this.#internals;
-    if (!processID) return;
-    const message = Buffer.alloc(16);
-    message.writeInt32BE(16, 0);
-    message.writeInt32BE(CANCEL_REQUEST, 4);
-    message.writeInt32BE(processID, 8);
-    message.writeInt32BE(secretKey, 12);
-    for (const delayMs of CANCEL_DELAYS_MS) {
-      setTimeout(() => sendOnce(this.#options.config.port, this.#address, message), delayMs).unref();
-    }
+    const { processID: processId, secretKey } = this.#internals;
+    if (processId) sendCancel(this.#endpoint, toTlsOptions(this.#options.config), { processId, secretKey });
   }
-}
-
-function sendOnce(port: number, host: string, message: Buffer): void {
-  const socket = connectSocket(port, host, () => socket.end(message));
-  socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
-  socket.on('error', () => socket.destroy());
-  socket.resume();
-  socket.unref();
 }
 
 /** A COPY … FROM STDIN that takes data. */

@@ -1,5 +1,6 @@
 import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
 import { checkAccess } from './check.ts';
+import { createRoute } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
 import { PostgresqlDestination } from './destination.ts';
 import { SessionPool } from './sessions.ts';
@@ -63,8 +64,9 @@ export const postgresql: ConnectorDefinition<PostgresqlConfig> = {
 };
 
 function createConnector(config: PostgresqlConfig, context: ConnectorContext): Connector {
-  const reading = new SessionPool({ config, context, side: 'source' });
-  const writing = new SessionPool({ config, context, side: 'destination' });
+  const route = createRoute(config, context);
+  const reading = new SessionPool({ config, context, route, side: 'source' });
+  const writing = new SessionPool({ config, context, route, side: 'destination' });
   const source = new PostgresqlSource(reading);
   return {
     source,
@@ -75,6 +77,7 @@ function createConnector(config: PostgresqlConfig, context: ConnectorContext): C
       await source[Symbol.asyncDispose]();
       await reading[Symbol.asyncDispose]();
       await writing[Symbol.asyncDispose]();
+      await route[Symbol.asyncDispose]();
     },
   };
 }

@@ -93,7 +93,6 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   CONN_DATABASE_MISSING: 'Correct the name of the database.',
   CONN_PRIVILEGE_MISSING: 'Grant the privilege to the user of the connection.',
   CONN_UNREACHABLE: 'Check hostname and port, and that the network lets us through.',
-  CONN_TLS_FAILED: 'Give the authority’s certificate in ca_cert, or set ssl to false if the server has no TLS.',
   CONN_LOST: 'It is tried again by itself.',
   LOCK_TIMEOUT: 'Another session holds the table; it is tried again by itself.',
   DISK_FULL: 'Free space on the database server, then start again.',
@@ -145,9 +144,28 @@ function build(
   cause: unknown,
   detail: Readonly<Record<string, string>> = {},
 ): SyncError {
-  const advice = ADVICE[code];
+  const advice = adviseSpecially(code, answer) ?? ADVICE[code];
   const sentence = `${scene.action} on ${scene.address} failed: ${answer.replace(/\.$/, '')}.`;
   return new SyncError(code, advice === undefined ? sentence : `${sentence} ${advice}`, { cause, detail });
+}
+
+/** Codes with several causes, which the server's or the driver's own words tell apart. */
+function adviseSpecially(code: ErrorCode, answer: string): string | undefined {
+  if (code === 'CONN_TLS_FAILED') return adviseOnTls(answer);
+  if (/\(SQLSTATE 53300\)$/.test(answer))
+    return 'The server or the role has no session left for us; it is tried again by itself. Raise max_connections or CONNECTION LIMIT, or lower the concurrency limit of the sync.';
+  if (/conflict with recovery/.test(answer))
+    return 'It is tried again by itself. If it comes back, set hot_standby_feedback or raise max_standby_streaming_delay on the replica.';
+  return undefined;
+}
+
+function adviseOnTls(answer: string): string {
+  if (/altnames|IP address mismatch|Hostname/i.test(answer))
+    return 'The certificate is for another name: connect by a name that stands in it.';
+  if (/alert/i.test(answer)) return 'The server refused our certificate: correct client_certificate and client_key.';
+  if (/does not support SSL/.test(answer)) return 'Set up TLS on the server, or set ssl to false.';
+  if (/expired/i.test(answer)) return 'Renew the certificate of the server.';
+  return 'Give the authority’s certificate in ca_cert.';
 }
 
 function codeOf(sqlState: string): ErrorCode | undefined {
