@@ -151,6 +151,22 @@ describe('a key that changed in the source', () => {
   });
 });
 
+describe('a key that the source lost', () => {
+  it('makes the table be replaced with each execution, and says so', async () => {
+    const sync = await scene.make([PEOPLE]);
+    await runAndTell(sync.id);
+    await scene.inSource(
+      'ALTER TABLE people DROP CONSTRAINT people_pkey; INSERT INTO people (id, name) VALUES (2, $$again$$)',
+    );
+    const { events, loads, verdict } = await runAndTell(sync.id);
+    expect(events).toMatchObject([
+      { kind: 'key_changed', before: 'id', after: null, outcome: expect.stringContaining('no longer kept') },
+    ]);
+    expect([loads, verdict]).toEqual([['replace'], 'equal']);
+    expect((await runAndTell(sync.id)).drift).toEqual([]);
+  });
+});
+
 describe('tables that came or went', () => {
   it('are reported once when the sync does not select them', async () => {
     const sync = await scene.make([PEOPLE]);

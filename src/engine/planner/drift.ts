@@ -127,7 +127,7 @@ function toList(names: readonly string[]): string | null {
   return names.length === 0 ? null : names.join(', ');
 }
 
-function describe({ kind, field, before }: Difference, plan: DriftPlan): string {
+function describe({ kind, field, before, after }: Difference, plan: DriftPlan): string {
   const isRead = plan.columns.some((column) => column.field === field);
   const isRebuilt = plan.replacement === 'rebuild';
   switch (kind) {
@@ -146,6 +146,7 @@ function describe({ kind, field, before }: Difference, plan: DriftPlan): string 
     case 'type_narrowed':
       return isRead ? 'A column that holds older, wider values stays as wide as it is.' : 'Not part of the sync.';
     case 'key_changed':
+      if (after === null) return 'All records are replaced with each execution, and deleted ones are no longer kept.';
       return isRebuilt
         ? 'The table is made anew with the new key.'
         : 'The records are replaced and known by the new key; deleted ones are carried over.';

@@ -29,7 +29,7 @@ export async function ensureState(session: Session): Promise<void> {
   }
   // Files of an earlier version lack it.
   const [known] = await session.rows(
-    `SELECT 1 FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ${quoteText(STATE_SCHEMA)} AND table_name = 'owners' AND column_name = 'adopted'`,
+    `SELECT 1 FROM pragma_table_info(${quoteText(`${STATE_SCHEMA}.owners`)}) WHERE name = 'adopted'`,
   );
   if (known === undefined) await session.run(`ALTER TABLE ${state('owners')} ADD COLUMN adopted BOOLEAN`);
 }
