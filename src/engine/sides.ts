@@ -1,14 +1,19 @@
 import type { Connector } from '../connector-kit/index.ts';
+import { SyncError } from '../core/index.ts';
 import type { Run, RunConnection } from '../store/index.ts';
-import { applicationNameOf, definitionOf, type EngineParts } from './engine-parts.ts';
+import { applicationNameOf, definitionOf, type EngineParts, specsOf } from './engine-parts.ts';
 
 export interface Sides extends AsyncDisposable {
   readonly source: Connector;
   readonly destination: Connector;
 }
 
-/** Opens both systems of an execution in the main thread, for planning. */
+/**
+ * Opens both systems of an execution in the main thread, for planning.
+ * @throws `REQUEST_REFUSED` when both are one thing that cannot be written while it is read
+ */
 export async function openSides(parts: EngineParts, run: Run): Promise<Sides> {
+  refuseSameOwner(parts, run);
   const source = await openConnection(parts, run, run.source);
   const destination = await openConnection(parts, run, run.destination).catch(async (error: unknown) => {
     await source[Symbol.asyncDispose]();
@@ -22,6 +27,16 @@ export async function openSides(parts: EngineParts, run: Run): Promise<Sides> {
       await destination[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Two connections may lead to one file: it would wait for its own reader. */
+function refuseSameOwner(parts: EngineParts, run: Run): void {
+  const { source, ownerKey } = specsOf(parts, run);
+  if (ownerKey === null || source.readOwner !== ownerKey) return;
+  throw new SyncError(
+    'REQUEST_REFUSED',
+    'Source and destination of the sync are the same file, which cannot be written while it is read. Choose another file for one of them.',
+  );
 }
 
 /** Opens one side of an execution in this thread. */

@@ -136,3 +136,34 @@ it(
   },
   LIMIT_MS,
 );
+
+it(
+  'refuses to read the file that it writes, when it is saved or, through another connection, when it starts',
+  async () => {
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    await queryFile(join(folder, 'same.duckdb'), 'CREATE TABLE t AS SELECT 1 AS id');
+    const file: Side = ['duckdb', { path: 'same.duckdb' }];
+    const sync = await makeSync(file, file, ['main.t'], 'copies');
+    const { id } = await server.client.startBulkSync(sync, {}, signal);
+    const { execution } = await untilEnded(server, sync, id, signal);
+    expect([execution.status, execution.status_message]).toEqual(['failed', expect.stringContaining('the same file')]);
+    const { source_connection_id: one } = await server.client.getBulkSync(sync, signal);
+    const request = {
+      name: 'one',
+      mode: 'replicate',
+      source_connection_id: one,
+      destination_connection_id: one,
+    } as const;
+    const saved = server.client.createBulkSync(
+      {
+        ...request,
+        destination_configuration: { schema: 'x' },
+        default_schedule: { frequency: 'manual' },
+        schemas: ['main.t'],
+      },
+      signal,
+    );
+    await expect(saved).rejects.toThrow('cannot be written while it is read');
+  },
+  LIMIT_MS,
+);

@@ -19,7 +19,7 @@ export { openReader } from './memory.ts';
 export { resolveFilePath } from './path.ts';
 export { describeType } from './reading/column-types.ts';
 export { exportCsv } from './reading/export-csv.ts';
-export { type FilesState, holdImage, proveImage, readFilesState } from './reading/images.ts';
+export { holdImage, proveImage, readFilesState } from './reading/images.ts';
 export { offerCsv } from './reading/offer.ts';
 export { sampleRecords } from './reading/sample.ts';
 export { planDelta, toDeltaCondition, toDeltaText } from './reading/tracking.ts';

@@ -45,7 +45,7 @@ export async function refuseSharedTables(
   const rows = Map.groupBy(await listNamingOfSyncs(db, organizationId, ids), (row) => row.syncId);
   const mine = nameTables(sync, rows.get(syncId) ?? [], destination);
   refuseBadNames(rows.get(syncId) ?? [], mine, destination);
-  if (sync.sourceConnectionId === sync.destinationConnectionId) refuseOwnSource(mine);
+  if (sync.sourceConnectionId === sync.destinationConnectionId) refuseOwnSource(mine, destination);
   for (const other of all) {
     if (other.id === syncId) continue;
     const shared = findShared(mine, nameTables(other, rows.get(other.id) ?? [], destination), destination);
@@ -86,7 +86,12 @@ function refuseBadNames(
 }
 
 /** With `adopt` it would replace what it reads. */
-function refuseOwnSource(mine: ReadonlyMap<string, OutputTable>): void {
+function refuseOwnSource(mine: ReadonlyMap<string, OutputTable>, { placement }: DestinationCapabilities): void {
+  if (placement === 'owner')
+    throw refuseField(
+      'destination_connection_id',
+      'is the source, too, which cannot be written while it is read; choose a connection to another file',
+    );
   const read = new Set([...mine.keys()].map((schemaId) => toKey(splitSchemaId(schemaId))));
   for (const table of mine.values()) {
     if (!read.has(toKey(table))) continue;
