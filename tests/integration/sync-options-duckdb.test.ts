@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
@@ -89,6 +89,14 @@ async function run(syncId: string, start: NonNullable<StartBulkSyncRequest> = {}
 }
 
 describe('a DuckDB file as destination', () => {
+  it('is not even made by a test', async () => {
+    const sync = await make([PEOPLE]);
+    const { id } = await server.client.startBulkSync(sync.id, { test: true }, signal);
+    const { execution, receipt } = await untilEnded(server, sync.id, id, signal);
+    expect([execution.status, receipt]).toEqual(['completed', null]);
+    expect(existsSync(join(folder, `file${number}.duckdb`))).toBe(false);
+  });
+
   it('names tables by prefix and mirrored schemas', async () => {
     const sync = await make([PEOPLE], {
       destination_configuration: { mirror_schemas: true, advanced: { table_prefix: 'Raw_' } },
