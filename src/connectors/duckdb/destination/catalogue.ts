@@ -8,7 +8,7 @@ export interface CatalogueTable {
   readonly isView: boolean;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   readonly primaryKey: readonly string[];
-  /** Constraints, indexes or defaults that a swap by rename would lose. */
+  /** Constraints, indexes, defaults or comments that a swap by rename would lose. */
   readonly hasRules: boolean;
   /** Columns that take no NULL and have no default. */
   readonly required: readonly string[];
@@ -21,12 +21,12 @@ export interface CatalogueTable {
 /** Looks a table or view up, without regard to case as DuckDB does; null when there is none. */
 export async function findTable(session: Session, table: TableName): Promise<CatalogueTable | null> {
   const [found] = await session.rows(
-    `SELECT schema_name, table_name, false AS is_view FROM duckdb_tables() WHERE ${matches(table)} ` +
-      `UNION ALL SELECT schema_name, view_name, true FROM duckdb_views() WHERE ${matches(table, 'view_name')}`,
+    `SELECT schema_name, table_name, false AS is_view, comment FROM duckdb_tables() WHERE ${matches(table)} ` +
+      `UNION ALL SELECT schema_name, view_name, true, comment FROM duckdb_views() WHERE ${matches(table, 'view_name')}`,
   );
   if (found === undefined) return null;
   const columns = await session.rows(
-    `SELECT column_name, data_type, column_default, is_nullable FROM duckdb_columns() WHERE ${matches(table)} ORDER BY column_index`,
+    `SELECT column_name, data_type, column_default, is_nullable, comment FROM duckdb_columns() WHERE ${matches(table)} ORDER BY column_index`,
   );
   const constraints = await session.rows(
     `SELECT constraint_type, constraint_column_names FROM duckdb_constraints() WHERE ${matches(table)}`,
@@ -49,7 +49,11 @@ export async function findTable(session: Session, table: TableName): Promise<Cat
     isView: found.is_view === true,
     columns: columns.map((row) => ({ name: String(row.column_name), type: String(row.data_type) })),
     primaryKey: Array.isArray(key) ? key.map(String) : [],
-    hasRules: constraints.length > 0 || indexes.length > 0 || columns.some((row) => row.column_default !== null),
+    hasRules:
+      constraints.length > 0 ||
+      indexes.length > 0 ||
+      columns.some((row) => row.column_default !== null) ||
+      [found, ...columns].some((row) => row.comment !== null),
     required: columns
       .filter((row) => row.is_nullable === false && row.column_default === null)
       .map((row) => String(row.column_name)),

@@ -136,6 +136,18 @@ describe('replace', () => {
     expect(await query('SELECT index_name FROM duckdb_indexes()')).toEqual([['by_id']]);
   });
 
+  it('keeps comments that a user made', async () => {
+    await runLoad(connector, plan(), THREE);
+    await query("COMMENT ON TABLE flights IS 'all of them'; COMMENT ON COLUMN flights.name IS 'of the plane'");
+    await runLoad(connector, plan({ generation: 2 }), THREE);
+    const comments =
+      'SELECT comment FROM duckdb_tables() UNION ALL SELECT comment FROM duckdb_columns() WHERE comment IS NOT NULL';
+    expect((await query(`SELECT * FROM (${comments}) WHERE comment IS NOT NULL`)).flat()).toEqual([
+      'all of them',
+      'of the plane',
+    ]);
+  });
+
   it('keeps the table itself, its tombstones and first times when it is replaced in place', async () => {
     await runLoad(connector, plan(), THREE);
     const oid = "SELECT table_oid FROM duckdb_tables() WHERE table_name = 'flights'";

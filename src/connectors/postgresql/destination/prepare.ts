@@ -7,7 +7,7 @@ import { type LiveTable, ownColumnDefinitions, readLiveTable, refuseOwnNames, to
 import { lockOutReaders } from './lock-out-readers.ts';
 import { nameObjects } from './naming.ts';
 import { isAdopted, takeOwnership } from './ownership.ts';
-import { refuseRebuild } from './publish/dependants.ts';
+import { findDependants, refuseRebuild } from './publish/dependants.ts';
 import { ensureState, fenceLost, STATE_LOCK, takeOver } from './state.ts';
 
 /** The first step of a load, harmless to repeat. What other generations left goes; what this one has stays. */
@@ -30,10 +30,22 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
 async function refuseHopeless(session: Session, plan: LoadPlan, live: LiveTable, signal: AbortSignal): Promise<void> {
   if (listTypeChanges(plan, live).length > 0) {
     const adopted = await isAdopted(session, plan, signal);
-    if (plan.kind !== 'replace' || plan.replacement === 'in_place' || (adopted && plan.replacement === 'auto'))
-      await refuseUnfit(session, plan, live, adopted, signal);
+    const isMade = plan.kind === 'replace' && (await isExchanged(session, plan, live, adopted, signal));
+    if (!isMade) await refuseUnfit(session, plan, live, adopted, signal);
   }
   if (plan.kind === 'replace' && plan.replacement === 'rebuild') await refuseRebuild(session, plan, live, signal);
+}
+
+/** As the publication will decide, unless somebody hangs something on the table meanwhile. */
+async function isExchanged(
+  session: Session,
+  plan: LoadPlan,
+  live: LiveTable,
+  adopted: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (plan.replacement !== 'auto') return plan.replacement === 'rebuild';
+  return !adopted && (await findDependants(session, plan, live, signal)).length === 0;
 }
 
 async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {

@@ -141,7 +141,8 @@ async function mergeReferenced(
       `Another table’s foreign key points to ${names.live}, so a table without a key cannot replace its records. Remove the foreign key.`,
     );
   }
-  if (isOtherKey(scene.plan, live)) {
+  const isKeyHeld = live.primaryKey.length > 0 && isOtherKey(scene.plan, live);
+  if (isKeyHeld && !(await isAdopted(session, scene.plan, signal))) {
     throw new SyncError(
       'TABLE_DIFFERS',
       `The source’s key is (${names.keys.join(', ')}) now, and another table’s foreign key points to ${names.live} with its old one. Nothing was changed. Remove the foreign key.`,
