@@ -1,6 +1,23 @@
 import { connectFile, createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
 import { tryInProcess } from '../../../tests/setup/duckdb-process.ts';
-import { describeSource } from '../../connector-kit/testing/index.ts';
+import { describeDestination, describeSource } from '../../connector-kit/testing/index.ts';
+
+describeDestination(
+  'A DuckDB file',
+  async () => {
+    const files = await createFilesRoot();
+    const connector = await connectFile(files.root, 'a.duckdb');
+    return {
+      connector,
+      reconnect: (failpoint) => connectFile(files.root, 'a.duckdb', failpoint),
+      async [Symbol.asyncDispose]() {
+        await connector[Symbol.asyncDispose]();
+        await files[Symbol.asyncDispose]();
+      },
+    };
+  },
+  { beforeCommit: 'duckdb-before-commit', beforePublish: 'duckdb-before-publish' },
+);
 
 describeSource('A DuckDB file', async () => {
   const files = await createFilesRoot();

@@ -36,6 +36,8 @@ function publishWithout(
   failpoint: ConnectorContext['failpoint'],
 ): Promise<PublishCounts> {
   return session.transaction(async () => {
+    // A later generation has dropped this one's records: that, and no missing table, is what went wrong.
+    await holdFence(session, plan);
     const live = plan.kind === 'replace' ? await findTable(session, plan.table) : null;
     if (live !== null) await makeRoom(session, plan, live);
     const aside = await setAside(session, plan, refused);
