@@ -31,6 +31,7 @@ beforeAll(async () => {
   await session.query(`INSERT INTO notes VALUES ('one'), (NULL), ('')`);
   server = await startMillrace(home);
   served = join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '');
+  mkdirSync(served, { recursive: true });
 }, 90_000);
 
 afterAll(async () => {
@@ -137,8 +138,9 @@ describe('copy through the running server of the home', () => {
   });
 
   it('replaces what is there only when told to', async () => {
-    const args = [urlOf(source), join(served, 'twice.duckdb'), '--tables', 'notes'];
-    expect(await copy(args)).toMatchObject({ code: 0 });
+    const file = join(served, 'theirs.duckdb');
+    await queryFile(file, 'CREATE TABLE notes (body VARCHAR)');
+    const args = [urlOf(source), file, '--tables', 'notes'];
     expect(await copy(args)).toMatchObject({ code: 1, errors: expect.stringContaining('--adopt') });
     expect(await copy([...args, '--adopt'])).toMatchObject({ code: 0, errors: '' });
     await expectNothingLeft();
@@ -182,19 +184,13 @@ describe('copy through the running server of the home', () => {
     await expectNothingLeft();
   }, 40_000);
 
-  it.each([
-    { args: ['nowhere', 'lake/'], code: 2, named: 'nowhere' },
-    { args: ['postgresql://u@127.0.0.1:1/d', 'x.duckdb', '--private'], code: 1, named: '127.0.0.1' },
-  ])(
-    'says what is wrong: $args',
-    async ({ args, code, named }) => {
-      const result = await copy(args);
-      expect(result.errors).toContain(named);
-      expect(result.code).toBe(code);
-      await expectNothingLeft();
-    },
-    60_000,
-  );
+  it('says which connection it does not know, and which system does not answer', async () => {
+    const file = join(served, 'x.duckdb');
+    expect(await copy(['nowhere', file])).toMatchObject({ code: 2, errors: expect.stringContaining('"nowhere"') });
+    const unreachable = await copy(['postgresql://me@127.0.0.1:1/shop', file]);
+    expect(unreachable).toMatchObject({ code: 1, errors: expect.stringContaining('127.0.0.1:1') });
+    await expectNothingLeft();
+  });
 
   it('names a table that is not there', async () => {
     const result = await copy([urlOf(source), join(served, 'x.duckdb'), '--tables', 'people,orders']);
