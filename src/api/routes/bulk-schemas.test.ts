@@ -202,6 +202,20 @@ describe('changing some schemas of a sync', () => {
     expect(await enabledOf(id)).toEqual(['public.orders']);
   });
 
+  it('switches off a schema whose options fit the source no more', async () => {
+    const id = await fixture.createSync({ schemas: [{ id: 'public.customers', tracking_field: 'updated_at' }] });
+    await fixture.api.services.store.db
+      .updateTable('bulkSyncSchemas')
+      .set({ trackingField: 'gone' })
+      .where('syncId', '=', id)
+      .execute();
+    expect((await patch(id, { id: 'public.customers', filters: [] })).body.metadata.field).toBe(
+      'schemas[0].tracking_field',
+    );
+    expect((await patch(id, { id: 'public.customers', enabled: false })).status).toBe(200);
+    expect(await enabledOf(id)).toEqual([]);
+  });
+
   it.each<[string, unknown, number, string]>([
     ['an unknown field', { id: 'public.orders', fields: [{ id: 'nope' }] }, 422, 'schemas[1].fields[0]'],
     ['a field named twice', { id: 'public.orders', fields: [{ id: 'id' }, { id: 'id' }] }, 422, 'schemas[1].fields[1]'],

@@ -114,6 +114,8 @@ function resolveChange(scene: Scene, change: SchemaChange, prefix: string, first
     throw refuseField(place, `the schema "${change.id}" is named twice`, { schema: change.id });
   const before = scene.before.get(change.id);
   const schema = scene.source.get(change.id);
+  // Always possible, also when the source has changed so that the other options fit no more.
+  if (before !== undefined && isSwitchedOff(change)) return { schemaId: change.id, enabled: false, fields: null };
   if (schema !== undefined) {
     const item = { ...toSelection(before ?? untouched(change.id)), ...change };
     return resolveSchema(item, schema, scene.rules, prefix);
@@ -126,6 +128,10 @@ function resolveChange(scene: Scene, change: SchemaChange, prefix: string, first
     `the source has no schema "${change.id}" any more, so it can only be switched off`,
     { schema: change.id },
   );
+}
+
+function isSwitchedOff({ id, enabled, fields, ...options }: SchemaChange): boolean {
+  return enabled === false && fields.length === 0 && Object.keys(options).length === 0;
 }
 
 function unknownSchema(sync: BulkSyncRecord, schemaId: string, prefix: string): SyncError {
