@@ -102,7 +102,8 @@ export class SshTunnel implements AsyncDisposable {
         onEnd();
         reject(refusal ?? toSshError(new Error('the connection was closed'), this.#name));
       });
-      client.on('ready', () => resolve(client));
+      // Otherwise each question waits for the acknowledgement of the one before: 40 ms.
+      client.on('ready', () => resolve(client.setNoDelay(true)));
       client.connect({
         host: address,
         port,
