@@ -8,7 +8,7 @@ import { type Copied, copySchema, openSide, type Side } from '../setup/postgresq
 import { type RandomTable, randomTables, USER_TYPES } from '../setup/random-types.ts';
 
 /** Set `SEED` to repeat a failure, or to look elsewhere. */
-const RUNS = { numRuns: 2, seed: Number(process.env.SEED ?? 42), endOnFailure: true };
+const RUNS = { numRuns: 1, seed: Number(process.env.SEED ?? 42), endOnFailure: true };
 
 let source: Side;
 let generation = 0;
@@ -186,6 +186,9 @@ function toReturnedText(column: string, type: string): string {
 /** The value as text, in SQL of DuckDB. */
 function toDuckdbText(column: string, type: string): string {
   if (type === 'bytea') return `lower(hex(${column}))`;
+  // Its print of times with a zone is off by a millisecond behind the year 287396.
+  if (type === 'timestamp with time zone')
+    return `coalesce(make_timestamp(epoch_us(${column}))::VARCHAR || '+00', ${column}::VARCHAR)`;
   return type === 'real' ? `${column}::DOUBLE::VARCHAR` : `${column}::VARCHAR`;
 }
 
