@@ -63,9 +63,24 @@ const MESSAGES: readonly (readonly [string, string])[] = [
   ],
   ['Catalog Error: Table with name nothere does not exist!\nDid you mean "secret"?', 'INTERNAL'],
   ['Mystery Error: secret', 'INTERNAL'],
+  ['IO Error: Cannot open database "/f/a.duckdb" in read-only mode: database does not exist', 'CONN_DATABASE_MISSING'],
+  ["Invalid Input Error: No magic bytes found at end of file '/f/secret.csv'", 'FILE_INVALID'],
+  [
+    'Invalid Input Error: Malformed JSON in file "/f/bad.json", at byte 7 in line 3: unexpected end of data. secret',
+    'FILE_INVALID',
+  ],
+  [
+    'Invalid Input Error: CSV Error on Line: 2\nOriginal Line: secret\nInvalid unicode (byte sequence mismatch) detected. This file is not utf-8 encoded.',
+    'FILE_INVALID',
+  ],
 ];
 
 describe('toSyncError', () => {
+  it('says in which line of a csv file an error is', () => {
+    const [message] = MESSAGES.find(([text]) => text.includes('Expected Number of Columns')) ?? [];
+    expect(toSyncError(new Error(message), 'Reading', '/f/a.csv').detail).toMatchObject({ line: 2 });
+  });
+
   it.each(MESSAGES)('answers %j with %s, and never with record values', (message, code) => {
     const error = toSyncError(new Error(message), 'Loading', '/f/a.duckdb');
     expect(error.code).toBe(code);
