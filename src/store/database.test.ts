@@ -119,7 +119,7 @@ describe('the master key', () => {
 });
 
 describe('the key of obfuscation', () => {
-  const keyOf = (store: Store, organization: string) =>
+  const keyOf = (store: Pick<Store, 'obfuscationKeyOf'>, organization: string) =>
     Buffer.from(store.obfuscationKeyOf(organization)).toString('hex');
 
   it('stays the same, and is another one for each organization and each installation', async () => {

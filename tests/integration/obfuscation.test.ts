@@ -147,7 +147,7 @@ describe('obfuscated fields', () => {
   it('are filtered and tracked by their values in the source', async () => {
     const schema = {
       ...people('email', 'changed_at'),
-      filters: [{ field_id: 'email', function: 'Equality', value: 'ann@a.org' }],
+      filters: [{ field_id: 'email', function: 'Equality' as const, value: 'ann@a.org' }],
       tracking_field: 'changed_at',
     };
     const sync = await scene.make([schema]);

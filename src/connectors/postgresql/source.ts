@@ -12,11 +12,13 @@ import type {
 import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
 import type { Session } from './client.ts';
 import { discoverSchemas } from './schema.ts';
+import { fromSchemaId } from './schema-id.ts';
 import type { SessionPool } from './sessions.ts';
 import { toCopyStatement } from './source/read.ts';
 import { sampleRecords } from './source/sample.ts';
 import { planSegments } from './source/segments.ts';
 import { type HeldSnapshot, holdSnapshot, importSnapshot } from './source/snapshot.ts';
+import { hasLostRecords } from './source/table.ts';
 import { planTracking } from './source/tracking.ts';
 import { declareUserFields } from './source/user-fields.ts';
 import { offerFormats } from './types.ts';
@@ -80,7 +82,8 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
       )) {
         yield { chunk };
       }
-      await this.#keepReader(session, token);
+      if (await hasLostRecords(session, fromSchemaId(request.schema.id), signal)) throw rewritten(request);
+      await this.#keepReader(session, token, signal);
     } catch (error) {
       // Its transaction is aborted or unfinished either way.
       session.destroy();
@@ -93,7 +96,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     await this.#dropReaders();
   }
 
-  /** Where this connector holds the snapshot itself, work runs in its own transaction, whose locks last as long as it. */
+  /** Where this connector holds the snapshot itself, work runs in its own transaction. */
   async #inSnapshot<Result>(
     token: string,
     signal: AbortSignal,
@@ -103,7 +106,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     const session = await this.#takeReader(token, signal);
     try {
       const result = await work(session);
-      await this.#keepReader(session, token);
+      await this.#keepReader(session, token, signal);
       return result;
     } catch (error) {
       session.destroy();
@@ -119,6 +122,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     const session = await this.#pool.acquire(signal);
     try {
       await importSnapshot(session, token, signal);
+      await session.script('Beginning to read', 'SAVEPOINT reading', signal);
       return session;
     } catch (error) {
       session.destroy();
@@ -126,8 +130,10 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     }
   }
 
-  async #keepReader(session: Session, token: string): Promise<void> {
+  /** Lets go of the locks of what was read: a server has room for those of a few thousand tables. */
+  async #keepReader(session: Session, token: string, signal: AbortSignal): Promise<void> {
     if (token !== this.#token) return session[Symbol.asyncDispose]();
+    await session.script('Going on in the snapshot', 'ROLLBACK TO SAVEPOINT reading', signal);
     this.#readers.push(session);
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => void this.#dropReaders(), IDLE_MS);
@@ -140,7 +146,17 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   }
 }
 
-/** A failed statement would otherwise end the transaction, and with it the image of every reader. */
+function rewritten({ schema }: ReadRequest): SyncError {
+  return new SyncError(
+    'SNAPSHOT_LOST',
+    `${schema.id} was truncated, rewritten or dropped after the snapshot was taken, which does not show its records any more. It is renewed.`,
+  );
+}
+
+/**
+ * A failed statement would otherwise end the transaction, and with it the image of every reader. Locks are let go of: a
+ * server has room for those of a few thousand tables.
+ */
 async function inSavepoint<Result>(
   session: Session,
   signal: AbortSignal,
@@ -149,10 +165,16 @@ async function inSavepoint<Result>(
   if (!session.isUsable)
     throw new SyncError('SNAPSHOT_LOST', 'The session that held the snapshot has ended. It is renewed.');
   await session.script('Reading in the snapshot', 'SAVEPOINT planning', signal);
+  const goOn = async (): Promise<void> => {
+    const script = 'ROLLBACK TO SAVEPOINT planning; RELEASE SAVEPOINT planning';
+    if (session.isUsable) await session.script('Going on in the snapshot', script, signal);
+  };
   try {
-    return await work(session);
+    const result = await work(session);
+    await goOn();
+    return result;
   } catch (error) {
-    if (session.isUsable) await session.script('Going on in the snapshot', 'ROLLBACK TO SAVEPOINT planning', signal);
+    await goOn();
     throw error;
   }
 }

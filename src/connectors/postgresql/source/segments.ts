@@ -62,7 +62,6 @@ export async function planSegments(
   const table = fromSchemaId(request.schema.id);
   const shape = await readShape(session, table, signal);
   const only = shape.kind === 'plain';
-  await lockAgainstTruncate(session, table, only, signal);
   if (request.from !== null) return [toChangedRange(request.from, only)];
   const count = Math.min(Math.ceil(shape.bytes / request.segmentBytes), MAX_SEGMENTS);
   if (count <= 1) return [toWholeRange(only)];
@@ -82,24 +81,6 @@ async function readShape(session: Session, table: TableName, signal: AbortSignal
   if (row.relkind === 'p') return { kind: 'partitioned', bytes: Number(row.partbytes), blocks: Number(row.partpages) };
   const isStored = row.relkind === 'r' || row.relkind === 'm';
   return { kind: isStored ? 'plain' : 'other', bytes: isStored ? Number(row.bytes) : 0, blocks: Number(row.blocks) };
-}
-
-/**
- * TRUNCATE and rewrites of a table are seen by older snapshots too, as an empty table. The weakest lock keeps them
- * away until the snapshot's transaction ends.
- */
-async function lockAgainstTruncate(
-  session: Session,
-  table: TableName,
-  only: boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  await session.query(
-    `Locking ${quoteTable(table)} against TRUNCATE`,
-    `SELECT FROM ${toFrom(table, only)} LIMIT 0`,
-    [],
-    signal,
-  );
 }
 
 async function findKeyColumn(
