@@ -62,6 +62,7 @@ export class TunnelSocket extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#channel.destroy();
-    done(error);
+    // A TLS layer above says why it gave up before it is told that its socket has closed, as with a TCP socket.
+    setImmediate(done, error);
   }
 }

@@ -20,16 +20,23 @@ export async function refuseTransactionPooling(
   await using second = await openWithin(openSecond, signal);
   // A pool whose last place is ours makes the second one wait: it keeps sessions.
   if (second === null) return;
-  const before = await askProcess(first, signal);
-  await second.script(ACTION, 'BEGIN', signal);
-  const lent = await askProcess(second, signal);
-  const after = await askProcess(first, signal);
-  await second.script(ACTION, 'ROLLBACK', signal);
-  if (lent !== before && after === before) return;
+  if (!(await isLent(first, second, signal))) return;
   throw new SyncError(
     'CONN_POOLER',
     `${address} is a pooler that lends server sessions for single transactions or statements. Snapshots, locks and settings of a sync belong to one session. Give the server's own host and port, or a pooler in session mode (PgBouncer: pool_mode = session).`,
   );
+}
+
+async function isLent(first: Session, second: Session, signal: AbortSignal): Promise<boolean> {
+  const before = await askProcess(first, signal);
+  await second.script(ACTION, 'BEGIN', signal);
+  try {
+    // Where the pool has a single place, the first one would wait for the second from here on.
+    if ((await askProcess(second, signal)) === before) return true;
+    return (await askProcess(first, signal)) !== before;
+  } finally {
+    await second.script(ACTION, 'ROLLBACK', signal);
+  }
 }
 
 async function openWithin(
