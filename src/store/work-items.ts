@@ -49,7 +49,7 @@ interface Owner {
  * worker and wait for lanes that get none.
  */
 export async function claimItem(db: StoreDatabase, owner: Owner): Promise<WorkItem | null> {
-  // The array makes the planner run the subquery once; IN (SELECT … SKIP LOCKED) can claim many rows more.
+  // The array makes the planner run the subqueries once; IN (SELECT … SKIP LOCKED) can claim many rows more.
   const result = await sql<{
     schemaId: string;
     generation: string;
@@ -60,21 +60,40 @@ export async function claimItem(db: StoreDatabase, owner: Owner): Promise<WorkIt
   }>`
     UPDATE segments SET state = 'owned', worker_id = ${owner.workerId}, lane_id = ${owner.laneId}, token = token + 1,
       started_at = coalesce(started_at, now()), progress_records = 0, progress_bytes = 0
-    WHERE ctid = ANY (ARRAY(
-      SELECT s.ctid FROM segments s JOIN execution_schemas e ON e.execution_id = s.execution_id AND e.schema_id = s.schema_id
-      WHERE s.execution_id = ${owner.executionId} AND s.generation = e.generation AND e.status IN ('scheduled', 'running', 'processing')
-        AND ((s.state = 'owned' AND (s.lane_id = ${owner.laneId} OR EXISTS (
-          SELECT 1 FROM workers d WHERE d.id = s.worker_id AND d.dead_at IS NOT NULL))) OR (s.state = 'waiting' AND CASE s.kind
-          WHEN 'prepare' THEN true
-          WHEN 'read' THEN EXISTS (SELECT 1 FROM segments p WHERE p.execution_id = s.execution_id AND p.schema_id = s.schema_id
-            AND p.generation = s.generation AND p.no = 0 AND p.state = 'done')
-          ELSE NOT EXISTS (SELECT 1 FROM segments o WHERE o.execution_id = s.execution_id AND o.schema_id = s.schema_id
-            AND o.generation = s.generation AND o.no < s.no AND o.state <> 'done') END))
-      ORDER BY s.lane_id IS NOT DISTINCT FROM ${owner.laneId} DESC, s.state = 'owned' DESC, e.position, s.no LIMIT 1 FOR UPDATE OF s SKIP LOCKED))
+    WHERE ctid = ANY (ARRAY(SELECT coalesce((${findOwned(owner)}), (${findWaiting(owner)}))))
       AND EXISTS (SELECT 1 FROM workers WHERE id = ${owner.workerId} AND dead_at IS NULL)
     RETURNING schema_id, generation, no, kind, range, token`.execute(db);
   const row = result.rows[0];
   return row === undefined ? null : { executionId: owner.executionId, ...row, generation: Number(row.generation) };
+}
+
+/** What this lane, or a worker that has died, had begun. */
+function findOwned({ executionId, laneId }: Owner) {
+  return sql`
+    SELECT s.ctid FROM segments s JOIN execution_schemas e ON e.execution_id = s.execution_id AND e.schema_id = s.schema_id
+    WHERE s.execution_id = ${executionId} AND s.state = 'owned' AND s.generation = e.generation
+      AND e.status IN ('scheduled', 'running', 'processing')
+      AND (s.lane_id = ${laneId} OR EXISTS (SELECT 1 FROM workers d WHERE d.id = s.worker_id AND d.dead_at IS NOT NULL))
+    ORDER BY s.lane_id = ${laneId} DESC, e.position, s.no LIMIT 1 FOR UPDATE OF s SKIP LOCKED`;
+}
+
+/** The order is made before the items are looked at, one schema after another: an order around them would look at all. */
+function findWaiting({ executionId }: Owner) {
+  return sql`
+    SELECT next.ctid FROM (
+      SELECT execution_id, schema_id, generation FROM execution_schemas
+      WHERE execution_id = ${executionId} AND status IN ('scheduled', 'running', 'processing') ORDER BY position OFFSET 0) e
+    CROSS JOIN LATERAL (
+      SELECT s.ctid FROM segments s
+      WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation AND s.state = 'waiting'
+        AND CASE s.kind
+          WHEN 'prepare' THEN true
+          WHEN 'read' THEN EXISTS (SELECT 1 FROM segments p WHERE p.execution_id = s.execution_id AND p.schema_id = s.schema_id
+            AND p.generation = s.generation AND p.no = 0 AND p.state = 'done')
+          ELSE NOT EXISTS (SELECT 1 FROM segments o WHERE o.execution_id = s.execution_id AND o.schema_id = s.schema_id
+            AND o.generation = s.generation AND o.no < s.no AND o.state <> 'done') END
+      ORDER BY s.no LIMIT 1 FOR UPDATE SKIP LOCKED) next
+    LIMIT 1`;
 }
 
 /** A new token for another attempt at an item; null when it is no longer this worker's. */
