@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FILTER_FUNCTIONS } from '../core/index.ts';
-import { idSchema, jsonQuerySchema, timestampSchema } from './common.ts';
+import { idSchema, jsonQuerySchema, storedTimestampSchema, timestampSchema } from './common.ts';
 
 const filterFunctionSchema = z.enum(FILTER_FUNCTIONS).meta({ id: 'FilterFunction' });
 
@@ -20,7 +20,7 @@ const schemaConfigurationSchema = z
     filters: z.array(z.strictObject(filterFields)).nullish(),
     tracking_field: z.string().nullish(),
     partition_key: z.string().nullish(),
-    data_cutoff_timestamp: timestampSchema.nullish(),
+    data_cutoff_timestamp: storedTimestampSchema.nullish(),
     disable_data_cutoff: z.boolean().nullish(),
   })
   .meta({ id: 'SchemaConfiguration' });
@@ -42,7 +42,7 @@ const updateOptions = {
   filters: z.array(z.strictObject(filterFields)).nullish(),
   tracking_field: z.string().nullish(),
   partition_key: z.string().nullish(),
-  data_cutoff_timestamp: timestampSchema.nullish(),
+  data_cutoff_timestamp: storedTimestampSchema.nullish(),
   disable_data_cutoff: z.boolean().nullish(),
   user_output_name: z.string().nullish(),
 };

@@ -7,7 +7,14 @@ import {
   defaultScheduleSchema,
 } from './bulk-schedules.ts';
 import { schemaSelectionSchema } from './bulk-schemas.ts';
-import { actorSchema, idSchema, jsonObjectSchema, queryBooleanSchema, timestampSchema } from './common.ts';
+import {
+  actorSchema,
+  idSchema,
+  jsonObjectSchema,
+  queryBooleanSchema,
+  storedTimestampSchema,
+  timestampSchema,
+} from './common.ts';
 
 const modeSchema = z.enum(BULK_MODES).meta({ id: 'BulkSyncTargetMode' });
 const autoAddSchema = z.enum(AUTO_ADD_RULES).meta({ id: 'BulkDiscover' });
@@ -27,7 +34,7 @@ const bulkSyncRequestFields = {
   automatically_add_new_objects: autoAddSchema.nullish(),
   normalize_names: nameRuleSchema.nullish(),
   disable_record_timestamps: z.boolean().nullish(),
-  data_cutoff_timestamp: timestampSchema.nullish(),
+  data_cutoff_timestamp: storedTimestampSchema.nullish(),
   concurrency_limit: z.int().nullish(),
   resync_concurrency_limit: z.int().nullish(),
   policies: z.array(idSchema).nullish(),

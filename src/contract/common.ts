@@ -6,6 +6,12 @@ export const idSchema = z.guid();
 /** A moment on the wire: ISO 8601 with a zone. */
 export const timestampSchema = z.iso.datetime({ offset: true });
 
+/** A moment that is stored and answered again, in UTC. With a zone, the first and last days of ISO 8601 have none there. */
+export const storedTimestampSchema = timestampSchema.refine((text) => {
+  const year = new Date(text).getUTCFullYear();
+  return year >= 1 && year <= 9999;
+}, 'must lie in the years 1 to 9999 of UTC');
+
 /** A boolean in a query string: `true` or `false`. */
 export const queryBooleanSchema = z.preprocess(
   (value) => (value === 'true' ? true : value === 'false' ? false : value),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BulkFixture, SOURCE_SCHEMAS, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 import { addSegment, makeSchemaReceipt, planSchemas, startSync } from '../../../tests/setup/executions.ts';
-import { completeSchema, nextGeneration, registerWorker } from '../../store/index.ts';
+import { completeSchema, nextGenerations, registerWorker } from '../../store/index.ts';
 
 let fixture: BulkFixture;
 
@@ -146,6 +146,12 @@ describe('creating a bulk sync', () => {
       'schemas[0].filters[0].function',
     ],
     ['a time without a zone', { data_cutoff_timestamp: '2024-05-01T12:30:00' }, 'data_cutoff_timestamp'],
+    ['a time before the year 1', { data_cutoff_timestamp: '0001-01-01T00:00:00+14:00' }, 'data_cutoff_timestamp'],
+    [
+      'a time after the year 9999 of a schema',
+      { schemas: [{ id: 'public.orders', data_cutoff_timestamp: '9999-12-31T23:59:59-12:00' }] },
+      'schemas[0].data_cutoff_timestamp',
+    ],
     ['a broken number', { concurrency_limit: 1.5 }, 'concurrency_limit'],
     ['an empty name', { name: '  ' }, 'name'],
     ['a connection id that is none', { source_connection_id: 'shop' }, 'source_connection_id'],
@@ -487,7 +493,7 @@ describe('updating a bulk sync', () => {
     const body = fixture.syncBody({ schemas: ['public.orders'] });
     const id: string = (await send('POST', '/api/bulk/syncs', body)).body.data.id;
     const executionId = await startSync(api, id);
-    const generation = await nextGeneration(store.db, id, 'public.orders');
+    const generation = (await nextGenerations(store.db, id, ['public.orders'])).get('public.orders') ?? 0;
     const workerId = api.services.newId();
     await registerWorker(store.db, { id: workerId, host: 'here', pid: 1, build: 'test' });
     await planSchemas(api, executionId, [{ schemaId: 'public.orders', generation }], new Date());
