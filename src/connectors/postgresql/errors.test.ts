@@ -87,6 +87,26 @@ describe('toSyncError', () => {
     expect(JSON.stringify([error.message, error.detail, error.cause ?? null])).not.toContain('s3cret');
   });
 
+  it.each([
+    ['53300', 'too many connections for role "reader"', /CONNECTION LIMIT/],
+    ['25006', 'cannot execute CREATE SCHEMA in a read-only transaction', /write to the primary/],
+    ['40001', 'canceling statement due to conflict with recovery', /hot_standby_feedback/],
+    ['40001', 'terminating connection due to conflict with recovery', /hot_standby_feedback/],
+  ])('says what to do about %s (%s)', (code, message, advice) => {
+    expect(toSyncError(serverError(code, message), scene).message).toMatch(advice);
+  });
+
+  it.each([
+    ['ERR_TLS_CERT_ALTNAME_INVALID', "Hostname/IP does not match certificate's altnames", /a name that stands in it/],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'self-signed certificate in certificate chain', /in ca_cert/],
+    ['CERT_HAS_EXPIRED', 'certificate has expired', /Renew/],
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'tlsv1 alert unknown ca', /client_certificate/],
+    ['', 'The server does not support SSL connections', /set ssl to false/],
+  ])('says what to do about %s (%s)', (code, message, advice) => {
+    const error = toSyncError(Object.assign(new Error(message), code === '' ? {} : { code }), scene);
+    expect(error).toMatchObject({ code: 'CONN_TLS_FAILED', message: expect.stringMatching(advice) });
+  });
+
   it('blames the source for its own expressions', () => {
     const side = { ...scene, side: 'source' } as const;
     expect(toSyncError(serverError('22012', 'division by zero'), side).code).toBe('SOURCE_QUERY_FAILED');

@@ -154,6 +154,8 @@ function adviseSpecially(code: ErrorCode, answer: string): string | undefined {
   if (code === 'CONN_TLS_FAILED') return adviseOnTls(answer);
   if (/\(SQLSTATE 53300\)$/.test(answer))
     return 'The server or the role has no session left for us; it is tried again by itself. Raise max_connections or CONNECTION LIMIT, or lower the concurrency limit of the sync.';
+  if (/\(SQLSTATE 25006\)$/.test(answer))
+    return 'The server is a replica, or its database or user is set to read only: write to the primary.';
   if (/conflict with recovery/.test(answer))
     return 'It is tried again by itself. If it comes back, set hot_standby_feedback or raise max_standby_streaming_delay on the replica.';
   return undefined;

@@ -115,11 +115,11 @@ export async function importSnapshot(session: Session, token: string, signal: Ab
     );
   } catch (error) {
     if (!(error instanceof SyncError) || !isGone(error)) throw error;
-    throw lost(error);
+    throw await lost(session, error, signal);
   }
   // A restarted server counts its snapshots anew, so a name alone could be another image.
   const [row] = await session.query('Importing the snapshot', `SELECT ${FINGERPRINT} AS fingerprint`, [], signal);
-  if (row?.fingerprint !== fingerprint) throw lost(undefined);
+  if (row?.fingerprint !== fingerprint) throw await lost(session, undefined, signal);
 }
 
 /** Invalid or unknown snapshot name, or one whose holder has ended. */
@@ -127,10 +127,15 @@ function isGone(error: SyncError): boolean {
   return ['22023', '42704', '55000'].includes(String(error.detail.sqlState ?? ''));
 }
 
-function lost(cause: unknown): SyncError {
+async function lost(session: Session, cause: unknown, signal: AbortSignal): Promise<SyncError> {
+  const action = 'Importing the snapshot';
+  await session.script(action, 'ROLLBACK', signal);
+  const [row] = await session.query(action, 'SELECT pg_is_in_recovery() AS replica', [], signal);
+  const onReplica =
+    ' The server is a replica, which ends readers that are in the way of its primary’s changes: if this comes back, set hot_standby_feedback or raise max_standby_streaming_delay there.';
   return new SyncError(
     'SNAPSHOT_LOST',
-    'The snapshot that the readers shared is gone, because the session that held it has ended. It is renewed.',
+    `The snapshot that the readers shared is gone, because the session that held it has ended. It is renewed.${row?.replica === 't' ? onReplica : ''}`,
     { cause },
   );
 }
