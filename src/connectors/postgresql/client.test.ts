@@ -189,13 +189,14 @@ describe('a session', () => {
   it('prints every value in one form, whatever the user’s own settings are', async () => {
     const [[user] = []] = await side.sql('SELECT current_user');
     await side.sql(
-      `ALTER ROLE "${user}" SET DateStyle = 'SQL, DMY'; ALTER ROLE "${user}" SET TimeZone = 'Asia/Tokyo'; ALTER ROLE "${user}" SET bytea_output = 'escape'; ALTER ROLE "${user}" SET statement_timeout = '50ms'`,
+      `ALTER ROLE "${user}" SET DateStyle = 'SQL, DMY'; ALTER ROLE "${user}" SET TimeZone = 'Asia/Tokyo'; ALTER ROLE "${user}" SET bytea_output = 'escape'; ALTER ROLE "${user}" SET statement_timeout = '50ms'; ALTER ROLE "${user}" SET quote_all_identifiers = on; ALTER ROLE "${user}" SET array_nulls = off; ALTER ROLE "${user}" SET xmloption = 'document'`,
     );
     try {
       await using session = await open();
-      const sql = `SELECT '2026-01-02 03:04:05.6+00'::timestamptz AS t, '\\x01'::bytea AS b, '1 day 2 hours'::interval AS i, 0.1::float8 AS f, current_setting('statement_timeout') AS s`;
+      const sql = `SELECT '2026-01-02 03:04:05.6+00'::timestamptz AS t, '\\x01'::bytea AS b, '1 day 2 hours'::interval AS i, 0.1::float8 AS f, current_setting('statement_timeout') AS s,
+        format_type('date'::regtype, NULL) AS y, ('{NULL}'::text::int[])[1] AS n, 'a<b/>'::text::xml AS x`;
       expect(await session.query('Asking', sql, [], NEVER)).toEqual([
-        { t: '2026-01-02 03:04:05.6+00', b: '\\x01', i: 'P1DT2H', f: '0.1', s: '0' },
+        { t: '2026-01-02 03:04:05.6+00', b: '\\x01', i: 'P1DT2H', f: '0.1', s: '0', y: 'date', n: null, x: 'a<b/>' },
       ]);
     } finally {
       await side.sql(`ALTER ROLE "${user}" RESET ALL`);

@@ -28,12 +28,13 @@ const KEEP_ALIVE_MS = 30_000;
 const OLDEST_VERSION = 120_000;
 
 /**
- * One form for every value as text, whatever the server's or the user's own settings; no time limit of theirs ends a
- * long copy; and a commit that was answered is on disk.
+ * One form for every value and name of a type as text, whatever the server's or the user's own settings; no time limit
+ * of theirs ends a long copy; and a commit that was answered is on disk.
  */
 const SETTINGS = `
   SELECT set_config(name, value, false) FROM (VALUES ('TimeZone', 'UTC'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'iso_8601'),
-    ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('xmlbinary', 'base64'), ('standard_conforming_strings', 'on'), ('jit', 'off'),
+    ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('xmlbinary', 'base64'), ('xmloption', 'content'), ('standard_conforming_strings', 'on'), ('jit', 'off'),
+    ('quote_all_identifiers', 'off'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),
     ('statement_timeout', '0'), ('lock_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),
     ('transaction_timeout', '0'), ('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' END)
   ) s (name, value) JOIN pg_settings USING (name) WHERE value IS NOT NULL`;
