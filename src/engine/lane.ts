@@ -24,6 +24,8 @@ import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
 
 const POLL_MS = 100;
 const PROGRESS_MS = 500;
+/** Other lanes end most schemas that this one has worked on, without its hearing of it. */
+const MAX_REMEMBERED = 100;
 /** A segment that was begun this often kills its workers, or is fenced off again and again. */
 const MAX_CLAIMS = 30;
 /** Rejects of one segment; more of them mean that the column does not fit, not the record. */
@@ -57,7 +59,13 @@ interface Lane {
   readonly stop: AbortSignal;
   readonly watch: Watch;
   /** Schemas that this lane has worked on and not seen the end of. */
-  readonly unfinished: Map<string, { readonly item: WorkItem; readonly plan: SchemaPlan }>;
+  readonly unfinished: Map<string, Unfinished>;
+}
+
+interface Unfinished {
+  readonly item: WorkItem;
+  readonly plan: SchemaPlan;
+  readonly snapshotEpoch: number;
 }
 
 // The plans of a deleted sync are gone from the metadata: only who has worked by them still knows what to drop.
@@ -155,16 +163,38 @@ function toShown(error: unknown): string {
 
 async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<void> {
   const { parts, run, stop } = lane;
-  const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
-  if (row === null || row.generation !== item.generation) return;
-  // Written by planExecution of this build's protocol.
-  const plan = row.plan as SchemaPlan;
-  const snapshotEpoch = row.snapshotEpoch ?? 0;
-  lane.unfinished.set(item.schemaId, { item, plan });
+  const known = await findPlan(lane, item);
+  if (known === null) return;
+  const { plan, snapshotEpoch } = known;
+  remember(lane, item, { plan, snapshotEpoch });
   if (item.kind === 'prepare') return prepareSchema(lane, item, plan, snapshotEpoch);
   if (item.kind === 'read') return readSegment(lane, item, plan, snapshotEpoch, isolate);
   await finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch }, stop);
   lane.unfinished.delete(item.schemaId);
+}
+
+function remember(
+  { unfinished }: Lane,
+  item: WorkItem,
+  { plan, snapshotEpoch }: Pick<Unfinished, 'plan' | 'snapshotEpoch'>,
+): void {
+  unfinished.delete(item.schemaId);
+  unfinished.set(item.schemaId, { item, plan, snapshotEpoch });
+  const [oldest] = unfinished.keys();
+  if (unfinished.size > MAX_REMEMBERED && oldest !== undefined) unfinished.delete(oldest);
+}
+
+/** A generation keeps its plan and its image; null when the schema was begun again meanwhile. */
+async function findPlan(
+  { parts, stop, unfinished }: Lane,
+  item: WorkItem,
+): Promise<Pick<Unfinished, 'plan' | 'snapshotEpoch'> | null> {
+  const known = unfinished.get(item.schemaId);
+  if (known?.item.generation === item.generation) return known;
+  const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
+  if (row === null || row.generation !== item.generation) return null;
+  // Written by planExecution of this build's protocol.
+  return { plan: row.plan as SchemaPlan, snapshotEpoch: row.snapshotEpoch ?? 0 };
 }
 
 /** The image that a schema is read from. @throws `SNAPSHOT_LOST` */
@@ -196,6 +226,7 @@ async function readSegment(
   const snapshot = await requireSnapshot(lane, item, snapshotEpoch);
   // Written by planSegments of the source's connector and stored untouched.
   const range = item.range as SegmentRange;
+  using watch = watchProgress(lane, item);
   const outcome = await parts.threads.run(
     {
       kind: 'segment',
@@ -220,7 +251,7 @@ async function readSegment(
     },
     specs.ownerKey,
     stop,
-    progressWriter(lane, item),
+    watch.onProgress,
   );
   await retryStore(() => saveRejects(parts.store.db, run.execution.organizationId, item, outcome.rejects), stop);
   const total = { records: outcome.recordsRead, bytes: outcome.bytesRead };
@@ -233,20 +264,28 @@ function obfuscationOf({ parts, run }: Lane, { fields, obfuscated }: SchemaPlan)
   return { positions, key: parts.store.obfuscationKeyOf(run.execution.organizationId) };
 }
 
-// Progress is for people: at most one write is under way, a failed one is forgotten.
-function progressWriter({ parts }: Lane, item: WorkItem): (progress: Progress) => void {
-  let next = 0;
+/**
+ * Progress is for people: what is short is over before anybody looks, at most one write is under way, a failed one is
+ * forgotten.
+ */
+function watchProgress({ parts }: Lane, item: WorkItem): Disposable & { onProgress(progress: Progress): void } {
+  let latest: Progress | null = null;
   let writing = false;
-  return (progress) => {
-    const now = performance.now();
-    if (writing || now < next) return;
-    next = now + PROGRESS_MS;
+  const timer = setInterval(() => {
+    if (writing || latest === null) return;
     writing = true;
-    saveProgress(parts.store.db, item, parts.workerId, progress)
+    saveProgress(parts.store.db, item, parts.workerId, latest)
       .catch(() => {})
       .finally(() => {
         writing = false;
       });
+    latest = null;
+  }, PROGRESS_MS);
+  return {
+    onProgress: (progress) => {
+      latest = progress;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
   };
 }
 

@@ -5,7 +5,7 @@ import {
   listKnownSchemas,
   listSeenSchemas,
   loadRun,
-  nextGeneration,
+  nextGenerations,
   type Run,
 } from '../store/index.ts';
 import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
@@ -57,8 +57,10 @@ export async function planInSnapshot(
       columnPrefix: parts.columnPrefix,
       isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
       // A test writes nothing, so it takes no number.
-      nextGeneration: (schemaId) =>
-        execution.isTest ? Promise.resolve(0) : retryStore(() => nextGeneration(db, sync.id, schemaId), stop),
+      nextGenerations: (ids) =>
+        execution.isTest
+          ? Promise.resolve(new Map(ids.map((id) => [id, 0])))
+          : retryStore(() => nextGenerations(db, sync.id, ids), stop),
       listKnownSchemas: () => retryStore(() => listKnownSchemas(db, sync.id), stop),
       listSeenSchemas: () => retryStore(() => listSeenSchemas(db, sync.id), stop),
       enableSchemas: (ids) => enableSchemas(parts, run, ids, stop),

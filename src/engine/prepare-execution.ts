@@ -79,12 +79,11 @@ function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<vo
     await replacePlan(db, run.execution, plan);
     await replaceDrift(db, run.execution, plan.drift);
     await rememberSchemas(db, run.execution, plan.seenChanges);
-    for (const { schemaId, plan: stored } of plan.planned) {
+    const taken = plan.planned
       // Made by this build's planner.
-      const { autoFields } = stored as SchemaPlan;
-      if (isDeepStrictEqual(known.get(schemaId) ?? null, autoFields)) continue;
-      await saveAutoFields(db, run.sync.id, schemaId, autoFields);
-    }
+      .map(({ schemaId, plan: stored }) => [schemaId, (stored as SchemaPlan).autoFields] as const)
+      .filter(([schemaId, autoFields]) => !isDeepStrictEqual(known.get(schemaId) ?? null, autoFields));
+    await saveAutoFields(db, run.sync.id, new Map(taken));
   });
 }
 

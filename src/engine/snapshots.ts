@@ -16,11 +16,16 @@ interface HeldSnapshot {
   readonly connector: Connector;
 }
 
+/** One that this process holds: no row knows better. */
+interface OwnSnapshot extends HeldSnapshot, SharedSnapshot {
+  readonly openedAt: number;
+}
+
 /** Holds the source images that the readers of this process's executions share. They end with the process. */
 export class SnapshotHolder {
   readonly #store: Store;
   readonly #workerId: string;
-  readonly #held = new Map<string, HeldSnapshot[]>();
+  readonly #held = new Map<string, OwnSnapshot[]>();
   /** One opening at a time per execution: lanes that lose the same snapshot together share its successor. */
   readonly #opening = new Map<string, Promise<SharedSnapshot>>();
 
@@ -31,6 +36,8 @@ export class SnapshotHolder {
 
   /** The snapshot of an epoch, or null when it is lost or too old and has to be renewed. */
   async find(executionId: string, epoch: number): Promise<SnapshotRef | null> {
+    const own = this.#held.get(executionId)?.find((held) => held.epoch === epoch);
+    if (own !== undefined) return Date.now() - own.openedAt > MAX_SNAPSHOT_AGE_MS ? null : own.ref;
     const row = await findSnapshot(this.#store.db, executionId, epoch);
     if (row === null || !row.isHeld || Date.now() - row.openedAt.getTime() > MAX_SNAPSHOT_AGE_MS) return null;
     // Written by `open` below.
@@ -65,7 +72,8 @@ export class SnapshotHolder {
     const held = await open(openSource, signal);
     const { token, position, lowerBound } = held.snapshot;
     const ref: SnapshotRef = { token, position, lowerBound };
-    this.#held.set(executionId, [...(this.#held.get(executionId) ?? []), held]);
+    const own = { ...held, epoch: last + 1, ref, openedAt: Date.now() };
+    this.#held.set(executionId, [...(this.#held.get(executionId) ?? []), own]);
     await insertSnapshot(this.#store.db, { executionId, epoch: last + 1, workerId: this.#workerId, snapshot: ref });
     return { epoch: last + 1, ref };
   }

@@ -47,6 +47,7 @@ export {
   updateConnection,
 } from './connections.ts';
 export { appendConsoleLogs, type ConsoleEntry, type ConsoleRecord, listConsoleLogs } from './console-logs.ts';
+export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
 export {
   type DriftRecord,
   listDriftEvents,
@@ -54,7 +55,6 @@ export {
   rememberSchemas,
   replaceDrift,
 } from './drift.ts';
-export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
 
 export {
   type ExecutionPosition,
@@ -89,7 +89,7 @@ export {
   type ExecutionSchemas,
   findRunSchema,
   listRunSchemas,
-  nextGeneration,
+  nextGenerations,
   type PlannedSchema,
   replacePlan,
   restartSchema,

@@ -27,16 +27,23 @@ export interface EndedSchema {
 /** What a schema says that was cancelled by itself. */
 export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
 
-/** Raises and answers the next generation of a schema: gaps are harmless, repeats are not. */
-export async function nextGeneration(db: StoreDatabase, syncId: string, schemaId: string): Promise<number> {
-  const row = await db
+/** Rows of one statement; 65,535 parameters is the protocol's limit. */
+const ROWS_PER_INSERT = 1_000;
+
+/** Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. */
+export async function nextGenerations(
+  db: StoreDatabase,
+  syncId: string,
+  schemaIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db
     .updateTable('bulkSyncSchemas')
     .set({ generation: sql`generation + 1` })
     .where('syncId', '=', syncId)
-    .where('schemaId', '=', schemaId)
-    .returning('generation')
-    .executeTakeFirstOrThrow();
-  return Number(row.generation);
+    .where('schemaId', '=', sql<string>`ANY (${[...schemaIds]})`)
+    .returning(['schemaId', 'generation'])
+    .execute();
+  return new Map(rows.map((row) => [row.schemaId, Number(row.generation)]));
 }
 
 /** What becomes of each schema of an execution. */
@@ -55,7 +62,7 @@ export async function replacePlan(
 ): Promise<void> {
   await db.deleteFrom('segments').where('executionId', '=', execution.id).execute();
   await db.deleteFrom('executionSchemas').where('executionId', '=', execution.id).execute();
-  for (const schema of planned) await insertPlanned(db, execution, schema);
+  await insertPlanned(db, execution, planned);
   for (const schema of failed) await insertEnded(db, execution, schema, 'failed');
   for (const schema of skipped) await insertEnded(db, execution, schema, 'completed');
   await cancelPlanned(db, execution.id);
@@ -99,32 +106,35 @@ async function insertEnded(
 async function insertPlanned(
   db: StoreDatabase,
   execution: { readonly id: string; readonly organizationId: string },
-  schema: PlannedSchema,
+  schemas: readonly PlannedSchema[],
 ): Promise<void> {
-  await db
-    .insertInto('executionSchemas')
-    .values({
-      executionId: execution.id,
-      organizationId: execution.organizationId,
-      schemaId: schema.schemaId,
-      position: schema.position,
-      status: 'scheduled',
-      outputName: schema.outputName,
-      plan: JSON.stringify(schema.plan),
-      generation: schema.generation,
-      snapshotEpoch: schema.snapshotEpoch,
-      estimatedRecords: schema.estimatedRecords,
-      estimatedBytes: schema.estimatedBytes,
-    })
-    .execute();
-  await insertItems(db, execution.id, schema);
+  const rows = schemas.map((schema) => ({
+    executionId: execution.id,
+    organizationId: execution.organizationId,
+    schemaId: schema.schemaId,
+    position: schema.position,
+    status: 'scheduled' as const,
+    outputName: schema.outputName,
+    plan: JSON.stringify(schema.plan),
+    generation: schema.generation,
+    snapshotEpoch: schema.snapshotEpoch,
+    estimatedRecords: schema.estimatedRecords,
+    estimatedBytes: schema.estimatedBytes,
+  }));
+  for (const part of inParts(rows)) await db.insertInto('executionSchemas').values(part).execute();
+  await insertItems(db, execution.id, schemas);
 }
 
 async function insertItems(
   db: StoreDatabase,
   executionId: string,
-  schema: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>,
+  schemas: readonly Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>[],
 ): Promise<void> {
+  for (const part of inParts(schemas.flatMap((schema) => toItems(executionId, schema))))
+    await db.insertInto('segments').values(part).execute();
+}
+
+function toItems(executionId: string, schema: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>) {
   const item = { executionId, schemaId: schema.schemaId, generation: schema.generation };
   const reads = schema.ranges.map((range, index) => ({
     ...item,
@@ -132,18 +142,15 @@ async function insertItems(
     kind: 'read' as const,
     range: JSON.stringify(range),
   }));
-  const rows = [
+  return [
     { ...item, no: 0, kind: 'prepare' as const, range: null },
     ...reads,
     { ...item, no: reads.length + 1, kind: 'finish' as const, range: null },
   ];
-  // 65,535 parameters is the protocol's limit of one statement.
-  for (let start = 0; start < rows.length; start += 5_000) {
-    await db
-      .insertInto('segments')
-      .values(rows.slice(start, start + 5_000))
-      .execute();
-  }
+}
+
+function* inParts<Row>(rows: readonly Row[]): Generator<readonly Row[]> {
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) yield rows.slice(start, start + ROWS_PER_INSERT);
 }
 
 /** Starts a schema over in a new generation and snapshot; its older segments are forgotten. */
@@ -168,7 +175,7 @@ export async function restartSchema(
     .where('executionId', '=', executionId)
     .where('schemaId', '=', schema.schemaId)
     .execute();
-  await insertItems(db, executionId, schema);
+  await insertItems(db, executionId, [schema]);
 }
 
 /** The engine's view of one schema of an execution. */

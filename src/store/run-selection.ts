@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { StoreDatabase } from './database.ts';
 
 const ROWS_PER_INSERT = 1000;
@@ -29,17 +30,16 @@ export async function addSchemas(
   }
 }
 
-/** Remembers which fields an execution takes along by itself. */
+/** Remembers which fields an execution takes along by itself. @param fields by schema id */
 export async function saveAutoFields(
   db: StoreDatabase,
   syncId: string,
-  schemaId: string,
-  fields: readonly string[],
+  fields: ReadonlyMap<string, readonly string[]>,
 ): Promise<void> {
-  await db
-    .updateTable('bulkSyncSchemas')
-    .set({ autoFields: JSON.stringify(fields) })
-    .where('syncId', '=', syncId)
-    .where('schemaId', '=', schemaId)
-    .execute();
+  if (fields.size === 0) return;
+  const lists = [...fields.values()].map((list) => JSON.stringify(list));
+  await sql`
+    UPDATE bulk_sync_schemas s SET auto_fields = given.fields::jsonb
+    FROM unnest(${[...fields.keys()]}::text[], ${lists}::text[]) AS given (schema_id, fields)
+    WHERE s.sync_id = ${syncId} AND s.schema_id = given.schema_id`.execute(db);
 }

@@ -9,7 +9,7 @@ import { openStore, type Store } from './database.ts';
 import {
   completeSchema,
   findRunSchema,
-  nextGeneration,
+  nextGenerations,
   type PlannedSchema,
   replacePlan,
   restartSchema,
@@ -321,9 +321,13 @@ describe('a schema that is begun again', () => {
   });
 
   it('gets generations that only rise', async () => {
-    const first = await nextGeneration(store.db, syncId, 'a');
-    expect(await nextGeneration(store.db, syncId, 'a')).toBe(first + 1);
-    expect(await nextGeneration(store.db, syncId, 'b')).toBe(first);
+    const first = (await nextGenerations(store.db, syncId, ['a'])).get('a') ?? 0;
+    expect(await nextGenerations(store.db, syncId, ['a', 'b', 'unknown'])).toEqual(
+      new Map([
+        ['a', first + 1],
+        ['b', first],
+      ]),
+    );
   });
 });
 

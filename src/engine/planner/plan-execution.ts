@@ -39,8 +39,8 @@ export interface ExecutionPlanContext {
   readonly columnPrefix: string;
   /** True while a sync with this id exists here; a table of a deleted one may be adopted. */
   readonly isLivingSync: (syncId: string) => Promise<boolean>;
-  /** Gives the next generation of a schema. */
-  readonly nextGeneration: (schemaId: string) => Promise<number>;
+  /** Gives the next generations of schemas; one that left the sync meanwhile has none. */
+  readonly nextGenerations: (schemaIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
   /** Ids of all schemas that the sync knows of, enabled or not. */
   readonly listKnownSchemas: () => Promise<ReadonlySet<string>>;
   /** Enables schemas that are new in the source, and answers all that are enabled then. */
@@ -79,9 +79,10 @@ export async function planExecution(
     scope.selections.filter(({ schemaId }) => only?.has(schemaId) ?? true),
     discovered,
   );
+  const generations = await context.nextGenerations(selections.map(({ schemaId }) => schemaId));
   for (const [position, selection] of selections.entries()) {
     try {
-      planned.push(await planOne(context, selection, { discovered, tables, seen }, position));
+      planned.push(await planOne(context, selection, { discovered, tables, seen, generations }, position));
     } catch (error) {
       if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
         throw error;
@@ -158,16 +159,20 @@ interface Surroundings {
   readonly discovered: ReadonlyMap<string, SchemaDescription>;
   readonly tables: ReadonlyMap<string, TableName>;
   readonly seen: ReadonlyMap<string, SeenSchema | null>;
+  readonly generations: ReadonlyMap<string, number>;
 }
 
 async function planOne(
   context: ExecutionPlanContext,
   selection: Run['schemas'][number],
-  { discovered, tables, seen }: Surroundings,
+  { discovered, tables, seen, generations }: Surroundings,
   position: number,
 ): Promise<PlannedSchema> {
   const schema = discovered.get(selection.schemaId);
   const table = tables.get(selection.schemaId);
+  const generation = generations.get(selection.schemaId);
+  if (generation === undefined)
+    throw new SyncError('SOURCE_CHANGED', `The schema ${selection.schemaId} was removed from the sync meanwhile.`);
   if (schema === undefined || table === undefined) {
     throw new SyncError(
       'SOURCE_CHANGED',
@@ -194,7 +199,7 @@ async function planOne(
     position,
     outputName: table.name,
     plan,
-    generation: await context.nextGeneration(schema.id),
+    generation,
     snapshotEpoch: context.snapshotEpoch,
     estimatedRecords: plan.kind === 'delta' ? null : schema.estimatedRecords,
     estimatedBytes: plan.kind === 'delta' ? null : schema.estimatedBytes,
