@@ -8,9 +8,10 @@ import { openSession, type Session, type SessionOptions } from './client.ts';
 const MAX_IDLE = 4;
 /** An idle session holds one of the places that the server or the role has; others may be waiting for it. */
 const IDLE_MS = 5_000;
-/** Longer than idle sessions are kept, and shorter than a check may take, whose answer should say what is wrong. */
-const PLACE_LIMIT_MS = 20_000;
-const PLACE_DELAY_MS = 250;
+const TURN_DELAY_MS = 250;
+/** How long the server may leave us without a place. The first time shorter, so that a check can say what is wrong. */
+const FIRST_WAIT_MS = 5_000;
+const NEXT_WAIT_MS = 60_000;
 
 /** Tables that, found together, tell Millrace's metadata database under whatever address it is reached. */
 const METADATA_TABLES = ['installation', 'execution_snapshots', 'schema_caches'];
@@ -19,7 +20,11 @@ const METADATA_TABLES = ['installation', 'execution_snapshots', 'schema_caches']
 export class SessionPool implements AsyncDisposable {
   readonly #options: SessionOptions & { readonly context: ConnectorContext };
   readonly #idle: Session[] = [];
+  /** Working for somebody; some of them may have been ended since. */
+  readonly #lent = new Set<Session>();
+  #opening = 0;
   #isProved = false;
+  #isTight = false;
   #isDisposed = false;
   #idleTimer: NodeJS.Timeout | undefined;
 
@@ -27,14 +32,19 @@ export class SessionPool implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** An idle session, or a new one; waits for a while when the server has no place left. @throws a `CONN_…` error */
+  /**
+   * An idle session, or a new one. Once the server had no place for us, one session at a time.
+   * @throws a `CONN_…` error
+   */
   async acquire(signal: AbortSignal): Promise<Session> {
-    while (true) {
-      const idle = this.#idle.pop();
-      if (idle === undefined) break;
-      if (idle.isUsable) return idle;
-    }
-    const session = await this.#openInTurn(signal);
+    while (this.#isTight && this.#isWorking()) await pause(signal);
+    const idle = this.#takeIdle();
+    if (idle !== undefined) return idle;
+    this.#opening += 1;
+    const session = await this.#openInTurn(signal).finally(() => {
+      this.#opening -= 1;
+    });
+    this.#lent.add(session);
     try {
       await this.#prove(session, signal);
       return session;
@@ -44,9 +54,21 @@ export class SessionPool implements AsyncDisposable {
     }
   }
 
+  /** True once the server had no place for us: nobody should keep a session that does not work. */
+  get isTight(): boolean {
+    return this.#isTight;
+  }
+
+  /** The session stays open beside those that work, as the holder of a snapshot does. */
+  setAside(session: Session): void {
+    this.#lent.delete(session);
+  }
+
   /** Takes back a session that is outside of a transaction; a broken one is dropped. */
   async release(session: Session): Promise<void> {
-    if (this.#isDisposed || !session.isUsable || this.#idle.length >= MAX_IDLE) return session[Symbol.asyncDispose]();
+    this.#lent.delete(session);
+    const isKept = session.isUsable && !this.#isTight && !this.#isDisposed && this.#idle.length < MAX_IDLE;
+    if (!isKept) return session[Symbol.asyncDispose]();
     this.#idle.push(session);
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => void this.#dropIdle(), IDLE_MS);
@@ -81,6 +103,20 @@ export class SessionPool implements AsyncDisposable {
     await this.#dropIdle();
   }
 
+  #takeIdle(): Session | undefined {
+    const idle = this.#idle.splice(0);
+    const found = idle.findLast(({ isUsable }) => isUsable);
+    this.#idle.push(...idle.filter((session) => session.isUsable && session !== found));
+    if (found !== undefined) this.#lent.add(found);
+    return found;
+  }
+
+  /** Sessions that were ended by those who worked with them are no longer usable. */
+  #isWorking(): boolean {
+    for (const session of this.#lent) if (!session.isUsable) this.#lent.delete(session);
+    return this.#lent.size + this.#opening > 0;
+  }
+
   async #dropIdle(): Promise<void> {
     clearTimeout(this.#idleTimer);
     await Promise.all(this.#idle.splice(0).map((session) => session[Symbol.asyncDispose]()));
@@ -90,14 +126,17 @@ export class SessionPool implements AsyncDisposable {
   async #openInTurn(signal: AbortSignal): Promise<Session> {
     const { forbiddenDatabase } = this.#options.context;
     if (forbiddenDatabase !== null && !this.#isProved) await this.#refuseForbidden(forbiddenDatabase);
-    const giveUpAt = performance.now() + PLACE_LIMIT_MS;
+    // Unequal, so that of two who wait for each other's places one gives up first.
+    const giveUpAt = performance.now() + (this.#isTight ? NEXT_WAIT_MS : FIRST_WAIT_MS) * (1 + Math.random());
     while (true) {
       try {
         return await openSession(this.#options, signal);
       } catch (error) {
-        if (!isFull(error) || performance.now() > giveUpAt) throw error;
-        // Unequal waits, or those who wait for each other would meet again and again.
-        await sleep(PLACE_DELAY_MS * (1 + Math.random()), undefined, { signal });
+        if (!isFull(error)) throw error;
+        this.#isTight = true;
+        await this.#dropIdle();
+        if (performance.now() > giveUpAt) throw error;
+        await pause(signal);
       }
     }
   }
@@ -148,6 +187,10 @@ export class SessionPool implements AsyncDisposable {
       `${this.#name} is the database in which Millrace keeps its own records; it is never opened as a connection. Choose another database.`,
     );
   }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return sleep(TURN_DELAY_MS * (1 + Math.random()), undefined, { signal });
 }
 
 /** The server, the database or the role has as many sessions as it may have. */

@@ -55,6 +55,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     const session = await this.#pool.acquire(signal);
     try {
       this.#held = await holdSnapshot(session, () => this.#dropReaders(), signal);
+      this.#pool.setAside(session);
       return this.#held;
     } catch (error) {
       session.destroy();
@@ -132,7 +133,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   /** Lets go of the locks of what was read: a server has room for those of a few thousand tables. */
   async #keepReader(session: Session, token: string, signal: AbortSignal): Promise<void> {
-    if (token !== this.#token) return session[Symbol.asyncDispose]();
+    if (token !== this.#token || this.#pool.isTight) return session[Symbol.asyncDispose]();
     await session.script('Going on in the snapshot', 'ROLLBACK TO SAVEPOINT reading', signal);
     this.#readers.push(session);
     clearTimeout(this.#idleTimer);

@@ -1,0 +1,64 @@
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
+import { makeSync, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+
+// Roles that may have few sessions at once: syncs take their turns instead of failing.
+
+const LIMIT_MS = 90_000;
+const ROLE = `few_${process.pid}`;
+
+let metadata: TestDatabase;
+let shop: TestDatabase;
+let home: TestHome;
+let server: MillraceProcess;
+
+beforeAll(async () => {
+  metadata = await createTestDatabase();
+  shop = await createTestDatabase();
+  home = await createTestHome();
+  await inShop(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'few' CONNECTION LIMIT 3`);
+  await inShop(`GRANT CREATE ON DATABASE ${shop.name} TO ${ROLE}`);
+  for (let table = 0; table < 12; table += 1) {
+    await inShop(`CREATE TABLE t${table} AS SELECT i AS id, md5(i::text) AS t FROM generate_series(1, 2000) i`);
+    await inShop(`ALTER TABLE t${table} ADD PRIMARY KEY (id)`);
+  }
+  await inShop(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${ROLE}`);
+  server = await startMillrace(home, { DATABASE_URL: metadata.url });
+}, LIMIT_MS);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await home[Symbol.asyncDispose]();
+  await inShop(`DROP OWNED BY ${ROLE}; DROP ROLE ${ROLE}`);
+  await shop[Symbol.asyncDispose]();
+  await metadata[Symbol.asyncDispose]();
+});
+
+async function inShop(sql: string): Promise<void> {
+  const client = new pg.Client(shop.url);
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}
+
+/** The shop's database as the role with few sessions. */
+function asFew(): string {
+  const url = new URL(shop.url);
+  url.username = ROLE;
+  url.password = 'few';
+  return url.href;
+}
+
+it('completes a sync whose role may have three sessions, on both sides together', { timeout: LIMIT_MS }, async () => {
+  const signal = AbortSignal.timeout(LIMIT_MS);
+  const schemas = Array.from({ length: 12 }, (_, table) => `public.t${table}`);
+  const destination = ['postgresql', postgresConfiguration(asFew())] as const;
+  const options = { destination_configuration: { schema: 'copies' }, concurrency_limit: 8 };
+  const sync = await makeSync(server, { name: 'few', source: asFew(), destination, schemas, options }, signal);
+  const { id } = await server.client.startBulkSync(sync.id, {}, signal);
+  const { execution, receipt } = await untilEnded(server, sync.id, id, signal);
+  expect(execution.status).toBe('completed');
+  expect(receipt?.verdict).toBe('equal');
+  expect(receipt?.schemas.map(({ counts }) => counts.written)).toEqual(schemas.map(() => 2000));
+});
