@@ -26,7 +26,7 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /Malformed JSON in file .*?(at byte \d+ in line \d+)|No magic bytes found at end of file|too small to be a Parquet file|Error when sniffing file|This file is not utf-8 encoded/,
+      /Malformed JSON in file .*?(at byte \d+ in line \d+)|No magic bytes found at end of file|too small to be a Parquet file|Error when sniffing file|This file is not utf-8 encoded|Input is not a GZIP stream/,
     toError: (match, action, path) =>
       new SyncError(
         'FILE_INVALID',
@@ -141,10 +141,13 @@ export function toSyncError(error: unknown, action: Action, path: string): SyncE
   return new SyncError('INTERNAL', `${action} ${path} failed: DuckDB answered ${kind}${describe(message)}. Report it.`);
 }
 
+/** With what DuckDB's CSV reader says of the place: its line, and the file where it reads several. */
 function withLine(error: SyncError, message: string): SyncError {
   const line = /^[A-Za-z ]+ Error: CSV Error on Line: (\d+)/.exec(message)?.[1];
   if (line === undefined) return error;
-  return new SyncError(error.code, error.message, { detail: { ...error.detail, line: Number(line) } });
+  const file = /^ {2}file = (?:.*\/)?(.+)$/m.exec(message)?.[1];
+  const detail = { ...error.detail, line: Number(line), ...(file === undefined ? {} : { file }) };
+  return new SyncError(error.code, error.message, { detail });
 }
 
 /** Another holder of the file: a process by its id, or another part of this one. */

@@ -1,5 +1,6 @@
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectFile, connectFiles, createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
 import { copySchema, NEVER } from '../../../tests/setup/postgresql-loads.ts';
@@ -168,6 +169,46 @@ describe('csv', () => {
     expect(ranges).toEqual(['1.csv', '2.csv']);
     expect(rows).toEqual([...Array.from({ length: 3 }, () => ['1', 'x', null]), ['2', null, 'z']]);
   });
+});
+
+describe('csv that looks like something else', () => {
+  it.each([
+    ['a line with more fields', { 'a.csv': 'id,name\n1,x\n2,y,z\n' }],
+    ['a line with fewer fields, without names', { 'a.csv': '1,2\n3\n' }],
+    ['a quote without an end', { 'a.csv': 'id,"na,me"\n1,"x\n2,y\n' }],
+    ['a packed file like that', { 'a.csv.gz': gzipSync('id,name\n1,x\n2,y,z\n') }],
+    ['one of several files like that', { 'a.csv': 'id,name\n1,x\n', 'b.csv': 'id,name\n2,y,z\n' }],
+    ['an empty first line', { 'a.csv': '\nid,name\n1,x\n' }],
+    ['names in some files only', { 'a.csv': 'id,name\n1,x\n', 'b.csv': '2,y\n' }],
+    ['what is not packed', { 'a.csv.gz': 'id,name\n1,x\n' }],
+  ])('is refused: %s', async (_, parts) => {
+    for (const [name, text] of Object.entries(parts)) await put(`data/t/${name}`, text);
+    await expect(look('data', 'csv')).rejects.toMatchObject({ code: 'FILE_INVALID' });
+  });
+
+  it.each([
+    ['separators in quotes', { 'a.csv': '"last, first"\n"Lee, Ann"\n' }, ['last, first']],
+    ['a first column without a name', { 'a.csv': ',x\n0,1\n', 'b.csv': ',x\n1,2\n' }, ['column0', 'x']],
+    ['an empty file', { 'a.csv': '', 'b.csv': 'id,name\n1,x\n' }, ['id', 'name']],
+    ['unlike separators', { 'a.csv': '\ufeffid;name\n1;x\n', 'b.csv': 'NAME,id\ny,2\n' }, ['id', 'name']],
+    [
+      'no names, but those of folders',
+      { 'day=1/a.csv': '1,x\n', 'day=2/b.csv': '2,y\n' },
+      ['column0', 'column1', 'day'],
+    ],
+    ['no names anywhere', { 'a.csv': '1,x\n', 'b.csv': '2,y\n' }, ['column0', 'column1']],
+  ])('is taken: %s', async (_, parts, columns) => {
+    for (const [name, text] of Object.entries(parts)) await put(`data/t/${name}`, text);
+    expect(Object.keys((await look('data', 'csv')).t ?? {})).toEqual(columns);
+  });
+});
+
+it('refuses a packed file that was cut off, which DuckDB would take for a shorter one', async () => {
+  const packed = gzipSync(Array.from({ length: 5000 }, (_, i) => `${i}\n`).join(''));
+  await put('data/a.csv.gz', packed.subarray(0, -2000));
+  await expect(land('data', 'csv', 'a', 'column0')).rejects.toMatchObject({ code: 'FILE_INVALID' });
+  await put('data/b.csv.gz', packed);
+  expect((await land('data', 'csv', 'b', 'column0')).rows).toHaveLength(5000);
 });
 
 describe('json', () => {

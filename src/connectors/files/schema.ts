@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { describeType, quotePath, quoteText, type Session } from '../../connector-kit/duckdb/index.ts';
 import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
+import { proveFirstLines, withoutEmpty } from './first-lines.ts';
 import { toFirstLook } from './reader.ts';
 import type { FileTable, Format } from './tables.ts';
 
@@ -10,23 +11,22 @@ const TEXT_TYPES: readonly string[] = ['DATE', 'TIME', 'TIMESTAMP', 'TIMESTAMP W
 
 /** The fields of a table, from its files themselves. @throws `FILE_INVALID` */
 export async function describeTable(session: Session, table: FileTable, format: Format): Promise<SchemaDescription> {
-  const rows = await session.rows(`DESCRIBE SELECT * FROM ${toFirstLook(table, format)}`).catch((error: unknown) => {
+  const sizes = await sizesOf(table.files);
+  const looked = { ...table, files: withoutEmpty(table.files, sizes) };
+  const rows = await session.rows(`DESCRIBE SELECT * FROM ${toFirstLook(looked, format)}`).catch((error: unknown) => {
     throw toInvalid(error, table, format);
   });
   const columns = rows.map((row) => ({ name: String(row.column_name), type: String(row.column_type) }));
-  if (format === 'json')
-    await refuseTwins(
-      session,
-      table,
-      columns.map(({ name }) => name),
-    );
+  const names = columns.map(({ name }) => name);
+  if (format === 'json') await refuseTwins(session, table, names);
+  if (format === 'csv') await proveFirstLines(looked, names);
   return {
     id: toSchemaId(table.name),
     name: table.name,
     fields: columns.map(({ name, type }) => toField(name, format === 'json' ? toJsonType(type) : type)),
     primaryKey: [],
     estimatedRecords: format === 'parquet' ? await countRecords(session, table) : null,
-    estimatedBytes: await sumBytes(table.files),
+    estimatedBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
   };
 }
 
@@ -82,16 +82,14 @@ function toList({ files }: FileTable): string {
   return files.map(quotePath).join(', ');
 }
 
-async function sumBytes(files: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(
-    files.map((file) =>
-      stat(file).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
+/** A file that is gone by now counts as empty: the image tells later. */
+async function sizesOf(files: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const sizeOf = (file: string) =>
+    stat(file).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  return new Map(await Promise.all(files.map(async (file) => [file, await sizeOf(file)] as const)));
 }
 
 function toInvalid(error: unknown, { name }: FileTable, format: Format): unknown {

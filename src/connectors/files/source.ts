@@ -24,6 +24,7 @@ import type {
   TrackingRequest,
 } from '../../connector-kit/index.ts';
 import { type FieldDescription, isAbort, type SchemaDescription, SyncError } from '../../core/index.ts';
+import { provePacked } from './packed.ts';
 import type { Place } from './place.ts';
 import { toFrom } from './reader.ts';
 import { describeTable, toSchemaId } from './schema.ts';
@@ -121,6 +122,7 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     const from = toFrom(table, this.#at.format, ownFields(request.schema), records);
     const where = request.from === null ? [] : [toDeltaCondition(request.from)];
     try {
+      await provePacked(files, signal);
       yield* exportCsv(reader, request, { from, where }, signal);
     } catch (error) {
       // What failed because a file is another one by now is no defect of the file.

@@ -97,13 +97,14 @@ function toWire({ schema }: ReadRequest, id: string): string {
 function toSourceError(error: unknown, { schema }: ReadRequest): unknown {
   if (!(error instanceof SyncError) || (error.code !== 'RECORD_REFUSED' && error.code !== 'FORMAT_CORRUPT'))
     return error;
-  return new SyncError(
-    'SOURCE_QUERY_FAILED',
-    `Reading ${schema.id} stopped: DuckDB could not compute or convert a value of some record${toLine(error)}. Mend it in the source, or leave the field out.`,
-    { cause: error },
-  );
+  const why =
+    error.code === 'FORMAT_CORRUPT'
+      ? `a line${toPlace(error)} has too many or too few fields, a quote without an end, or too many bytes. Mend the file.`
+      : `DuckDB could not compute or convert a value of some record${toPlace(error)}. Mend it in the source, or leave the field out.`;
+  return new SyncError('SOURCE_QUERY_FAILED', `Reading ${schema.id} stopped: ${why}`, { cause: error });
 }
 
-function toLine({ detail }: SyncError): string {
-  return typeof detail.line === 'number' ? ` (line ${detail.line} of the file)` : '';
+function toPlace({ detail }: SyncError): string {
+  const file = typeof detail.file === 'string' ? detail.file : 'the file';
+  return typeof detail.line === 'number' ? ` (line ${detail.line} of ${file})` : '';
 }
