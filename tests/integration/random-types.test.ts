@@ -6,6 +6,7 @@ import { SyncError } from '../../src/core/index.ts';
 import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
 import { type Copied, copySchema, openSide, type Side } from '../setup/postgresql-loads.ts';
 import { type RandomTable, randomTables, USER_TYPES } from '../setup/random-types.ts';
+import { normalizeText, refusedByDuckdb, toDuckdbText, toReturnedText, toSourceText } from '../setup/type-texts.ts';
 
 /** Set `SEED` to repeat a failure, or to look elsewhere. */
 const RUNS = { numRuns: 1, seed: Number(process.env.SEED ?? 42), endOnFailure: true };
@@ -87,7 +88,7 @@ describe('random tables over all types', () => {
       const kept = `WHERE NOT (${whatDuckdbRefuses(columns)})`;
       const all = await source.sql(`SELECT ${['id::text', ...sent].join(', ')} FROM random ${kept} ORDER BY random.id`);
       const types = ['integer', ...columns.map(({ type }) => type)];
-      const same = (row: readonly unknown[]) => row.map((value, i) => normalize(value, types[i] ?? ''));
+      const same = (row: readonly unknown[]) => row.map((value, i) => normalizeText(value, types[i] ?? ''));
       expect(found.map(same)).toEqual(all.map(same));
     };
     await checkTables(async (table, others) => {
@@ -158,50 +159,7 @@ function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** What DuckDB's types lack: NaN in decimals, and the last years of a timestamp. */
 function whatDuckdbRefuses(columns: RandomTable['columns']): string {
-  const conditions = columns.flatMap(({ name, type }) => {
-    if (/^numeric\((12|38|4|5),-?\d+\)$/.test(type)) return [`${quote(name)} = 'NaN'`];
-    if (!/^timestamp.*zone$/.test(type)) return [];
-    const column = `${quote(name)}::timestamp`;
-    return [`${column} > '294247-01-10 04:00:54.775806' AND ${column} < 'infinity'`];
-  });
-  return ['false', ...conditions.map((condition) => `coalesce(${condition}, false)`)].join(' OR ');
-}
-
-/** The value as text, in SQL of the source. */
-function toSourceText(column: string, type: string): string {
-  if (type.endsWith('[]') || type === '"Postal Address"') return `to_json(${column})::text`;
-  if (type === 'bytea') return `encode(${column}, 'hex')`;
-  if (type === 'money') return `${column}::numeric(23,4)::text`;
-  return type === 'real' ? `${column}::float8::text` : `${column}::text`;
-}
-
-/** The same in SQL of the PostgreSQL that got it from DuckDB: arrays are JSON there, money is a decimal. */
-function toReturnedText(column: string, type: string): string {
-  if (type === 'bytea') return `encode(${column}, 'hex')`;
-  return type === 'real' ? `${column}::float8::text` : `${column}::text`;
-}
-
-/** The value as text, in SQL of DuckDB. */
-function toDuckdbText(column: string, type: string): string {
-  if (type === 'bytea') return `lower(hex(${column}))`;
-  // Its print of times with a zone is off by a millisecond behind the year 287396.
-  if (type === 'timestamp with time zone')
-    return `coalesce(make_timestamp(epoch_us(${column}))::VARCHAR || '+00', ${column}::VARCHAR)`;
-  return type === 'real' ? `${column}::DOUBLE::VARCHAR` : `${column}::VARCHAR`;
-}
-
-/** One form for what both systems print differently. */
-function normalize(value: unknown, type: string): unknown {
-  if (typeof value !== 'string' || type.endsWith('[]')) return value;
-  if (type === 'real' || type === 'double precision') return toNumber(value);
-  if (/^(numeric|price$)/.test(type)) return value.replace(/^(-?)\./, '$10.');
-  if (/^(date|timestamp.*)$/.test(type)) return value.replace(/^(.*) \(BC\)(.*)$/, '$1$2 BC');
-  return value;
-}
-
-function toNumber(text: string): number {
-  const word = text.toLowerCase().replace('infinity', 'inf');
-  return { inf: Infinity, '-inf': -Infinity, nan: Number.NaN }[word] ?? Number(text);
+  const conditions = columns.map(({ name, type }) => `coalesce(${refusedByDuckdb(quote(name), type)}, false)`);
+  return ['false', ...conditions].join(' OR ');
 }

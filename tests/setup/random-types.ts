@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** Values of one PostgreSQL type, as texts that its input function takes. */
-interface RandomType {
+export interface RandomType {
   readonly type: string;
   readonly values: fc.Arbitrary<string>;
 }
@@ -228,7 +228,7 @@ const SCALARS: Readonly<Record<string, fc.Arbitrary<string>>> = {
 };
 
 /** Every type, and an array of each. */
-const RANDOM_TYPES: readonly RandomType[] = Object.entries(SCALARS).flatMap(([type, values]) => [
+export const RANDOM_TYPES: readonly RandomType[] = Object.entries(SCALARS).flatMap(([type, values]) => [
   { type, values },
   { type: `${type}[]`, values: array(type, values) },
 ]);

@@ -1,0 +1,162 @@
+import { createHmac } from 'node:crypto';
+import type { SourceTable, SyncChoice, TableChoice } from './random-syncs.ts';
+
+// What the tables of a destination must hold, worked out from the documentation and not by the product's code.
+
+/** A destination as far as names depend on it. */
+export interface Naming {
+  readonly isCaseless: boolean;
+}
+
+/** Where a table goes, and what its columns are called by source name. */
+export interface Target {
+  readonly schema: string;
+  readonly name: string;
+  readonly columns: ReadonlyMap<string, string>;
+}
+
+/** Gives each its name: what the user chose first, then by the rule; of two alike the later one gets an underscore. */
+function nameAll(
+  things: readonly { readonly id: string; readonly user: string | null; readonly name: string }[],
+  reserved: readonly string[],
+  { isCaseless }: Naming,
+): ReadonlyMap<string, string> {
+  const fold = (name: string) => (isCaseless ? name.toLowerCase() : name);
+  const taken = new Set(reserved.map(fold));
+  const names = new Map<string, string>();
+  const give = (id: string, wanted: string) => {
+    let name = wanted;
+    while (taken.has(fold(name))) name += '_';
+    taken.add(fold(name));
+    names.set(id, name);
+  };
+  for (const { id, user } of things) if (user !== null) give(id, user);
+  for (const { id, user, name } of things) if (user === null) give(id, name);
+  return names;
+}
+
+const OWN = ['created_at', 'updated_at', 'deleted_at'].map((name) => `__millrace_${name}`);
+
+/** Tables by source id. */
+export function expectTargets(sync: SyncChoice, naming: Naming): ReadonlyMap<string, Target> {
+  const placeOf = (table: SourceTable) => (sync.mirrors ? table.schema : 'landing');
+  const sorted = [...sync.tables].sort((one, other) => (one.table.id < other.table.id ? -1 : 1));
+  const groups = Map.groupBy(sorted, ({ table }) => placeOf(table));
+  const targets = new Map<string, Target>();
+  for (const [schema, choices] of groups) {
+    const things = choices.map(({ table, userName }) => ({
+      id: table.id,
+      user: userName,
+      name: sync.prefix + table.names[sync.normalizeNames],
+    }));
+    for (const [id, name] of nameAll(things, [], naming)) {
+      const choice = choices.find(({ table }) => table.id === id);
+      if (choice !== undefined) targets.set(id, { schema, name, columns: nameColumns(sync, choice, naming) });
+    }
+  }
+  return targets;
+}
+
+function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Naming): ReadonlyMap<string, string> {
+  const things = choice.table.columns.map(({ name, names }) => ({
+    id: name,
+    user: choice.userFieldNames[name] ?? null,
+    name: names[sync.normalizeNames],
+  }));
+  const all = nameAll(things, OWN, naming);
+  const read = things.filter(({ id }) => choice.fields === null || choice.fields.includes(id));
+  return new Map(read.map(({ id }) => [id, all.get(id) ?? '']));
+}
+
+/** The columns that a merge goes by; none = the table is replaced each time. */
+export function keyOf({ table, fields }: TableChoice): readonly string[] {
+  const key = table.declaredKey ?? table.primaryKey;
+  return fields === null || key.every((name) => fields.includes(name)) ? key : [];
+}
+
+/** True when deleted records stay, marked. */
+export function keepsTombstones(sync: SyncChoice, choice: TableChoice): boolean {
+  return sync.mode === 'replicate' && !sync.hardDeletes && keyOf(choice).length > 0;
+}
+
+/** The columns that Millrace adds. */
+export function expectOwnColumns(sync: SyncChoice, choice: TableChoice): readonly string[] {
+  return [...(sync.hasTimestamps ? OWN.slice(0, 2) : []), ...(keepsTombstones(sync, choice) ? OWN.slice(2) : [])];
+}
+
+/** The cutoff that holds for a table; null = none. */
+function cutoffOf(sync: SyncChoice, choice: TableChoice): string | null {
+  return choice.isCutoffDisabled || choice.tracking !== 'changed_at' ? null : (choice.cutoff ?? sync.cutoff);
+}
+
+/** What decides which records belong to the image: another one makes the next read complete. */
+function imageOf(sync: SyncChoice, choice: TableChoice): string {
+  const filters = choice.filters.map((filter) => [filter.field_id, filter.function, filter.value ?? null]);
+  return JSON.stringify([filters, cutoffOf(sync, choice), choice.tracking]);
+}
+
+/** The condition in SQL of the source for the records that belong to the sync. */
+export function toCondition(sync: SyncChoice, choice: TableChoice): string {
+  const cutoff = cutoffOf(sync, choice);
+  const parts = choice.filters.map(({ sql }) => `(${sql})`);
+  return ['true', ...parts, ...(cutoff === null ? [] : [`changed_at >= '${cutoff}'`])].join(' AND ');
+}
+
+/** A record as it must arrive: cells in the order of the target's columns. */
+export type Cells = readonly unknown[];
+
+/** What a table of the destination holds. */
+export interface TableState {
+  /** By key, or by whatever tells the records apart where there is none. */
+  readonly records: ReadonlyMap<string, { readonly cells: Cells; readonly isDeleted: boolean }>;
+  readonly image: string;
+  /** False: the next read is complete. */
+  readonly hasCursor: boolean;
+  /** The load that made it; null = it was left alone. */
+  readonly load: 'replace' | 'merge' | 'delta' | null;
+}
+
+/** Options of one start. */
+export interface StartChoice {
+  readonly schemas?: string[];
+  readonly resync_mode?: 'refetch' | 'resync' | 'rebuild';
+  readonly fetch_mode?: 'full' | 'incremental';
+}
+
+/** What the source holds when an execution begins. */
+export interface SourceImage {
+  /** Records that belong to the sync, by key. */
+  readonly records: ReadonlyMap<string, Cells>;
+  /** False when no record of the table has a value in the tracking field, where that is a number. */
+  readonly hasCursor: boolean;
+}
+
+/** What an execution makes of a table. */
+export function expectRun(
+  sync: SyncChoice,
+  choice: TableChoice,
+  start: StartChoice,
+  before: TableState | null,
+  { records, hasCursor }: SourceImage,
+): TableState | null {
+  const image = imageOf(sync, choice);
+  const isLeftOut = start.schemas !== undefined && !start.schemas.includes(choice.table.id);
+  const isSkipped = start.fetch_mode === 'incremental' && choice.tracking === null;
+  if (isLeftOut || isSkipped) return before === null ? null : { ...before, load: null };
+  const living = new Map([...records].map(([key, cells]) => [key, { cells, isDeleted: false }]));
+  const isReplaced = sync.mode === 'snapshot' || keyOf(choice).length === 0 || start.resync_mode === 'rebuild';
+  if (before === null || isReplaced) return { records: living, image, hasCursor, load: 'replace' };
+  const isComplete = start.fetch_mode === 'full' || start.resync_mode !== undefined;
+  if (!isComplete && choice.tracking !== null && before.hasCursor && before.image === image)
+    return { records: new Map([...before.records, ...living]), image, hasCursor, load: 'delta' };
+  const gone = keepsTombstones(sync, choice)
+    ? [...before.records].map(([key, { cells }]) => [key, { cells, isDeleted: true }] as const)
+    : [];
+  const load = start.resync_mode === 'resync' ? 'replace' : 'merge';
+  return { records: new Map([...gone, ...living]), image, hasCursor, load };
+}
+
+/** What an obfuscated value becomes. */
+export function obfuscate(key: Uint8Array, text: unknown): unknown {
+  return typeof text === 'string' ? createHmac('sha256', key).update(text).digest('base64url') : text;
+}
