@@ -49,8 +49,9 @@ export async function findScratchTables(
   const rows = await session.query(
     'Looking for scratch tables',
     `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND starts_with(c.relname, $1) AND substr(c.relname, length($1) + 1) ~ '^[0-9]{1,18}$'`,
-    [prefix],
+     WHERE c.relkind = 'r' AND c.relname > $1::name AND c.relname < $2::name AND substr(c.relname, length($1) + 1) ~ '^[0-9]{1,18}$'`,
+    // As a range the catalogue's index finds them among thousands of tables; a colon comes behind all digits.
+    [prefix, `${prefix}:`],
     signal,
   );
   return rows
