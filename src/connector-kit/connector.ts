@@ -116,6 +116,8 @@ export interface DatabaseAddress {
 export interface Connector extends AsyncDisposable {
   /** Proves address, credentials and least privilege; names what is missing. */
   check(signal: AbortSignal): Promise<void>;
+  /** How records travel between us and the system, for the receipt, such as `TLS, verified`. Absent where no network is between. */
+  readonly transport?: string;
   readonly source?: BulkSource;
   readonly destination?: BulkDestination;
   /** Tables that a model sync could write, and whether it can make new ones. */

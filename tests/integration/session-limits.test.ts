@@ -60,5 +60,6 @@ it('completes a sync whose role may have three sessions, on both sides together'
   const { execution, receipt } = await untilEnded(server, sync.id, id, signal);
   expect(execution.status).toBe('completed');
   expect(receipt?.verdict).toBe('equal');
+  expect(receipt?.schemas[0]?.format).toMatch(/; source: without TLS; destination: without TLS$/);
   expect(receipt?.schemas.map(({ counts }) => counts.written)).toEqual(schemas.map(() => 2000));
 });

@@ -208,6 +208,15 @@ describe('encryption', () => {
   }
 });
 
+it.each([
+  [{}, 'without TLS'],
+  [{ ssl: true }, 'TLS, verified'],
+  [{ ssl: true, ssh: true, ssh_host: 'bastion', ssh_private_key: 'KEY' }, 'TLS, verified, through SSH'],
+])('tells how records travel with %j', async (changes, expected) => {
+  await using connector = await connectDatabase(side.url, {}, changes);
+  expect(connector.transport).toBe(expected);
+});
+
 it('opens nothing before it is used', async () => {
   const context = createDatabaseContext({ resolveHost: () => Promise.reject(new Error('asked')) });
   await using connector = await postgresql.connect(postgresql.config.parse(toConfig(side.url)), context);

@@ -1,6 +1,6 @@
 import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
 import { checkAccess } from './check.ts';
-import { createRoute } from './client/route.ts';
+import { createRoute, describeTransport } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
 import { PostgresqlDestination } from './destination.ts';
 import { SessionPool } from './sessions.ts';
@@ -69,6 +69,7 @@ function createConnector(config: PostgresqlConfig, context: ConnectorContext): C
   const writing = new SessionPool({ config, context, route, side: 'destination' });
   const source = new PostgresqlSource(reading);
   return {
+    transport: describeTransport(config),
     source,
     destination: new PostgresqlDestination(writing, context),
     target: createTargetCatalogue(writing),

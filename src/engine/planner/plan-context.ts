@@ -17,6 +17,8 @@ export interface PlanContext {
   readonly destinationCapabilities: NonNullable<Capabilities['destination']>;
   readonly snapshot: SnapshotRef;
   readonly columnPrefix: string;
+  /** How records travel on either side; see `SchemaPlan`. */
+  readonly transports: readonly string[];
   readonly signal: AbortSignal;
 }
 

@@ -183,7 +183,7 @@ async function planOne(
   const state = await destination.inspect(table, context.signal);
   await refuseForeignTable(context, selection.schemaId, table, state);
   const plan = await planSchema(
-    { ...context, source: sideOf(context.source), destination },
+    { ...context, source: sideOf(context.source), destination, transports: listTransports(context) },
     {
       selection,
       schema,
@@ -205,6 +205,13 @@ async function planOne(
     estimatedBytes: plan.kind === 'delta' ? null : schema.estimatedBytes,
     ranges,
   };
+}
+
+function listTransports({ source, destination }: ExecutionPlanContext): readonly string[] {
+  return [
+    ...(source.transport === undefined ? [] : [`source: ${source.transport}`]),
+    ...(destination.transport === undefined ? [] : [`destination: ${destination.transport}`]),
+  ];
 }
 
 function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<readonly SegmentRange[]> {

@@ -38,6 +38,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     table: item.table,
     format: format.acceptance.format,
     formatReason: format.acceptance.reason,
+    transports: context.transports,
     hashing: format.acceptance.hashing,
     conversions: listConversions(format),
     recordTimestamps: !sync.disableRecordTimestamps,

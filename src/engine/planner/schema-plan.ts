@@ -36,6 +36,8 @@ export interface SchemaPlan {
   readonly table: TableName;
   readonly format: WireFormat;
   readonly formatReason: string;
+  /** How records travel, one entry for each side that a network lies before. Absent in plans of older builds. */
+  readonly transports?: readonly string[];
   readonly hashing: Hashing;
   /** Every conversion that is not the identity, declared. */
   readonly conversions: readonly string[];

@@ -90,7 +90,7 @@ function frame(plan: SchemaPlan, position: SourcePosition) {
     load: plan.kind,
     positions: [position],
     hashing: plan.depth === 'counts' ? null : plan.hashing,
-    format: `${plan.format}: ${plan.formatReason}`,
+    format: [`${plan.format}: ${plan.formatReason}`, ...(plan.transports ?? [])].join('; '),
     conversions: plan.conversions,
   };
 }

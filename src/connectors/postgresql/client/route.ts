@@ -26,6 +26,12 @@ export function createRoute(config: PostgresqlConfig, context: Pick<ConnectorCon
   return config.ssh ? createTunnelRoute(config, context) : createDirectRoute(config, context);
 }
 
+/** How records travel, for people. */
+export function describeTransport({ ssl, client_certs: hasCertificate, ssh }: PostgresqlConfig): string {
+  const encryption = ssl ? `TLS, verified${hasCertificate ? ', with a client certificate' : ''}` : 'without TLS';
+  return ssh ? `${encryption}, through SSH` : encryption;
+}
+
 function createDirectRoute(config: PostgresqlConfig, context: Pick<ConnectorContext, 'resolveHost'>): Route {
   return {
     open: async () => {
