@@ -1,5 +1,12 @@
 import { EXECUTION_TRANSITIONS, type ExecutionStatus, type Receipt, type SchemaReceipt } from '../core/index.ts';
-import { hasItemsOfOthers, listRunSchemas, type Run, recordExecutionEvent, setSchemaStatus } from '../store/index.ts';
+import {
+  findRunSchema,
+  hasItemsOfOthers,
+  listRunSchemas,
+  type Run,
+  recordExecutionEvent,
+  setSchemaStatus,
+} from '../store/index.ts';
 import { type EngineParts, findRun, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly } from './finish-schema.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
@@ -64,13 +71,14 @@ async function endOpenSchemas(parts: EngineParts, run: Run, isCanceled: boolean)
     parts.draining,
   );
   const message = isCanceled ? null : 'The work on this schema ended without a result. Start the sync again.';
-  for (const schema of schemas) {
-    if (schema.plan === null || (schema.status === 'completed' && !isResumed)) continue;
+  for (const { schemaId, status, isPlanned } of schemas) {
+    if (!isPlanned || (status === 'completed' && !isResumed)) continue;
     await retryStore(
-      () =>
-        setSchemaStatus(parts.store.db, executionId, schema.schemaId, isCanceled ? 'canceled' : 'interrupted', message),
+      () => setSchemaStatus(parts.store.db, executionId, schemaId, isCanceled ? 'canceled' : 'interrupted', message),
       parts.draining,
     );
+    const schema = await retryStore(() => findRunSchema(parts.store.db, executionId, schemaId), parts.draining);
+    if (schema === null) continue;
     const item = {
       executionId,
       schemaId: schema.schemaId,
@@ -95,7 +103,7 @@ interface Ending {
 
 /** Left alone by the way in which this execution was started. */
 function isSkipped(schema: RunSchema): boolean {
-  return schema.status === 'completed' && schema.plan === null;
+  return schema.status === 'completed' && !schema.isPlanned;
 }
 
 function decideTest(schemas: readonly RunSchema[]): Ending {

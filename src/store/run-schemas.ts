@@ -27,8 +27,8 @@ export interface EndedSchema {
 /** What a schema says that was cancelled by itself. */
 export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
 
-/** Rows of one statement; 65,535 parameters is the protocol's limit. */
-const ROWS_PER_INSERT = 1_000;
+/** Rows of one statement, and of its values in memory; 65,535 parameters is the protocol's limit. */
+const ROWS_PER_INSERT = 500;
 
 /** Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. */
 export async function nextGenerations(
@@ -108,7 +108,7 @@ async function insertPlanned(
   execution: { readonly id: string; readonly organizationId: string },
   schemas: readonly PlannedSchema[],
 ): Promise<void> {
-  const rows = schemas.map((schema) => ({
+  const toRow = (schema: PlannedSchema) => ({
     executionId: execution.id,
     organizationId: execution.organizationId,
     schemaId: schema.schemaId,
@@ -120,9 +120,11 @@ async function insertPlanned(
     snapshotEpoch: schema.snapshotEpoch,
     estimatedRecords: schema.estimatedRecords,
     estimatedBytes: schema.estimatedBytes,
-  }));
-  for (const part of inParts(rows)) await db.insertInto('executionSchemas').values(part).execute();
-  await insertItems(db, execution.id, schemas);
+  });
+  for (const part of inParts(schemas)) {
+    await db.insertInto('executionSchemas').values(part.map(toRow)).execute();
+    await insertItems(db, execution.id, part);
+  }
 }
 
 async function insertItems(
@@ -189,14 +191,15 @@ export async function findRunSchema(db: StoreDatabase, executionId: string, sche
   return row === undefined ? null : { ...row, generation: Number(row.generation ?? 0) };
 }
 
+/** Every schema of an execution and how it ended; without the plans, which together may be large. */
 export async function listRunSchemas(db: StoreDatabase, executionId: string) {
-  const rows = await db
+  return db
     .selectFrom('executionSchemas')
-    .selectAll()
+    .select(['schemaId', 'status', 'statusMessage', 'errorCount', 'receipt'])
+    .select(sql<boolean>`plan IS NOT NULL`.as('isPlanned'))
     .where('executionId', '=', executionId)
     .orderBy('position')
     .execute();
-  return rows.map((row) => ({ ...row, generation: Number(row.generation ?? 0) }));
 }
 
 /** Statuses from which a schema goes on. */
