@@ -352,7 +352,8 @@ describe('a replacement', () => {
     await destination.sql('CREATE VIEW rich AS SELECT id FROM people WHERE balance > 5');
     await expect(copy({ plan: { replacement: 'rebuild' } })).rejects.toMatchObject({
       code: 'TABLE_DIFFERS',
-      message: expect.stringContaining('view rich'),
+      // A view depends on the table once for each column that it uses.
+      detail: { dependants: ['rule _RETURN on view rich'] },
     });
     expect(await destination.sql('SELECT count(*) FROM rich')).toEqual([['50']]);
   });

@@ -19,12 +19,12 @@ const DEPENDANTS = `
       SELECT FROM pg_constraint c WHERE c.oid = d.objid AND c.contype IN ('n', 'p')))
     AND NOT (d.classid = 'pg_attrdef'::regclass AND EXISTS (
       SELECT FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum WHERE f.oid = d.objid AND a.attname = ANY ($2)))
-  UNION ALL SELECT 'its row type' FROM pg_depend d JOIN pg_class c ON c.oid = $1::oid
+  UNION SELECT 'its row type' FROM pg_depend d JOIN pg_class c ON c.oid = $1::oid
   WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype AND d.deptype = 'n'
-  UNION ALL SELECT 'its settings' FROM pg_class c WHERE c.oid = $1::oid
+  UNION SELECT 'its settings' FROM pg_class c WHERE c.oid = $1::oid
     AND (c.relrowsecurity OR c.relforcerowsecurity OR c.relreplident <> 'd' OR c.reloptions IS NOT NULL OR c.relpersistence <> 'p')
-  UNION ALL SELECT 'its comments' FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid = $1::oid
-  UNION ALL SELECT 'its identity columns' FROM pg_attribute WHERE attrelid = $1::oid AND attidentity <> ''
+  UNION SELECT 'its comments' FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid = $1::oid
+  UNION SELECT 'its identity columns' FROM pg_attribute WHERE attrelid = $1::oid AND attidentity <> ''
   LIMIT 5`;
 
 /** Why the table must be filled in place instead of being exchanged; empty when nothing stands against it. */
