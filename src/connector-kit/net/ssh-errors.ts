@@ -42,6 +42,12 @@ export function refuseHostKey(name: string, shown: string, isKnown: boolean): Sy
 }
 
 function toMeaning(error: Error): Meaning {
+  // A busy server hangs up on newcomers (MaxStartups), and so does one that speaks another protocol.
+  if (/before handshake/.test(error.message))
+    return {
+      code: 'CONN_LOST',
+      advice: 'It is tried again by itself. Check that ssh_port is the port of an SSH server.',
+    };
   const level = 'level' in error ? String(error.level) : '';
   const code = 'code' in error ? String(error.code) : '';
   if (UNREACHABLE.has(code))

@@ -211,7 +211,10 @@ describe('encryption', () => {
 it.each([
   [{}, 'without TLS'],
   [{ ssl: true }, 'TLS, verified'],
-  [{ ssl: true, ssh: true, ssh_host: 'bastion', ssh_private_key: 'KEY' }, 'TLS, verified, through SSH'],
+  [
+    { ssl: true, ssh: true, ssh_host: 'bastion', ssh_private_key: 'KEY' },
+    'TLS, verified, through SSH (host key not checked)',
+  ],
 ])('tells how records travel with %j', async (changes, expected) => {
   await using connector = await connectDatabase(side.url, {}, changes);
   expect(connector.transport).toBe(expected);

@@ -27,9 +27,10 @@ export function createRoute(config: PostgresqlConfig, context: Pick<ConnectorCon
 }
 
 /** How records travel, for people. */
-export function describeTransport({ ssl, client_certs: hasCertificate, ssh }: PostgresqlConfig): string {
-  const encryption = ssl ? `TLS, verified${hasCertificate ? ', with a client certificate' : ''}` : 'without TLS';
-  return ssh ? `${encryption}, through SSH` : encryption;
+export function describeTransport({ ssl, client_certs, ssh, ssh_host_key }: PostgresqlConfig): string {
+  const encryption = ssl ? `TLS, verified${client_certs ? ', with a client certificate' : ''}` : 'without TLS';
+  if (!ssh) return encryption;
+  return `${encryption}, through SSH${ssh_host_key ? '' : ' (host key not checked)'}`;
 }
 
 function createDirectRoute(config: PostgresqlConfig, context: Pick<ConnectorContext, 'resolveHost'>): Route {
