@@ -25,9 +25,22 @@ const CONFIGURATION_KEYS = [...CONNECTORS.values()].flatMap(({ capabilities: { s
 /** The test that a proof names, as one line of complaint; null when it is there. */
 function findFault(path: string, { file, title, row }: Proof): string | null {
   const text = readFileSync(join(ROOT, file), 'utf8');
-  if (!text.includes(`'${title}'`)) return `${path}: ${file} has no test '${title}'`;
+  const at = text.indexOf(`'${title}'`);
+  if (at === -1) return `${path}: ${file} has no test '${title}'`;
+  // `it(`, or the end of a table's `it.each(…)(`; never `it.skip(`.
+  if (!/(\bit|\)|>)\($/.test(text.slice(0, at).trimEnd())) return `${path}: ${file} does not run '${title}'`;
   return row === undefined || text.includes(row) ? null : `${path}: ${file} has no case '${row}'`;
 }
+
+/** What sets up, changes or starts a bulk sync, or says what its source is taken for. */
+const OF_BULK_SYNCS = /^(POST|PUT|PATCH) \/api\/(bulk\/syncs|connections\/\{connection_id\}\/schemas)\b/;
+
+it('has every operation of bulk syncs that takes a body', () => {
+  const taking = [...contract.operations]
+    .filter(([operation, description]) => OF_BULK_SYNCS.test(operation) && description.requestBody !== undefined)
+    .map(([operation]) => operation);
+  expect(Object.keys(PROOFS).sort()).toEqual(taking.sort());
+});
 
 describe.each(Object.entries(PROOFS))('every request field of %s', (operation, proofs) => {
   const published = contract.listRequestFields(operation);

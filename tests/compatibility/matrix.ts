@@ -140,6 +140,25 @@ const IN_SELECTION = ['id', 'enabled', 'fields', 'fields[].id', 'fields[].enable
 const IN_FILTERS = ['filters[].field_id', 'filters[].function', 'filters[].value'];
 const AT_THE_END = ['tracking_field', 'partition_key', 'data_cutoff_timestamp', 'disable_data_cutoff'];
 
+const OVERRIDES = 'src/api/routes/schema-overrides.test.ts';
+const ONE_SCHEDULE = 'src/api/routes/bulk-schedules.test.ts';
+const READ_FROM_JSON = effect(SELECTION, 'are read from inside the JSON, declared, and can be filtered by');
+const LABELLED = effect(CHANGED, 'merges by a key that was set over the API, and reads a field that was added over it');
+const KEYED = effect(SELECTION, 'make a table without one mergeable');
+const EXAMPLE = roundTrip(OVERRIDES, 'keep their example, for which no answer has a place');
+const CHANGED_PARTS = effect(OVERRIDES, 'replaces the parts of an added one that are sent');
+
+/** A schedule by itself, whose names are in camelCase. */
+const oneSchedule = (title: string): Proofs => {
+  const proved = effect(ONE_SCHEDULE, title);
+  const names = ['dayOfMonth', 'dayOfWeek', 'frequency', 'hour', 'minute', 'month'];
+  return {
+    schedule: proved,
+    ...Object.fromEntries(names.map((name) => [`schedule.${name}`, proved])),
+    'schedule.selectiveMode': effect(ONE_SCHEDULE, 'are added, and act at once'),
+  };
+};
+
 /** The request fields of each operation, as paths in its body, with what proves them. */
 export const PROOFS: Readonly<Record<string, Proofs>> = {
   'POST /api/bulk/syncs': {
@@ -180,6 +199,31 @@ export const PROOFS: Readonly<Record<string, Proofs>> = {
       'reads everything with fetch_mode full, and skips schemas without a tracking field with incremental',
     ),
     test: effect(OPTIONS, 'as a test plans everything, writes nothing and proves nothing'),
+  },
+  'POST /api/bulk/syncs/{id}/activate': {
+    active: effect(STARTS, 'happens when a sync is switched off, by activate or by an update'),
+  },
+  'POST /api/bulk/syncs/{sync_id}/schedules': oneSchedule('take every part of a time, and come then: %j'),
+  'PUT /api/bulk/syncs/{sync_id}/schedules/{schedule_id}': oneSchedule('take every part of a time, and come then: %j'),
+  'POST /api/connections/{connection_id}/schemas/{schema_id}/fields': {
+    fields: READ_FROM_JSON,
+    'fields[].field_id': READ_FROM_JSON,
+    'fields[].path': READ_FROM_JSON,
+    'fields[].type': READ_FROM_JSON,
+    'fields[].label': LABELLED,
+    'fields[].example': EXAMPLE,
+  },
+  'PATCH /api/connections/{connection_id}/schemas/{schema_id}/fields/{field_id}': {
+    label: effect(OVERRIDES, 'gives a label to one of the source, which names its column, and takes it back'),
+    path: CHANGED_PARTS,
+    type: CHANGED_PARTS,
+    example: EXAMPLE,
+    definition: refusal(OVERRIDES, 'refuses %s', 'a definition'),
+  },
+  'PUT /api/connections/{connection_id}/schemas/{schema_id}/primary_keys': {
+    fields: KEYED,
+    'fields[].field_id': KEYED,
+    'fields[].is_primary_key': effect(OVERRIDES, 'takes the place of the detected one, may be none, and goes back'),
   },
 };
 

@@ -61,6 +61,20 @@ describe('the schedules of a sync', () => {
     expect(await nextTime()).toBe('2026-04-01T00:00:00.000Z');
   });
 
+  it.each([
+    [{ frequency: 'daily', minute: '5', hour: '7' }, '2026-03-05T07:05:00.000Z'],
+    [{ frequency: 'weekly', minute: '5', hour: '7', dayOfWeek: '1' }, '2026-03-09T07:05:00.000Z'],
+    [{ frequency: 'custom', minute: '5', hour: '7', dayOfMonth: '2', month: '6' }, '2026-06-02T07:05:00.000Z'],
+  ])('take every part of a time, and come then: %j', async (schedule, next) => {
+    const [, additional] = await list();
+    expect((await send('PUT', `/${additional?.id}`, schedule)).statusCode).toBe(200);
+    expect(await nextTime()).toBe(next);
+    await send('DELETE', `/${additional?.id}`);
+    expect(await nextTime()).toBeNull();
+    expect((await send('POST', '', schedule)).statusCode).toBe(200);
+    expect(await nextTime()).toBe(next);
+  });
+
   it('are deleted without a word to what runs, the default one excepted', async () => {
     const execution = await startSync(fixture.api, syncId);
     const [first, second] = await list();

@@ -93,6 +93,22 @@ describe('fields that users add', () => {
     expect((await remove('city')).status).toBe(404);
   });
 
+  it('keep their example, for which no answer has a place', async () => {
+    const readExample = async (): Promise<unknown> => {
+      const { overrides } = await fixture.api.services.store.db
+        .selectFrom('schemaOverrides')
+        .select('overrides')
+        .executeTakeFirstOrThrow();
+      return overrides.userFields.find(({ id }) => id === 'city')?.example;
+    };
+    await add(CITY);
+    expect(await readExample()).toBe('Ulm');
+    await patch('city', { example: { of: ['any', 'shape'] } });
+    expect(await readExample()).toEqual({ of: ['any', 'shape'] });
+    await patch('city', { label: 'Town' });
+    expect(await readExample()).toEqual({ of: ['any', 'shape'] });
+  });
+
   it('can be selected, filtered by, and then not taken away any more', async () => {
     await add(CITY);
     const id = await fixture.createSync({
