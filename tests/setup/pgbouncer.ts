@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { findFreePort } from './ssh-server.ts';
+import { findCommand } from './system-packages.ts';
 
 /** A real PgBouncer in front of the server of a URL. */
 export interface Pooler extends AsyncDisposable {
@@ -38,7 +39,7 @@ export async function startPooler(targetUrl: string, mode: 'session' | 'transact
   const isRoot = process.getuid?.() === 0;
   if (isRoot) for (const name of ['settings', 'users']) chownSync(join(folder, name), NOBODY, NOBODY);
   const account = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  const pooler = spawn('/usr/sbin/pgbouncer', [join(folder, 'settings')], {
+  const pooler = spawn(findCommand('pgbouncer') ?? 'pgbouncer', [join(folder, 'settings')], {
     ...account,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { findCommand } from './system-packages.ts';
 
 /** A real OpenSSH server on a free port of 127.0.0.1, for one user with a key. */
 export interface SshServer extends AsyncDisposable {
@@ -68,7 +69,7 @@ async function start(folder: string, port: number): Promise<ChildProcess> {
   writeFileSync(join(folder, 'config'), settings);
   // Debian's service makes it; sshd gives up its rights in there.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true });
-  const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'config')], {
+  const server = spawn(findCommand('sshd') ?? 'sshd', ['-D', '-e', '-f', join(folder, 'config')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const lines: string[] = [];

@@ -19,16 +19,23 @@ export function canInstallPackages(): boolean {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version');
 }
 
-/** The first of PATH's folders that holds the command; Debian keeps servers' commands out of a user's PATH. */
-export function hasCommand(command: string, path = `${process.env.PATH ?? ''}${delimiter}/usr/sbin`): boolean {
-  return path.split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+export function hasCommand(command: string): boolean {
+  return findCommand(command) !== undefined;
+}
+
+/** Path of the command in the first of PATH's folders that holds it; Debian keeps servers' commands out of a user's PATH. */
+export function findCommand(command: string): string | undefined {
+  const folders = `${process.env.PATH ?? ''}${delimiter}/usr/sbin`.split(delimiter);
+  return folders.map((folder) => join(folder, command)).find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

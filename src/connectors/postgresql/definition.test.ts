@@ -95,6 +95,28 @@ describe('a check', () => {
     await expect(check({}, { resolveHost: () => Promise.reject(refused) })).rejects.toBe(refused);
   });
 
+  it('waits for a session where none is left, and then names the limits', async () => {
+    const admin = new pg.Client(side.superuserUrl);
+    await admin.connect();
+    try {
+      await admin.query(`CREATE ROLE crowded LOGIN PASSWORD 'secret' CONNECTION LIMIT 1`);
+      await using other = await connectDatabase(side.url, {}, { username: 'crowded', password: 'secret' });
+      const held = await other.source?.openSnapshot(NEVER);
+      const crowded = { username: 'crowded', password: 'secret' };
+      const waiting = check(crowded);
+      await expect(waiting).rejects.toMatchObject({
+        code: 'CONN_LOST',
+        message: expect.stringMatching(/too many connections for role "crowded".*CONNECTION LIMIT/),
+      });
+      const again = check(crowded).then(() => 'in', String);
+      await held?.[Symbol.asyncDispose]();
+      expect(await again).toMatch(/^in$|neither read nor write/);
+    } finally {
+      await admin.query('DROP ROLE crowded');
+      await admin.end();
+    }
+  });
+
   it('names what a user without any privilege needs', async () => {
     const admin = new pg.Client(side.superuserUrl);
     await admin.connect();

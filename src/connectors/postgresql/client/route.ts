@@ -56,7 +56,8 @@ function createTunnelRoute(config: PostgresqlConfig, context: Pick<ConnectorCont
     },
     context.resolveHost,
   );
-  const { hostname, port } = config;
+  const { port } = config;
+  const hostname = config.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
     open: async (signal) => {
       refuseForbiddenLiteral(hostname);
