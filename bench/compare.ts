@@ -4,7 +4,7 @@ import type { BenchOptions } from './options.ts';
 import { makeSync, openProduct, type Product, type ProductRun } from './product.ts';
 import { type MemoryFigure, megabytes, type Pair, type Results } from './results.ts';
 import { say } from './say.ts';
-import { tableName } from './table.ts';
+import { columnDefinitions, tableName } from './table.ts';
 
 /** A freshly started server for one part of the benchmark. */
 export async function withProduct<T>(
@@ -27,10 +27,11 @@ export async function comparePostgresql(
   say('PostgreSQL: one run each to warm up');
   await product.run(counts);
   const buildsKey = await hasKey(database, `bench_counts.${tableName(rows)}`);
-  await runPsql(database, rows, buildsKey);
+  const copy = { from: tableName(rows), columns: columnDefinitions(), buildsKey };
+  await runPsql(database, copy);
   const found: { counts: Pair<LimitRun>[]; checksums: Pair<LimitRun>[] } = { counts: [], checksums: [] };
   for (let pair = 1; pair <= pairs; pair += 1) {
-    const measureLimit = () => runPsql(database, rows, buildsKey);
+    const measureLimit = () => runPsql(database, copy);
     const measureCounts = () => settled(database, () => product.run(counts));
     // Limit and product take turns in going first, so that a machine that slows down favours neither.
     const [limit, byCounts] = await inTurns(pair, measureLimit, measureCounts);
@@ -102,7 +103,8 @@ async function measureTwoRuns(
   };
 }
 
-async function inTurns<A, B>(round: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
+/** Limit and product, of which another one goes first in each round. */
+export async function inTurns<A, B>(round: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
   if (round % 2 === 1) {
     const a = await first();
     return [a, await second()];
@@ -111,12 +113,14 @@ async function inTurns<A, B>(round: number, first: () => Promise<A>, second: () 
   return [await first(), b];
 }
 
-async function settled(database: BenchDatabase, work: () => Promise<ProductRun>): Promise<ProductRun> {
+/** A run of the product that pays for nothing of the one before it. */
+export async function settled(database: BenchDatabase, work: () => Promise<ProductRun>): Promise<ProductRun> {
   await database.settle();
   return work();
 }
 
-async function hasKey({ destination }: BenchDatabase, table: string): Promise<boolean> {
+/** True when the product made a primary key, which the limit then has to build, too. */
+export async function hasKey({ destination }: BenchDatabase, table: string): Promise<boolean> {
   const { rowCount } = await destination.query(
     'SELECT FROM pg_index WHERE indrelid = to_regclass($1) AND indisprimary',
     [table],

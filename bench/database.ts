@@ -62,7 +62,8 @@ export function addressOf({ superuserUrl }: EmbeddedPostgres): {
   return { host: hostname, port, user: username, password: decodeURIComponent(password) };
 }
 
-async function connect(server: EmbeddedPostgres, database: string): Promise<pg.Client> {
+/** A session of the server's superuser. */
+export async function connect(server: EmbeddedPostgres, database: string): Promise<pg.Client> {
   const { host, port, user, password } = addressOf(server);
   const client = new pg.Client({ host, port: Number(port), user, password, database });
   await client.connect();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addressOf, type BenchDatabase, DESTINATION, SOURCE } from './database.ts';
 import { readOwnCpu } from './process-stats.ts';
-import { columnDefinitions, tableName } from './table.ts';
+import { tableName } from './table.ts';
 
 /** What a limit took. */
 export interface LimitRun {
@@ -17,17 +17,45 @@ export interface LimitRun {
 
 const TARGET = 'psql_target';
 
+/** What psql copies, and into what. */
+export interface LimitCopy {
+  /** A table, or a query in parentheses. */
+  readonly from: string;
+  /** Columns of the target as CREATE TABLE takes them. */
+  readonly columns: string;
+  /** Those of them that are copied; empty = all. */
+  readonly copied?: string;
+  readonly buildsKey: boolean;
+}
+
 /** The fastest copy that PostgreSQL's own tools make: binary COPY from one psql into another. */
-export async function runPsql(database: BenchDatabase, rows: number, buildsKey: boolean): Promise<LimitRun> {
+export async function runPsql(database: BenchDatabase, copy: LimitCopy): Promise<LimitRun> {
+  const { from, columns, copied = '', buildsKey } = copy;
   await database.destination.query(`DROP TABLE IF EXISTS ${TARGET}`);
-  await database.destination.query(`CREATE TABLE ${TARGET} (${columnDefinitions()})`);
+  await database.destination.query(`CREATE TABLE ${TARGET} (${columns})`);
   await database.settle();
-  const out = psql(SOURCE, `COPY ${tableName(rows)} TO STDOUT (FORMAT binary)`);
-  const into = psql(DESTINATION, `COPY ${TARGET} FROM STDIN (FORMAT binary)`);
+  const out = psql(SOURCE, `COPY ${from} TO STDOUT (FORMAT binary)`);
+  const into = psql(DESTINATION, `COPY ${TARGET} ${copied === '' ? '' : `(${copied})`} FROM STDIN (FORMAT binary)`);
   const key = buildsKey ? ` && ${psql(DESTINATION, `ALTER TABLE ${TARGET} ADD PRIMARY KEY (id)`)}` : '';
   const run = await timeShell(`${out} | ${into}${key}`, database);
   await database.destination.query(`DROP TABLE ${TARGET}`);
   return run;
+}
+
+/** What upserts by hand: a staging table, then INSERT … ON CONFLICT, in one transaction. `into` keeps its records. */
+export async function runPsqlUpsert(
+  database: BenchDatabase,
+  { select, into, columns }: { readonly select: string; readonly into: string; readonly columns: readonly string[] },
+): Promise<LimitRun> {
+  await database.settle();
+  const out = psql(SOURCE, `COPY (${select}) TO STDOUT (FORMAT binary)`);
+  const updates = columns.map((name) => `${name} = excluded.${name}`).join(', ');
+  const upsert = [
+    `BEGIN; CREATE TEMP TABLE stage ON COMMIT DROP AS SELECT * FROM ${into} LIMIT 0`,
+    'COPY stage FROM STDIN (FORMAT binary)',
+    `INSERT INTO ${into} SELECT * FROM stage ON CONFLICT (id) DO UPDATE SET ${updates}; COMMIT`,
+  ].map((sql) => `-c "${sql}"`);
+  return timeShell(`${out} | psql -X -q -v ON_ERROR_STOP=1 -d ${DESTINATION} ${upsert.join(' ')}`, database);
 }
 
 /** The floor of PostgreSQL into DuckDB: CPU seconds that cannot be avoided, spread over all cores. */

@@ -4,13 +4,16 @@ import { join, resolve } from 'node:path';
 import { describeFailure, prepareHome } from '../src/runtime/index.ts';
 import { provideCommands } from '../tests/setup/system-packages.ts';
 import { compareDuckdb, comparePostgresql, measureMemory, withProduct } from './compare.ts';
-import { openBenchDatabase } from './database.ts';
+import { type BenchDatabase, openBenchDatabase } from './database.ts';
 import { measureList } from './list.ts';
+import { measureManyTables } from './many-tables.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
 import { reportLines } from './report.ts';
 import type { Results } from './results.ts';
 import { say } from './say.ts';
+import { compareOption, OPTION_PARTS } from './sync-options.ts';
 import { provideTable } from './table.ts';
+import { compareUpsert } from './upsert.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const HOME = join(ROOT, '.millrace', 'bench');
@@ -55,14 +58,30 @@ async function measure(options: BenchOptions): Promise<Results> {
     },
     rows: options.rows,
     pairs: options.pairs,
+    options: [],
   };
   if (options.parts.includes('pg'))
     results.postgresql = await withProduct(HOME, database, (product) => comparePostgresql(product, database, options));
   if (options.parts.includes('duckdb'))
     results.duckdb = await withProduct(HOME, database, (product) => compareDuckdb(product, database, options));
+  await measureOptions(options, database, results);
+  if (options.parts.includes('tables')) {
+    results.tables = await withProduct(HOME, database, (product) =>
+      measureManyTables(product, database, options.tables),
+    );
+  }
   if (options.parts.includes('memory')) results.memory = await measureMemory(HOME, database, [smallRows, options.rows]);
   if (options.parts.includes('list')) results.list = await withProduct(HOME, database, measureList);
   return results;
+}
+
+async function measureOptions(options: BenchOptions, database: BenchDatabase, results: Results): Promise<void> {
+  for (const part of OPTION_PARTS.filter((known) => options.parts.includes(known)))
+    results.options.push(
+      await withProduct(HOME, database, (product) => compareOption(product, database, part, options)),
+    );
+  if (options.parts.includes('upsert'))
+    results.options.push(await withProduct(HOME, database, (product) => compareUpsert(product, database, options)));
 }
 
 /** Replaces what stands between the two markers. */

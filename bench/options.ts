@@ -1,7 +1,19 @@
 import { parseArgs } from 'node:util';
 
 /** The parts of the benchmark, in the order in which they run. */
-export const PARTS = ['pg', 'duckdb', 'memory', 'list'] as const;
+export const PARTS = [
+  'pg',
+  'duckdb',
+  'filters',
+  'columns',
+  'renames',
+  'timestamps',
+  'obfuscation',
+  'upsert',
+  'tables',
+  'memory',
+  'list',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -10,13 +22,15 @@ export interface BenchOptions {
   /** Interleaved rounds of limit and product. */
   readonly pairs: number;
   readonly parts: readonly Part[];
+  /** Number of small tables in the part `tables`; the goal is set for 10,000. */
+  readonly tables: number;
   /** Print one JSON document instead of tables. */
   readonly isJson: boolean;
   /** Rewrite the figures in docs/benchmarks.md. */
   readonly writesDocs: boolean;
 }
 
-export const USAGE = `npm run bench -- [--rows 6000000] [--pairs 5] [--only pg,duckdb,memory,list] [--json] [--docs]`;
+export const USAGE = `npm run bench -- [--rows 6000000] [--pairs 5] [--tables 10000] [--only ${PARTS.join(',')}] [--json] [--docs]`;
 
 /** @throws `RangeError` or the parser's `TypeError`, one sentence naming the option */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -25,6 +39,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     options: {
       rows: { type: 'string', default: '6000000' },
       pairs: { type: 'string', default: '5' },
+      tables: { type: 'string', default: '10000' },
       only: { type: 'string', default: PARTS.join(',') },
       json: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
@@ -33,6 +48,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   return {
     rows: readNumber('--rows', values.rows, 1_000),
     pairs: readNumber('--pairs', values.pairs, 1),
+    tables: readNumber('--tables', values.tables, 1),
     parts: values.only.split(',').map(readPart),
     isJson: values.json,
     writesDocs: values.docs,

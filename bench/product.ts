@@ -15,7 +15,9 @@ export interface Product extends AsyncDisposable {
   /** Removes every sync and connection of the organization and makes the benchmark's connections. */
   readonly connections: { readonly source: string; readonly postgresql: string; readonly duckdb: string };
   /** Runs a sync to its end and measures the server's process meanwhile. */
-  run(sync: BulkSyncBody): Promise<ProductRun>;
+  run(sync: BulkSyncBody, askEveryMs?: number): Promise<ProductRun>;
+  /** Sends what the client has no call for. */
+  send(method: string, path: string, body: unknown): Promise<void>;
 }
 
 /** What one execution took. */
@@ -51,7 +53,8 @@ export async function openProduct(home: string, database: BenchDatabase): Promis
     return {
       client,
       connections,
-      run: (sync) => run(client, sync, server.pid ?? 0),
+      run: (sync, askEveryMs = ASK_EVERY_MS) => run(client, sync, { pid: server.pid ?? 0, askEveryMs }),
+      send: (method, path, body) => send(server, { method, path, body }),
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -80,13 +83,26 @@ export async function makeSync(
   return sync;
 }
 
-async function run(client: Client, sync: BulkSyncBody, pid: number): Promise<ProductRun> {
+async function send(
+  { url, apiKey }: DemoServer,
+  { method, path, body }: { readonly method: string; readonly path: string; readonly body: unknown },
+): Promise<void> {
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path} was answered with ${await answer.text()}`);
+}
+
+async function run(
+  client: Client,
+  sync: BulkSyncBody,
+  { pid, askEveryMs }: { readonly pid: number; readonly askEveryMs: number },
+): Promise<ProductRun> {
   const idleBytes = readMemory(pid).now;
   resetHighestMemory(pid);
   const before = readCpu(pid);
   const startedAt = performance.now();
   const { id } = await client.startBulkSync(sync.id, {});
-  const execution = await waitForEnd(client, sync.id, id);
+  const execution = await waitForEnd(client, sync.id, id, askEveryMs);
   const wallSeconds = (performance.now() - startedAt) / 1000;
   const after = readCpu(pid);
   if (execution.status !== 'completed')
@@ -100,11 +116,16 @@ async function run(client: Client, sync: BulkSyncBody, pid: number): Promise<Pro
   };
 }
 
-async function waitForEnd(client: Client, syncId: string, executionId: string): Promise<ExecutionBody> {
+async function waitForEnd(
+  client: Client,
+  syncId: string,
+  executionId: string,
+  askEveryMs: number,
+): Promise<ExecutionBody> {
   for (;;) {
     const execution = await client.getExecution(syncId, executionId);
     if (FINISHED.has(execution.status)) return execution;
-    await delay(ASK_EVERY_MS);
+    await delay(askEveryMs);
   }
 }
 
@@ -115,7 +136,10 @@ async function removeEverything(client: Client): Promise<void> {
 
 /** Tables of syncs that are gone would be somebody else's to the new ones. */
 async function removeTables({ destination }: BenchDatabase): Promise<void> {
-  await destination.query('DROP SCHEMA IF EXISTS bench_counts, bench_checksums, __millrace CASCADE');
+  const { rows } = await destination.query<{ nspname: string }>(
+    `SELECT nspname FROM pg_namespace WHERE nspname ~ '^(bench_|__millrace$)'`,
+  );
+  for (const { nspname } of rows) await destination.query(`DROP SCHEMA ${nspname} CASCADE`);
 }
 
 function removeDuckdbFile(home: string, { organizationId }: DemoServer): void {
@@ -124,16 +148,27 @@ function removeDuckdbFile(home: string, { organizationId }: DemoServer): void {
 }
 
 async function makeConnections(client: Client, { server }: BenchDatabase): Promise<Product['connections']> {
-  const { host, port, user, password } = addressOf(server);
-  const make = async (name: string, type: string, configuration: Record<string, unknown>) =>
-    (await client.createConnection({ name, type, configuration })).id;
-  const postgresql = (name: string, database: string) =>
-    make(name, 'postgresql', { hostname: host, port: Number(port), username: user, password, database, ssl: false });
-  const connections = {
-    source: await postgresql('source', SOURCE),
-    postgresql: await postgresql('destination', DESTINATION),
-    duckdb: await make('duckdb', 'duckdb', { path: DUCKDB_FILE }),
+  const duckdb = await client.createConnection({
+    name: 'duckdb',
+    type: 'duckdb',
+    configuration: { path: DUCKDB_FILE },
+  });
+  return {
+    source: await connectPostgresql(client, server, { name: 'source', database: SOURCE }),
+    postgresql: await connectPostgresql(client, server, { name: 'destination', database: DESTINATION }),
+    duckdb: duckdb.id,
   };
-  await waitForSchemas(client, connections.source, NO_SIGNAL);
-  return connections;
+}
+
+/** Makes a connection to a database of the benchmark's server, and waits until its schemas are known. */
+export async function connectPostgresql(
+  client: Client,
+  server: BenchDatabase['server'],
+  { name, database }: { readonly name: string; readonly database: string },
+): Promise<string> {
+  const { host, port, user, password } = addressOf(server);
+  const configuration = { hostname: host, port: Number(port), username: user, password, database, ssl: false };
+  const { id } = await client.createConnection({ name, type: 'postgresql', configuration });
+  await waitForSchemas(client, id, NO_SIGNAL);
+  return id;
 }

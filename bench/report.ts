@@ -10,6 +10,8 @@ export function reportLines(results: Results): string[] {
     `${machine.cores} cores (${machine.cpu}), ${Math.round(machine.memoryBytes / 1024 ** 3)} GiB, Node ${machine.node}`,
     ...postgresqlLines(results),
     ...duckdbLines(results),
+    ...optionLines(results),
+    ...manyTablesLines(results),
     ...memoryLines(results),
     ...listLines(results),
   ];
@@ -52,6 +54,42 @@ function duckdbLines({ duckdb }: Results): string[] {
       'PostgreSQL to a DuckDB file against its floor: CPU seconds of COPY csv to nothing and of read_csv, by cores.',
     ),
     ...pairTable('receipt depth counts', duckdb, floorFigures),
+  ];
+}
+
+function optionLines({ options }: Results): string[] {
+  if (options.length === 0) return [];
+  const tables = options.map(({ title, goal, pairs }) => [
+    '',
+    ...pairTable(`${title}; at least ${fixed(goal)}`, pairs, limitFigures),
+  ]);
+  return [
+    ...section('Options of a sync against the same SELECT, psql | psql. Receipt depth counts.'),
+    ...tables.flat().slice(1),
+  ];
+}
+
+function manyTablesLines({ tables }: Results): string[] {
+  if (tables === undefined) return [];
+  const rows = [tables.first, tables.second].map((run, index) => [
+    index === 0 ? 'first' : 'nothing changed',
+    run.wallSeconds.toFixed(1),
+    ((run.wallSeconds * 1000) / tables.tables).toFixed(1),
+    run.cpuSeconds.toFixed(1),
+    run.metadataCpuSeconds.toFixed(1),
+    megabytes(run.peakBytes - run.idleBytes),
+  ]);
+  const columns = [
+    { title: 'execution' },
+    right('s'),
+    right('ms a table'),
+    right('our CPU s'),
+    right('metadata CPU s'),
+    right('MB above idle'),
+  ];
+  return [
+    ...section(`One sync of ${formatCount(tables.tables)} tables of 10 records, receipt depth checksums`),
+    ...formatTable(columns, rows),
   ];
 }
 

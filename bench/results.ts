@@ -22,6 +22,13 @@ export interface MemoryFigure {
   readonly secondPeakBytes: number;
 }
 
+/** One sync of many small tables: its first execution, and one that finds nothing changed. */
+export interface ManyTables {
+  readonly tables: number;
+  readonly first: ProductRun;
+  readonly second: ProductRun;
+}
+
 /** Everything that one benchmark measured; absent parts were not asked for. */
 export interface Results {
   readonly takenAt: string;
@@ -39,6 +46,9 @@ export interface Results {
     readonly counts: readonly Pair<LimitRun>[];
     readonly checksums: readonly Pair<LimitRun>[];
   };
+  /** Options of a sync, each against the same SELECT. */
+  options: { readonly title: string; readonly goal: number; readonly pairs: readonly Pair<LimitRun>[] }[];
+  tables?: ManyTables;
   duckdb?: readonly Pair<DuckdbFloor>[];
   memory?: readonly MemoryFigure[];
   list?: { readonly syncs: number; readonly medianMs: number };
