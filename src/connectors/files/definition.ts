@@ -57,7 +57,7 @@ function createConnector({ path, format }: FilesConfig, { filesRoot }: Connector
       });
       if ((await listTables(place, format, filesRoot)).length === 0) throw nothingThere(path, format);
       // Their contents are looked at, too: what is no such file shows now.
-      await source.discover(signal);
+      await source.prove(signal);
     },
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };

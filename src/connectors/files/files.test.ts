@@ -131,6 +131,9 @@ describe('what is refused', () => {
     await expect(check('data/a.csv', 'json')).rejects.toMatchObject({ code: 'FILE_INVALID' });
     await put('latin/a.csv', Buffer.from('a\ncaf\xe9\n', 'latin1'));
     await expect(check('latin', 'csv')).rejects.toMatchObject({ code: 'FILE_INVALID' });
+    await put('latin/b.csv', 'b\n1\n');
+    await expect(check('latin', 'csv')).rejects.toMatchObject({ code: 'FILE_INVALID' });
+    expect(await look('latin', 'csv')).toEqual({ b: { b: 'VARCHAR' } });
     await check('data', 'csv');
   });
 

@@ -8,6 +8,7 @@ import {
   planDelta,
   proveImage,
   readFilesState,
+  type Session,
   sampleRecords,
   toDeltaCondition,
 } from '../../connector-kit/duckdb/index.ts';
@@ -50,16 +51,17 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     this.#at = at;
   }
 
+  /** A table with a file that is none is left out, as long as there are others: it stops only those who want it. */
   async discover(signal: AbortSignal): Promise<readonly SchemaDescription[]> {
-    const tables = await this.#listTables();
-    if (tables.length === 0) return [];
-    const reader = await this.#open();
-    const schemas: SchemaDescription[] = [];
-    for (const table of tables) {
-      const look = (session: Parameters<typeof describeTable>[0]) => describeTable(session, table, this.#at.format);
-      schemas.push(await reader.exclusive(`Looking at ${table.name} in`, look, signal));
-    }
+    const { schemas, broken } = await this.#lookAtAll(signal);
+    if (schemas.length === 0 && broken[0] !== undefined) throw broken[0];
     return schemas;
+  }
+
+  /** @throws `FILE_INVALID` for the first file that cannot be read */
+  async prove(signal: AbortSignal): Promise<void> {
+    const { broken } = await this.#lookAtAll(signal);
+    if (broken[0] !== undefined) throw broken[0];
   }
 
   async sample(schemaId: string, limit: number, signal: AbortSignal) {
@@ -138,6 +140,23 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     // A failed opening has told its caller already.
     const reader = await opened?.catch(() => null);
     await reader?.[Symbol.asyncDispose]();
+  }
+
+  async #lookAtAll(signal: AbortSignal) {
+    const schemas: SchemaDescription[] = [];
+    const broken: SyncError[] = [];
+    for (const table of await this.#listTables()) {
+      const reader = await this.#open();
+      const look = (session: Session) => describeTable(session, table, this.#at.format);
+      await reader.exclusive(`Looking at ${table.name} in`, look, signal).then(
+        (schema) => schemas.push(schema),
+        (error: unknown) => {
+          if (!(error instanceof SyncError) || error.code !== 'FILE_INVALID') throw error;
+          broken.push(error);
+        },
+      );
+    }
+    return { schemas, broken };
   }
 
   #listTables(): Promise<readonly FileTable[]> {
