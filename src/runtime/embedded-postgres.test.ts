@@ -111,6 +111,17 @@ describe('on one home', () => {
     await server.stop();
   });
 
+  it('is reached without TLS, also where PGSSLMODE asks other servers for it', async () => {
+    vi.stubEnv('PGSSLMODE', 'require');
+    try {
+      const server = await start();
+      expect(await query(server.url, 'SELECT 1')).toEqual([1]);
+      await server.stop();
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('takes over a server whose process was killed', async () => {
     const dataFolder = await leaveOrphan();
     const orphan = findPostmaster(dataFolder);

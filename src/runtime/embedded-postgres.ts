@@ -166,9 +166,11 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
 }
 
 function superuserConfig(port: number, secrets: Secrets): pg.ClientConfig {
-  return { host: '127.0.0.1', port, user: SUPERUSER, password: secrets.superuserPassword, database: 'postgres' };
+  const { superuserPassword: password } = secrets;
+  return { host: '127.0.0.1', port, user: SUPERUSER, password, database: 'postgres', ssl: false };
 }
 
 function toUrl(user: string, password: string, port: number, database: string): string {
-  return `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`;
+  // Said outright, because a PGSSLMODE that is meant for other servers would count otherwise.
+  return `postgresql://${user}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;
 }

@@ -167,6 +167,32 @@ describe('columns', () => {
   });
 });
 
+describe('sessions', () => {
+  it('read times and numbers alike, whatever the database says', async () => {
+    const { name, url } = await freshDatabase();
+    const pool = await poolOn(url);
+    await pool.query(
+      `ALTER DATABASE ${name} SET DateStyle = 'German'; ALTER DATABASE ${name} SET extra_float_digits = -10;
+       ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`,
+    );
+    const store = await open(url, freshKeyFile());
+    const asked = sql`SELECT '2026-01-02T03:04:05Z'::timestamptz AS time, 1/3::float8 AS third, current_setting('transaction_isolation') AS isolation`;
+    const answer = [{ time: new Date('2026-01-02T03:04:05Z'), third: 1 / 3, isolation: 'read committed' }];
+    expect((await asked.execute(store.db)).rows).toEqual(answer);
+    const { db } = store.forOrganization('00000000-0000-0000-0000-000000000000');
+    expect((await asked.execute(db)).rows).toEqual(answer);
+  });
+
+  it('that have no schema to make tables in are refused in one sentence', async () => {
+    const { name, url } = await freshDatabase();
+    await (await poolOn(url)).query(`ALTER DATABASE ${name} SET search_path = nowhere`);
+    await expect(open(url, freshKeyFile())).rejects.toMatchObject({
+      code: 'METADATA_UNREACHABLE',
+      message: expect.stringContaining('search_path'),
+    });
+  });
+});
+
 describe('row-level security', () => {
   it('holds a store of one organization to its rows, whatever the SQL says', async () => {
     const store = await open((await freshDatabase()).ownerUrl, freshKeyFile());

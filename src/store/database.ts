@@ -72,12 +72,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
+/** The driver reads times in one form only, and our transactions are written for one isolation, whatever role and database say. */
+const SETTINGS = `SET DateStyle = 'ISO'; SET extra_float_digits = 1; SET default_transaction_isolation = 'read committed'`;
+
 function createPool(options: StoreOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections ?? 20,
     application_name: 'millrace',
     connectionTimeoutMillis: 15_000,
+    onConnect: async (client) => void (await client.query(SETTINGS)),
   });
   pool.on('error', options.onIdleError ?? (() => {}));
   return pool;

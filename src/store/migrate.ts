@@ -34,7 +34,7 @@ export async function migrate(pool: pg.Pool, folder = join(import.meta.dirname, 
     throw isPrivilegeMissing(error)
       ? new SyncError(
           'METADATA_UNREACHABLE',
-          `The user of DATABASE_URL may not make tables in the metadata database: ${error.message}. Make it the owner of that database.`,
+          `The user of DATABASE_URL may not make tables in the metadata database: ${error.message}. Make it the owner of that database, with a search_path that begins with a schema of its own or public.`,
           { cause: error },
         )
       : error;
@@ -42,7 +42,8 @@ export async function migrate(pool: pg.Pool, folder = join(import.meta.dirname, 
 }
 
 function isPrivilegeMissing(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && error.code === '42501';
+  // The second one: no schema of its search_path is there.
+  return error instanceof Error && 'code' in error && (error.code === '42501' || error.code === '3F000');
 }
 
 /** The files are named `0001_foundation.sql`: the number orders them, without gaps. */
