@@ -123,6 +123,8 @@ function describePublication(parts: EngineParts, { item, plan }: SchemaToFinish,
 }
 
 async function positionOf(parts: EngineParts, executionId: string, epoch: number): Promise<SourcePosition> {
+  const held = await parts.snapshots.find(executionId, epoch);
+  if (held !== null) return held.position;
   const row = await findSnapshot(parts.store.db, executionId, epoch);
   if (row === null) throw new SyncError('INTERNAL', `The snapshot ${epoch} of execution ${executionId} has no row.`);
   // Written by SnapshotHolder.
