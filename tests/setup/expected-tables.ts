@@ -57,7 +57,8 @@ export function expectTargets(sync: SyncChoice, naming: Naming): ReadonlyMap<str
   return targets;
 }
 
-function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Naming): ReadonlyMap<string, string> {
+/** Output names by source name, of the fields that are read. */
+export function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Naming): ReadonlyMap<string, string> {
   const things = choice.table.columns.map(({ name, names }) => ({
     id: name,
     user: choice.userFieldNames[name] ?? null,
@@ -66,6 +67,14 @@ function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Naming): Rea
   const all = nameAll(things, OWN, naming);
   const read = things.filter(({ id }) => choice.fields === null || choice.fields.includes(id));
   return new Map(read.map(({ id }) => [id, all.get(id) ?? '']));
+}
+
+/** True when each field that is read before and after has the same name in the destination. */
+export function keepsNames(before: SyncChoice, after: SyncChoice, index: number, naming: Naming): boolean {
+  const [one, other] = [before.tables[index], after.tables[index]];
+  if (one === undefined || other === undefined) return false;
+  const later = nameColumns(after, other, naming);
+  return [...nameColumns(before, one, naming)].every(([id, name]) => (later.get(id) ?? name) === name);
 }
 
 /** The columns that a merge goes by; none = the table is replaced each time. */
@@ -90,9 +99,9 @@ function cutoffOf(sync: SyncChoice, choice: TableChoice): string | null {
 }
 
 /** What decides which records belong to the image: another one makes the next read complete. */
-function imageOf(sync: SyncChoice, choice: TableChoice): string {
+function shapeOf(sync: SyncChoice, choice: TableChoice, today: Columns): string {
   const filters = choice.filters.map((filter) => [filter.field_id, filter.function, filter.value ?? null]);
-  return JSON.stringify([filters, cutoffOf(sync, choice), choice.tracking]);
+  return JSON.stringify([filters, cutoffOf(sync, choice), choice.tracking, [...today]]);
 }
 
 /** The condition in SQL of the source for the records that belong to the sync. */
@@ -102,14 +111,24 @@ export function toCondition(sync: SyncChoice, choice: TableChoice): string {
   return ['true', ...parts, ...(cutoff === null ? [] : [`changed_at >= '${cutoff}'`])].join(' AND ');
 }
 
-/** A record as it must arrive: cells in the order of the target's columns. */
-export type Cells = readonly unknown[];
+/** Types of the source by output name. */
+export type Columns = ReadonlyMap<string, string>;
+
+/** A record by output names. */
+export type Cells = ReadonlyMap<string, unknown>;
+
+interface StoredRecord {
+  readonly cells: Cells;
+  readonly isDeleted: boolean;
+}
 
 /** What a table of the destination holds. */
 export interface TableState {
+  readonly columns: Columns;
   /** By key, or by whatever tells the records apart where there is none. */
-  readonly records: ReadonlyMap<string, { readonly cells: Cells; readonly isDeleted: boolean }>;
-  readonly image: string;
+  readonly records: ReadonlyMap<string, StoredRecord>;
+  readonly shape: string;
+  readonly obfuscated: readonly string[];
   /** False: the next read is complete. */
   readonly hasCursor: boolean;
   /** The load that made it; null = it was left alone. */
@@ -125,6 +144,7 @@ export interface StartChoice {
 
 /** What the source holds when an execution begins. */
 export interface SourceImage {
+  readonly columns: Columns;
   /** Records that belong to the sync, by key. */
   readonly records: ReadonlyMap<string, Cells>;
   /** False when no record of the table has a value in the tracking field, where that is a number. */
@@ -137,23 +157,36 @@ export function expectRun(
   choice: TableChoice,
   start: StartChoice,
   before: TableState | null,
-  { records, hasCursor }: SourceImage,
+  source: SourceImage,
 ): TableState | null {
-  const image = imageOf(sync, choice);
   const isLeftOut = start.schemas !== undefined && !start.schemas.includes(choice.table.id);
   const isSkipped = start.fetch_mode === 'incremental' && choice.tracking === null;
   if (isLeftOut || isSkipped) return before === null ? null : { ...before, load: null };
-  const living = new Map([...records].map(([key, cells]) => [key, { cells, isDeleted: false }]));
-  const isReplaced = sync.mode === 'snapshot' || keyOf(choice).length === 0 || start.resync_mode === 'rebuild';
-  if (before === null || isReplaced) return { records: living, image, hasCursor, load: 'replace' };
+  const { columns: today, hasCursor } = source;
+  const shape = shapeOf(sync, choice, today);
+  const { obfuscated } = choice;
+  const told = { shape, hasCursor, obfuscated };
+  const isHidden = before !== null && before.obfuscated.join() !== obfuscated.join();
+  const living = [...source.records].map(([key, cells]) => [key, { cells, isDeleted: false }] as const);
+  const isKeyless = keyOf(choice).length === 0;
+  if (before === null || start.resync_mode === 'rebuild' || (isHidden && sync.mode === 'replicate'))
+    return { columns: today, records: new Map(living), ...told, load: 'replace' };
+  // Columns that are filled no more stay, and records that are known keep their values in them.
+  const columns = new Map([...before.columns, ...today]);
+  if (isKeyless) return { columns, records: new Map(living), ...told, load: 'replace' };
+  const kept: (readonly [string, StoredRecord])[] = living.map(([key, { cells }]) => {
+    const older = before.records.get(key)?.cells ?? new Map();
+    return [key, { cells: new Map([...older, ...cells]), isDeleted: false }];
+  });
+  if (sync.mode === 'snapshot') return { columns, records: new Map(kept), ...told, load: 'replace' };
   const isComplete = start.fetch_mode === 'full' || start.resync_mode !== undefined;
-  if (!isComplete && choice.tracking !== null && before.hasCursor && before.image === image)
-    return { records: new Map([...before.records, ...living]), image, hasCursor, load: 'delta' };
+  if (!isComplete && choice.tracking !== null && before.hasCursor && before.shape === shape)
+    return { columns, records: new Map([...before.records, ...kept]), ...told, load: 'delta' };
   const gone = keepsTombstones(sync, choice)
     ? [...before.records].map(([key, { cells }]) => [key, { cells, isDeleted: true }] as const)
     : [];
   const load = start.resync_mode === 'resync' ? 'replace' : 'merge';
-  return { records: new Map([...gone, ...living]), image, hasCursor, load };
+  return { columns, records: new Map([...gone, ...kept]), ...told, load };
 }
 
 /** What an obfuscated value becomes. */

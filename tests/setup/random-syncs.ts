@@ -250,3 +250,94 @@ export function pickRecord(random: Random, table: SourceTable, id: number): (str
     ...table.randomColumns.map(({ values }) => draw(values)),
   ];
 }
+
+/** Takes a field in or out, or begins or ends to obfuscate one; never what the sync needs for its key. */
+export function pickFields(random: Random, choice: TableChoice): TableChoice {
+  const all = choice.table.randomColumns.map(({ name }) => name);
+  const fields = choice.fields ?? choice.table.columns.map(({ name }) => name);
+  const [name] = pickSome(random, all, 1);
+  if (name === undefined) return choice;
+  const type = choice.table.columns.find((column) => column.name === name)?.type ?? '';
+  const hides = random.chance(0.3);
+  if (!fields.includes(name)) return { ...choice, fields: [...fields, name] };
+  if (choice.obfuscated.includes(name) || (hides && !NOT_HASHED.test(type))) {
+    const others = choice.obfuscated.filter((other) => other !== name);
+    return { ...choice, obfuscated: choice.obfuscated.includes(name) ? others : [...others, name] };
+  }
+  const { [name]: _, ...userFieldNames } = choice.userFieldNames;
+  return { ...choice, fields: fields.filter((other) => other !== name), userFieldNames };
+}
+
+/** A change of a source's table, as the rest of its ALTER TABLE. */
+export interface Drift {
+  readonly sql: string;
+  readonly table: SourceTable;
+  /** A field that syncs take along by themselves. */
+  readonly added: string | null;
+}
+
+let additions = 0;
+
+/** Adds, drops, renames or widens a column. @param isFree whether a column may go without breaking a selection */
+export function pickDrift(random: Random, table: SourceTable, isFree: (name: string) => boolean): Drift | null {
+  const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+  additions += 1;
+  const added = { name: `Later ${additions}`, names: alike(`Later ${additions}`, `later_${additions}`) };
+  const [free] = pickSome(
+    random,
+    table.randomColumns.filter(({ name }) => isFree(name)),
+    1,
+  );
+  const without = (name: string) => ({
+    columns: table.columns.filter((column) => column.name !== name),
+    randomColumns: table.randomColumns.filter((column) => column.name !== name),
+  });
+  const kind = random.pick(['add', 'add', 'drop', 'rename', 'widen'] as const);
+  if (kind === 'widen') {
+    const columns = table.columns.map((column) => (column.name === 'n' ? { ...column, type: 'bigint' } : column));
+    return { sql: 'ALTER n TYPE bigint', table: { ...table, columns }, added: null };
+  }
+  if (kind === 'add') {
+    const [picked] = pickSome(random, RANDOM_TYPES, 1);
+    if (picked === undefined) return null;
+    const { type, values } = picked;
+    const column = { ...added, type };
+    const columns = [...table.columns, column];
+    const randomColumns = [...table.randomColumns, { ...column, values }];
+    return {
+      sql: `ADD COLUMN ${quote(added.name)} ${type}`,
+      table: { ...table, columns, randomColumns },
+      added: added.name,
+    };
+  }
+  if (free === undefined) return null;
+  if (kind === 'drop')
+    return { sql: `DROP COLUMN ${quote(free.name)}`, table: { ...table, ...without(free.name) }, added: null };
+  const renamed = { ...free, ...added };
+  const swap = <T extends SourceColumn>(list: readonly T[]): T[] =>
+    list.map((column) => (column.name === free.name ? { ...column, ...added } : column));
+  return {
+    sql: `RENAME ${quote(free.name)} TO ${quote(renamed.name)}`,
+    table: { ...table, columns: swap(table.columns), randomColumns: swap(table.randomColumns) },
+    added: added.name,
+  };
+}
+
+/** True when the sync would not miss the column: it did not choose it by name. */
+export function isFree(choice: TableChoice | undefined, name: string): boolean {
+  if (choice === undefined) return false;
+  const isListed =
+    choice.fields !== null || choice.obfuscated.length > 0 || Object.keys(choice.userFieldNames).length > 0;
+  return !isListed || (choice.fields !== null && !choice.fields.includes(name));
+}
+
+/** The sync after the drift of one of its tables: new fields are taken along. */
+export function follow(sync: SyncChoice, index: number, drift: Drift | null): SyncChoice {
+  if (drift === null) return sync;
+  const tables = sync.tables.map((choice, i) => {
+    if (i !== index) return choice;
+    const fields = choice.fields === null || drift.added === null ? choice.fields : [...choice.fields, drift.added];
+    return { ...choice, table: drift.table, fields };
+  });
+  return { ...sync, tables };
+}
