@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -59,6 +60,7 @@ describe('tables', () => {
     await put('data/clicks/2024/01.csv', 'b\n1\n');
     await put('data/clicks/2025.tsv', 'b\tc\n2\t3\n');
     await put('data/empty/readme', '');
+    execFileSync('mkfifo', [join(files.root, 'data/pipe.csv')]);
     expect(await look('data', 'csv')).toEqual({
       orders: { a: 'VARCHAR' },
       '"v1.2"': { a: 'VARCHAR' },
@@ -68,6 +70,7 @@ describe('tables', () => {
     expect(await look('data/**/*.csv', 'csv')).toEqual({ data: { a: 'VARCHAR', b: 'VARCHAR' } });
     expect(await look('data/cli*/*/*.csv', 'csv')).toEqual({ data: { b: 'VARCHAR' } });
     expect(await look('nothing', 'csv')).toEqual({});
+    expect(await look('data/pipe.csv', 'csv')).toEqual({});
   });
 
   it('keep their whole names where a file and a folder would have one', async () => {

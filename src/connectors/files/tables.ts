@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { toSyncError } from '../../connector-kit/duckdb/index.ts';
@@ -29,7 +30,7 @@ const CURRENT = 'current';
 /** Every table of a place; none where nothing is there yet. @throws `CONN_PATH_REFUSED` */
 export async function listTables(place: Place, format: Format, filesRoot: string): Promise<readonly FileTable[]> {
   const found = await stat(place.path).catch(() => null);
-  if (found === null) return [];
+  if (found === null || !isReadable(found)) return [];
   const search = new Search(format, await realpath(filesRoot));
   if (!found.isDirectory()) return [toTable(stem(basename(place.path)), [await search.prove(place.path)], place.path)];
   if (place.pattern !== null) {
@@ -54,6 +55,11 @@ async function listFolder(path: string, search: Search): Promise<readonly FileTa
     )),
   ];
   return distinct(nonEmpty(tables));
+}
+
+/** Pipes and devices are none of it: whoever opens one may wait for ever. */
+function isReadable(found: Stats): boolean {
+  return found.isFile() || found.isDirectory();
 }
 
 interface Entry {
@@ -87,7 +93,7 @@ class Search {
       names.map(async (name) => {
         const path = join(folder, name);
         const found = await stat(path).catch(() => null);
-        return found === null ? null : { name, path, isFolder: found.isDirectory() };
+        return found === null || !isReadable(found) ? null : { name, path, isFolder: found.isDirectory() };
       }),
     );
     return entries.filter((entry) => entry !== null);
