@@ -32,10 +32,22 @@ export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueT
     return;
   }
   await refuseUnfit(session, plan, live);
+  refuseGaps(plan, live);
   for (const column of wanted) {
     if (live.typeOf(column.name) === undefined)
       await session.run(`ALTER TABLE ${name} ADD COLUMN ${listDefinitions([column])}`);
   }
+}
+
+/** A new field makes a read complete, so what a delta misses was taken away by another hand: old records would lack it. */
+function refuseGaps(plan: LoadPlan, live: CatalogueTable): void {
+  const gap = plan.columns.find(({ name }) => live.typeOf(name) === undefined);
+  if (plan.kind !== 'delta' || gap === undefined) return;
+  throw new SyncError(
+    'TABLE_DIFFERS',
+    `The table ${plan.table.schema}.${plan.table.name} has lost its column ${gap.name}, and only changed records were read. Nothing was changed. Start once with resync_mode refetch, which fills it for all records.`,
+    { detail: { column: gap.name } },
+  );
 }
 
 /**

@@ -331,6 +331,18 @@ describe('delta', () => {
     expect(destination).toEqual(sumOf(next, changed));
     expect(await query('SELECT count(*) FROM flights')).toEqual([['4']]);
   });
+
+  it('is refused where somebody took a column away, and a full read fills it again', async () => {
+    await runLoad(connector, plan(), THREE);
+    await query('ALTER TABLE flights RENAME name TO other');
+    const changed: readonly Fields[] = [['4', 'vier', '4']];
+    await expect(runLoad(connector, plan({ kind: 'delta', generation: 2 }), changed)).rejects.toMatchObject({
+      code: 'TABLE_DIFFERS',
+      message: expect.stringContaining('its column name'),
+    });
+    await runLoad(connector, plan({ kind: 'merge', generation: 3 }), THREE);
+    expect(await query('SELECT name FROM flights ORDER BY id')).toEqual([['one'], [null], ['three']]);
+  });
 });
 
 describe('records that DuckDB cannot hold', () => {

@@ -258,3 +258,16 @@ describe('a key that changed in the source', () => {
     expect(await destination.sql('SELECT count(*) FROM items')).toEqual([['20']]);
   });
 });
+
+describe('a column that somebody took away from the destination', () => {
+  it('stops a delta, which would fill it for new records only, and is filled by a full read', async () => {
+    await merge();
+    await destination.sql('ALTER TABLE items RENAME note TO other');
+    await expect(copy({ plan: { kind: 'delta' } })).rejects.toMatchObject({
+      code: 'TABLE_DIFFERS',
+      message: expect.stringContaining('"note"'),
+    });
+    await merge();
+    await expectSameRecords('id, code, price, note');
+  });
+});

@@ -94,6 +94,20 @@ async function listUsers(
   return rows.map(({ what }) => what ?? '');
 }
 
+/**
+ * A new field makes a read complete, so what a delta misses was taken away by another hand, and old records would lack it.
+ * @throws `TABLE_DIFFERS`
+ */
+export function refuseGaps(plan: LoadPlan, live: LiveTable): void {
+  const gap = plan.columns.find(({ name }) => !live.columns.has(name));
+  if (plan.kind !== 'delta' || gap === undefined) return;
+  throw new SyncError(
+    'TABLE_DIFFERS',
+    `${quoteTable(plan.table)} has lost its column ${quoteName(gap.name)}, and only changed records were read. Nothing was changed. Start once with resync_mode refetch, which fills it for all records.`,
+    { detail: { column: gap.name } },
+  );
+}
+
 /** One sentence for every way in which a column cannot follow its field. */
 export function differs(plan: LoadPlan, change: TypeChange, why: string): SyncError {
   const type = typeOf(plan, change.name);

@@ -1,7 +1,7 @@
 import type { LoadPlan } from '../../../connector-kit/index.ts';
 import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
-import { listTypeChanges, refuseOtherKinds, refuseUnfit } from './fit.ts';
+import { listTypeChanges, refuseGaps, refuseOtherKinds, refuseUnfit } from './fit.ts';
 import { dropGenerations } from './generations.ts';
 import { type LiveTable, ownColumnDefinitions, readLiveTable, refuseOwnNames, toAddColumns } from './live-table.ts';
 import { lockOutReaders } from './lock-out-readers.ts';
@@ -135,6 +135,7 @@ async function fitLiveTable(
     await session.script(`Creating ${table}`, `CREATE TABLE IF NOT EXISTS ${table} (${columns.join(', ')})`, signal);
     return;
   }
+  refuseGaps(plan, live);
   const additions = toAddColumns(plan, live);
   if (additions.length === 0) return;
   const alter = `ALTER TABLE ${table} ${additions.join(', ')}`;

@@ -2,7 +2,7 @@ import type { LoadPlan } from '../../../../connector-kit/index.ts';
 import { SyncError } from '../../../../core/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteTable } from '../../sql.ts';
-import { differs, listForsaken, listTypeChanges, refuseUnfit, type TypeChange } from '../fit.ts';
+import { differs, listForsaken, listTypeChanges, refuseGaps, refuseUnfit, type TypeChange } from '../fit.ts';
 import { type LiveTable, readLiveTable, toAddColumns } from '../live-table.ts';
 import { lockOutReaders } from '../lock-out-readers.ts';
 import { isAdopted } from '../ownership.ts';
@@ -23,6 +23,7 @@ export async function alterLive(
   signal: AbortSignal,
 ): Promise<LiveTable> {
   const { plan, names } = scene;
+  refuseGaps(plan, live);
   const additions = toAddColumns(plan, live);
   let [changes, forsaken] = [listTypeChanges(plan, live), listForsaken(plan, live)];
   if (changes.length + forsaken.length > 0) {
