@@ -31,6 +31,7 @@ import {
   quoteTable,
 } from '../setup/random-source.ts';
 import {
+  ADD_TOWN,
   follow,
   isFree,
   pickDrift,
@@ -194,8 +195,8 @@ async function readImage({ source }: Story, line: Line, choice: TableChoice): Pr
   const { table, obfuscated } = choice;
   const columns = table.columns.filter(({ name }) => choice.fields === null || choice.fields.includes(name));
   const key = keyOf(choice).length === 0 ? ['id'] : keyOf(choice);
-  const texts = columns.map(({ name, type }) =>
-    obfuscated.includes(name) ? `${quote(name)}::text` : line.end.send(quote(name), type),
+  const texts = columns.map(({ name, type, sql: value = quote(name) }) =>
+    obfuscated.includes(name) ? `(${value})::text` : line.end.send(`(${value})`, type),
   );
   const sql = `SELECT to_json(ARRAY[${key.map((name) => `${quote(name)}::text`).join(', ')}])::text, ${texts.join(', ')}
     FROM ${inSource(table)} WHERE ${toCondition(line.choice, choice)}`;
@@ -338,6 +339,15 @@ async function sendBack(story: Story, line: Line, path: string, destination: Tes
   await expectTables(line, toReturned(session));
 }
 
+/** The key and the field that users say a table has. */
+async function describeToServer(table: SourceTable, sourceId: string, signal: AbortSignal): Promise<void> {
+  const at = `/api/connections/${sourceId}/schemas/${encodeURIComponent(table.id)}`;
+  const key = table.declaredKey?.map((field_id) => ({ field_id, is_primary_key: true }));
+  if (key !== undefined) await send('PUT', `${at}/primary_keys`, { fields: key }, signal);
+  if (table.columns.some(({ name }) => name === ADD_TOWN.field_id))
+    await send('POST', `${at}/fields`, { fields: [ADD_TOWN] }, signal);
+}
+
 /** A table in short, for messages. */
 const describeTable = (key: string, value: unknown): unknown => {
   if (key !== 'table' || typeof value !== 'object' || value === null || !('columns' in value)) return value;
@@ -359,16 +369,7 @@ describe('random tables with random options', () => {
       await makeSource(random, source, tables);
       const sourceId = await connect('postgresql', postgresConfiguration(database.ownerUrl), signal);
       const story: Story = { random, tables, source, sourceId, signal };
-      for (const { id, declaredKey } of tables) {
-        if (declaredKey === null) continue;
-        const fields = declaredKey.map((field_id) => ({ field_id, is_primary_key: true }));
-        await send(
-          'PUT',
-          `/api/connections/${sourceId}/schemas/${encodeURIComponent(id)}/primary_keys`,
-          { fields },
-          signal,
-        );
-      }
+      for (const table of tables) await describeToServer(table, sourceId, signal);
       const path = `seed ${seed}.duckdb`;
       const ends = [
         [toPostgresql(landed), await connect('postgresql', postgresConfiguration(destination.ownerUrl), signal), false],

@@ -49,8 +49,16 @@ export async function makeSource(random: Random, source: PlainSession, tables: r
 }
 
 async function insert(random: Random, source: PlainSession, table: SourceTable, id: number, at: string): Promise<void> {
-  const types = ['integer', 'text', 'integer', 'boolean', 'text[]', ...table.randomColumns.map(({ type }) => type)];
-  const names = ['id', 'Code No', 'n', 'flag', 'tags', ...table.randomColumns.map(({ name }) => name)];
+  const types = [
+    'integer',
+    'text',
+    'integer',
+    'boolean',
+    'text[]',
+    'jsonb',
+    ...table.randomColumns.map(({ type }) => type),
+  ];
+  const names = ['id', 'Code No', 'n', 'flag', 'tags', 'payload', ...table.randomColumns.map(({ name }) => name)];
   const slots = types.map((type, i) => `$${i + 1}::text::${type}`);
   const tracked = random.chance(0.15) ? 'NULL, NULL' : `${at}, nextval('revs')`;
   await source.query(

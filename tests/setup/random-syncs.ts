@@ -48,6 +48,8 @@ export interface SourceColumn {
   readonly name: string;
   readonly names: OddName;
   readonly type: string;
+  /** Where it is a field that the user added: its value in SQL. */
+  readonly sql?: string;
 }
 
 /** One table of the source. Every one has the columns of `FIXED`, and some of random types. */
@@ -106,12 +108,24 @@ const FIXED: readonly SourceColumn[] = [
   ['tags', 'tags', 'text[]'],
   ['changed_at', 'changed_at', 'timestamp with time zone'],
   ['rev', 'rev', 'bigint'],
+  ['payload', 'payload', 'jsonb'],
   ['Loud', 'loud', 'text'],
 ].map(([name = '', normal = '', type = '']) => ({ name, names: alike(name, normal), type }));
 
 /** SQL of the columns that every table has. */
 export const FIXED_SQL = `id integer NOT NULL UNIQUE, "Code No" text NOT NULL UNIQUE, n integer, flag boolean, tags text[],
-  changed_at timestamptz, rev bigint, "Loud" text GENERATED ALWAYS AS (upper("Code No")) STORED`;
+  changed_at timestamptz, rev bigint, payload jsonb, "Loud" text GENERATED ALWAYS AS (upper("Code No")) STORED`;
+
+/** A field that the user adds, inside of `payload`. */
+const TOWN: SourceColumn = {
+  name: 'town',
+  names: alike('Home Town', 'home_town'),
+  type: 'text',
+  sql: `payload #>> '{a,town}'`,
+};
+
+/** How a user adds it over the API. */
+export const ADD_TOWN = { field_id: 'town', label: 'Home Town', type: 'string', path: '$.payload.a.town' };
 
 /** Texts that are equal and not the same value, or the other way round: their hashes would not tell. */
 const NOT_HASHED = /^(bpchar|character\(|"char"|money|refcursor)/;
@@ -138,7 +152,11 @@ export function pickTables(random: Random, count: number): SourceTable[] {
       id: `${schema}.${names.disabled}`,
       schema,
       names,
-      columns: [...FIXED, ...randomColumns.map(({ name, names: both, type }) => ({ name, names: both, type }))],
+      columns: [
+        ...FIXED,
+        ...randomColumns.map(({ name, names: both, type }) => ({ name, names: both, type })),
+        ...(random.chance(0.4) ? [TOWN] : []),
+      ],
       randomColumns,
       ...pickKey(random),
     };
@@ -247,6 +265,14 @@ export function pickRecord(random: Random, table: SourceTable, id: number): (str
     random.chance(0.2) ? null : String(random.between(-3, 8)),
     random.pick(['true', 'false', null]),
     random.chance(0.2) ? null : `{${list.join(',')}}`,
+    random.pick([
+      null,
+      '[]',
+      '{"a": null}',
+      '{"a": {"town": null}}',
+      JSON.stringify({ a: { town: piece() } }),
+      '{"a": {"town": 1.50}}',
+    ]),
     ...table.randomColumns.map(({ values }) => draw(values)),
   ];
 }
