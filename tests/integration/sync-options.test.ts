@@ -56,6 +56,15 @@ async function runAndTell(...[syncId, start]: Parameters<SyncScene['run']>) {
   };
 }
 
+async function put(path: string, body: unknown): Promise<void> {
+  const response = await fetch(`${server.url}${path}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(response.status).toBe(200);
+}
+
 const COMPLETE = { status: 'completed', verdict: 'equal' };
 
 describe('names', () => {
@@ -96,6 +105,19 @@ describe('names', () => {
     const sync = await scene.make([PEOPLE, 'Sales.people']);
     expect(await runAndTell(sync.id, { schemas: [PEOPLE] })).toMatchObject(COMPLETE);
     expect(await scene.tables()).toEqual(['landing.people_']);
+  });
+
+  it('that become free are not taken over from another schema of the sync, until its table is gone', async () => {
+    const sync = await scene.make([PEOPLE, 'Sales.people']);
+    await runAndTell(sync.id);
+    await put(`/api/bulk/syncs/${sync.id}/schemas/Sales.people`, { enabled: false });
+    const { execution } = await runAndTell(sync.id);
+    expect(execution.status_message).toMatch(
+      /landing\.people was filled by this sync from Sales\.people.*Drop the table/,
+    );
+    await scene.inDestination('DROP TABLE landing.people');
+    expect(await runAndTell(sync.id)).toMatchObject(COMPLETE);
+    expect(await scene.tables()).toEqual(['landing.people', 'landing.people_']);
   });
 });
 

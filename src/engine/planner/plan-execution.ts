@@ -238,10 +238,11 @@ async function refuseForeignTable(
   if (!state.exists || (owner?.syncId === sync.id && owner.schemaId === schemaId)) return;
   const name = tableText(table);
   if (owner !== null && (await context.isLivingSync(owner.syncId))) {
-    throw new SyncError(
-      'TABLE_OWNED',
-      `The destination table ${name} is written by the sync ${owner.syncId} (schema ${owner.schemaId}). Delete that sync, or choose another destination schema.`,
-    );
+    const hint =
+      owner.syncId === sync.id
+        ? `was filled by this sync from ${owner.schemaId}, before names changed or that schema was disabled. Drop the table, or give ${schemaId} another output name.`
+        : `belongs to the sync ${owner.syncId} (schema ${owner.schemaId}). Choose another destination schema or output name, or drop the table if that sync writes to another one by now.`;
+    throw new SyncError('TABLE_OWNED', `The destination table ${name} ${hint}`);
   }
   if (sync.adopt) return;
   const origin = owner === null ? 'was not created by Millrace' : `belonged to the sync ${owner.syncId}, which is gone`;
