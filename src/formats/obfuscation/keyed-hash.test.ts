@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createKeyedHash, HASH_CHARACTERS } from './keyed-hash.ts';
+import { HASH_CHARACTERS } from './hash-cache.ts';
+import { createKeyedHash } from './keyed-hash.ts';
 
 function hashOf(key: Uint8Array, value: Uint8Array): string {
   const out = new Uint8Array(HASH_CHARACTERS);
@@ -24,6 +25,17 @@ describe('createKeyedHash', () => {
         expect(hashOf(key, value)).toBe(createHmac('sha256', key).update(value).digest('base64url'));
       }),
     );
+  });
+
+  it('is the same for values that come again, whatever came between', () => {
+    const hash = createKeyedHash(Buffer.from('key'));
+    const out = new Uint8Array(HASH_CHARACTERS);
+    const texts = Array.from({ length: 5_000 }, (_, i) => 'x'.repeat(i % 67) + (i % 3_000));
+    for (const text of [...texts, '', ...texts, '']) {
+      const value = Buffer.from(text);
+      hash.write(value, 0, value.length, out, 0);
+      expect(Buffer.from(out).toString('ascii')).toBe(createHmac('sha256', 'key').update(value).digest('base64url'));
+    }
   });
 
   it('gives the value of RFC 4231, test case 2', () => {

@@ -1,7 +1,5 @@
+import { HashCache } from './hash-cache.ts';
 import { addBlock, BLOCK_BYTES, INITIAL_STATE } from './sha256.ts';
-
-/** Characters of one hash: 32 bytes in base64url, without padding. */
-export const HASH_CHARACTERS = 43;
 
 const DIGEST_BYTES = 32;
 /** Behind the last byte stand a mark and the length in bits. */
@@ -10,9 +8,9 @@ const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', 'ascii');
 
-/** HMAC-SHA-256 (RFC 2104) under one key. Keeps scratch memory and allocates nothing per value. */
+/** HMAC-SHA-256 (RFC 2104) under one key. Keeps scratch memory and some values of late, and allocates nothing per value. */
 export interface KeyedHash {
-  /** Writes the hash of the bytes between `start` and `end` to `out` from `at`, as {@link HASH_CHARACTERS} bytes of base64url. */
+  /** Writes the hash of the bytes between `start` and `end` to `out` from `at`, as `HASH_CHARACTERS` bytes of base64url. */
   write(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): void;
 }
 
@@ -30,6 +28,7 @@ class Hmac implements KeyedHash {
   readonly #words = new Int32Array(64);
   readonly #tail = new Uint8Array(2 * BLOCK_BYTES);
   readonly #digest = new Uint8Array(DIGEST_BYTES);
+  readonly #cache = new HashCache();
 
   constructor(key: Uint8Array) {
     this.#inner = this.#hashPad(key, INNER_PAD);
@@ -37,10 +36,12 @@ class Hmac implements KeyedHash {
   }
 
   write(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): void {
+    if (this.#cache.find(bytes, start, end, out, at)) return;
     this.#hashInner(bytes, start, end);
     this.#hashOuter();
     writeWords(this.#state, this.#digest);
     writeBase64(this.#digest, out, at);
+    this.#cache.keep(bytes, start, end, out, at);
   }
 
   #hashPad(key: Uint8Array, pad: number): Int32Array {

@@ -1,7 +1,8 @@
 import { SyncError } from '../../core/index.ts';
 import type { Chunk, WireFormat } from '../chunk.ts';
 import { copyField, createFieldCursor, type FieldCursor, nextField } from '../csv/fields.ts';
-import { createKeyedHash, HASH_CHARACTERS, type KeyedHash } from './keyed-hash.ts';
+import { HASH_CHARACTERS } from './hash-cache.ts';
+import { createKeyedHash, type KeyedHash } from './keyed-hash.ts';
 
 /** Shorter spans are copied byte by byte: a view costs more than they do. */
 const VIEW_BYTES = 128;
