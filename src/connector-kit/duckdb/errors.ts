@@ -26,7 +26,7 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /Malformed JSON in file .*?(at byte \d+ in line \d+)|No magic bytes found at end of file|too small to be a Parquet file|Error when sniffing file|This file is not utf-8 encoded|Input is not a GZIP stream/,
+      /Malformed JSON in file .*?(at byte \d+ in line \d+)|No magic bytes found at end of file|too small to be a Parquet file|Error when sniffing file|This file is not utf-8 encoded|Input is not a GZIP stream|Invalid Error: (?:TProtocolException|don't know what type)/,
     toError: (match, action, path) =>
       new SyncError(
         'FILE_INVALID',

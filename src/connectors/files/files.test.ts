@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -60,7 +60,8 @@ describe('tables', () => {
     await put('data/clicks/2024/01.csv', 'b\n1\n');
     await put('data/clicks/2025.tsv', 'b\tc\n2\t3\n');
     await put('data/empty/readme', '');
-    execFileSync('mkfifo', [join(files.root, 'data/pipe.csv')]);
+    await using pipe = createServer();
+    await new Promise<void>((done) => pipe.listen(join(files.root, 'data/pipe.csv'), done));
     expect(await look('data', 'csv')).toEqual({
       orders: { a: 'VARCHAR' },
       '"v1.2"': { a: 'VARCHAR' },
@@ -138,6 +139,10 @@ describe('what is refused', () => {
     await expect(check('latin', 'csv')).rejects.toMatchObject({ code: 'FILE_INVALID' });
     expect(await look('latin', 'csv')).toEqual({ b: { b: 'VARCHAR' } });
     await check('data', 'csv');
+    await putQuery('cut/a.parquet', 'SELECT i FROM range(1000) r(i)');
+    const whole = await readFile(join(files.root, 'cut/a.parquet'));
+    await put('cut/a.parquet', Buffer.concat([whole.subarray(0, -8), Buffer.from('PAR1')]));
+    await expect(check('cut', 'parquet')).rejects.toMatchObject({ code: 'FILE_INVALID' });
   });
 
   it('a record with too many fields, by its line', async () => {
