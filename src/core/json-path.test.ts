@@ -10,6 +10,7 @@ describe('a path into JSON', () => {
     ['$["unit price"].net', ['unit price', 'net']],
     ["$['a.b'][0]", ['a.b', '0']],
     [' $.items[12].größe ', ['items', '12', 'größe']],
+    ['$.a["*"].b*', ['a', '*', 'b*']],
     ['$["say \\"x\\""]', ['say "x"']],
   ])('is read from %s', (text, parts) => {
     expect(parseJsonPath(text)).toEqual(parts);

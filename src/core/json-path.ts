@@ -1,5 +1,5 @@
-/** One step of a path: `.name`, `["any name"]`, `['any name']` or `[3]`. */
-const STEP = /\.([^.[\]"'\s]+)|\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\d+))\]/y;
+/** One step of a path: `.name`, `["any name"]`, `['any name']` or `[3]`. A bare `*` stands for several values elsewhere, so it is none. */
+const STEP = /\.(?!\*(?:[.[]|$))([^.[\]"'\s]+)|\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\d+))\]/y;
 
 /**
  * The parts of a path such as `$.payload.items[0]["unit price"]`; the leading `$` may be left out. Positions of lists
