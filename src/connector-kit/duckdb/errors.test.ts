@@ -14,6 +14,10 @@ const MESSAGES: readonly (readonly [string, string])[] = [
     'FILE_INVALID',
   ],
   ['IO Error: Could not read from file "/f": Is a directory', 'FILE_INVALID'],
+  [
+    'Binder Error: Ambiguous reference to catalog or schema "shop" - use a fully qualified path like "shop.shop"',
+    'REQUEST_REFUSED',
+  ],
   ['IO Error: Could not write file "/f/a.duckdb": No space left on device', 'DISK_FULL'],
   [
     'TransactionContext Error: Failed to commit: Could not write file "/f/a.duckdb.wal": No space left on device',

@@ -34,6 +34,15 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
+    // A schema of a catalog's own name: every table in it would have to be named with the catalog before it.
+    pattern: /Ambiguous reference to catalog or schema "([^"]*)"/,
+    toError: (match, action, path) =>
+      new SyncError(
+        'REQUEST_REFUSED',
+        `${action} ${path} failed: the schema has the name of the file, or one that DuckDB keeps for itself ("${match[1]}"). Choose another destination schema.`,
+      ),
+  },
+  {
     pattern: /database does not exist/,
     toError: (_, action, path) =>
       new SyncError(
