@@ -69,6 +69,12 @@ export function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Namin
   return new Map(read.map(({ id }) => [id, all.get(id) ?? '']));
 }
 
+/** What the columns of a table that Millrace made are called when they are sent on with `normalize_names: disabled`. */
+export function nameReturned(columns: readonly string[]): ReadonlyMap<string, string> {
+  const things = columns.map((name) => ({ id: name, user: null, name }));
+  return nameAll(things, OWN, { isCaseless: false });
+}
+
 /** True when each field that is read before and after has the same name in the destination. */
 export function keepsNames(before: SyncChoice, after: SyncChoice, index: number, naming: Naming): boolean {
   const [one, other] = [before.tables[index], after.tables[index]];

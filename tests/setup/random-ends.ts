@@ -12,7 +12,7 @@ export interface End {
   /** One form for what both print differently. */
   normalize(value: unknown, type: string): unknown;
   query(sql: string): Promise<readonly (readonly unknown[])[]>;
-  /** Names of the columns, sorted; none = there is no such table. */
+  /** Names of the columns in their order; none = there is no such table. */
   listColumns(target: Pick<Target, 'schema' | 'name'>): Promise<readonly string[]>;
 }
 
@@ -24,9 +24,9 @@ function createEnd(query: End['query'], texts: Pick<End, 'send' | 'land' | 'norm
     query,
     async listColumns({ schema, name }) {
       const rows = await query(
-        `SELECT column_name FROM information_schema.columns WHERE table_schema = ${literal(schema)} AND table_name = ${literal(name)}`,
+        `SELECT column_name FROM information_schema.columns WHERE table_schema = ${literal(schema)} AND table_name = ${literal(name)} ORDER BY ordinal_position`,
       );
-      return rows.flat().map(String).sort();
+      return rows.flat().map(String);
     },
   };
 }
