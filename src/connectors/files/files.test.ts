@@ -97,6 +97,9 @@ describe('tables', () => {
     await symlink('.millrace/g2', join(files.root, 'lake/orders/current'));
     expect((await land('lake', 'parquet', 'orders', 'n')).rows).toEqual([[2]]);
     expect((await land('lake/orders', 'parquet', 'orders', 'n')).rows).toEqual([[2]]);
+    await putQuery('lake/current/.millrace/g1/a.parquet', 'SELECT 3 AS n');
+    await symlink('.millrace/g1', join(files.root, 'lake/current/current'));
+    expect(Object.keys(await look('lake', 'parquet')).sort()).toEqual(['current', 'orders']);
   });
 
   it('have names that patterns would be read from', async () => {

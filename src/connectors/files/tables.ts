@@ -43,7 +43,8 @@ export async function listTables(place: Place, format: Format, filesRoot: string
 /** A folder of one table when it is cut into partitions or has a current state, else of a table for each entry. */
 async function listFolder(path: string, search: Search): Promise<readonly FileTable[]> {
   const entries = await search.list(path);
-  if (entries.some(({ name, isFolder }) => isFolder && (name === CURRENT || PARTITION.test(name)))) {
+  const isOne = entries.some(({ name, isFolder }) => isFolder && PARTITION.test(name));
+  if (isOne || (await findCurrent(entries)) !== undefined) {
     return nonEmpty([toTable(basename(path), (await search.walk(path, null)).sort(), path)]);
   }
   const single = entries.filter(({ name, isFolder }) => !isFolder && search.fits(name));
@@ -66,6 +67,14 @@ interface Entry {
   readonly name: string;
   readonly path: string;
   readonly isFolder: boolean;
+}
+
+/** The folder with a table's current state; one that has such a folder in it is itself a table, called so. */
+async function findCurrent(entries: readonly Entry[]): Promise<Entry | undefined> {
+  const current = entries.find(({ name, isFolder }) => isFolder && name === CURRENT);
+  if (current === undefined) return undefined;
+  const inner = await stat(join(current.path, CURRENT)).catch(() => null);
+  return inner?.isDirectory() === true ? undefined : current;
 }
 
 /** One look at a place. Names that begin with `.` or `_` are what tools keep for themselves. */
@@ -110,7 +119,7 @@ class Search {
     // A link to a folder around it would never end.
     if (seen.has(real)) return [];
     const entries = await this.list(folder);
-    const current = pattern === null ? entries.find(({ name, isFolder }) => isFolder && name === CURRENT) : undefined;
+    const current = pattern === null ? await findCurrent(entries) : undefined;
     const files: string[] = [];
     for (const entry of current === undefined ? entries : [current]) {
       if (entry.isFolder) files.push(...(await this.walk(entry.path, pattern, base, new Set([...seen, real]))));
