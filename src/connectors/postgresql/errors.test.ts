@@ -32,11 +32,22 @@ describe('toSyncError', () => {
     ['40P01', 'deadlock detected', 'CONN_LOST', 'transient'],
     ['72000', 'snapshot too old', 'SNAPSHOT_LOST', 'transient'],
     ['54011', 'tables can have at most 1600 columns', 'TABLE_TOO_WIDE', 'configuration'],
+    ['0A000', 'cannot perform INSERT RETURNING on relation "orders"', 'TABLE_DIFFERS', 'configuration'],
     ['42601', 'syntax error at or near "SELEC"', 'INTERNAL', 'internal'],
   ])('calls %s (%s) %s', (code, message, expected, kind) => {
     const error = toSyncError(serverError(code, message), scene);
     expect(error).toMatchObject({ code: expected, kind, detail: { sqlState: code } });
     expect(error.message).toContain(`Writing "public"."orders" on db.example:5432/shop failed: ${message}`);
+  });
+
+  it('looks for a rule or a view where a table cannot be written', () => {
+    const error = toSyncError(serverError('0A000', 'cannot perform INSERT RETURNING on relation "orders"'), scene);
+    expect(error.message).toMatch(/such as a rule/);
+  });
+
+  it.each(['0A000', 'HV00L', '38000'])('does not take %s of a view in the source for a defect of ours', (code) => {
+    const error = toSyncError(serverError(code, 'it cannot be read'), { ...scene, side: 'source' });
+    expect(error).toMatchObject({ code: 'SOURCE_QUERY_FAILED', detail: { sqlState: code } });
   });
 
   it.each([

@@ -88,6 +88,9 @@ const CONDITIONS: Readonly<Record<string, string>> = {
 
 const MISSING: Readonly<Record<Side, ErrorCode>> = { source: 'SOURCE_CHANGED', destination: 'TABLE_DIFFERS' };
 
+/** What a view, rule or foreign table of the user cannot do (0A, 38, 39, HV), or is not (42809). */
+const UNFIT: Readonly<Record<Side, ErrorCode>> = { source: 'SOURCE_QUERY_FAILED', destination: 'TABLE_DIFFERS' };
+
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   CONN_AUTH_REFUSED: 'Correct the username, the password or the server’s pg_hba.conf.',
   CONN_DATABASE_MISSING: 'Correct the name of the database.',
@@ -123,7 +126,7 @@ export function toSyncError(error: unknown, scene: Scene): SyncError {
 }
 
 function fromServer(error: ServerError, scene: Scene): SyncError {
-  const code = codeOf(error.code) ?? (isMissing(error.code) ? MISSING[scene.side] : 'INTERNAL');
+  const code = codeOf(error.code) ?? codeBySide(error.code, scene.side) ?? 'INTERNAL';
   if (code === 'RECORD_REFUSED') {
     // The server's own message may quote the value.
     return new SyncError(
@@ -152,6 +155,8 @@ function build(
 /** Codes with several causes, which the server's or the driver's own words tell apart. */
 function adviseSpecially(code: ErrorCode, answer: string): string | undefined {
   if (code === 'CONN_TLS_FAILED') return adviseOnTls(answer);
+  if (code === 'TABLE_DIFFERS' && /\(SQLSTATE 0A000\)$/.test(answer))
+    return 'Something that stands on the table, such as a rule or a view, does not allow it: drop that, then start again.';
   if (/\(SQLSTATE 53300\)$/.test(answer))
     return 'The server or the role has no session left for us; it is tried again by itself. Raise max_connections or CONNECTION LIMIT, or lower the concurrency limit of the sync.';
   if (/\(SQLSTATE 25006\)$/.test(answer))
@@ -174,9 +179,10 @@ function codeOf(sqlState: string): ErrorCode | undefined {
   return CODES[sqlState] ?? CODES[sqlState.slice(0, 2)];
 }
 
-/** Undefined table, column, schema or function. */
-function isMissing(sqlState: string): boolean {
-  return ['42P01', '42703', '3F000', '42704', '42883'].includes(sqlState);
+function codeBySide(sqlState: string, side: Side): ErrorCode | undefined {
+  // Undefined table, column, schema or function.
+  if (['42P01', '42703', '3F000', '42704', '42883'].includes(sqlState)) return MISSING[side];
+  return sqlState === '42809' || /^(0A|38|39|HV)/.test(sqlState) ? UNFIT[side] : undefined;
 }
 
 function codeOfNetworkError(error: unknown, message: string): ErrorCode {
