@@ -21,7 +21,7 @@ beforeAll(async () => {
     CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
     CREATE SCHEMA "odd.name"; CREATE TABLE "odd.name"."ta""ble" ("Co lumn" int);
     CREATE SCHEMA __millrace; CREATE TABLE __millrace.owners (id int); CREATE TABLE __millrace_0123_4 (id int);
-    CREATE TEMP TABLE passing (id int);
+    CREATE TEMP TABLE passing (id int); CREATE TABLE hollow ();
     INSERT INTO accounts SELECT 'eu', i, 'ok', i FROM generate_series(1, 5000) i;
     INSERT INTO events SELECT i, '2026-05-05' FROM generate_series(1, 3000) i;
     ANALYZE`);
@@ -35,7 +35,7 @@ function fields(id: string) {
 }
 
 describe('discovery', () => {
-  it('finds tables, views and partitioned tables, without partitions and without our own', () => {
+  it('finds tables, views and partitioned tables, without partitions, without our own and without those that have no columns', () => {
     expect([...schemas.keys()]).toEqual([
       '"odd.name"."ta""ble"',
       'public.accounts',

@@ -72,7 +72,8 @@ export async function discoverSchemas(session: Session, signal: AbortSignal): Pr
     ),
     values: groupBy(await read('enum values', ENUM_VALUES), (row) => row.oid),
   };
-  return tables.map((table) => toSchema(table, facts));
+  // A table without columns holds nothing that could be copied, and a sync that selects it could never succeed.
+  return tables.filter(({ oid }) => facts.columns.has(oid ?? '')).map((table) => toSchema(table, facts));
 }
 
 /** What the catalogue says beside the list of tables, by the table's or type's OID as text. */
