@@ -64,6 +64,7 @@ export {
   testConnectionSchema,
   updateConnectionSchema,
 } from './connections.ts';
+export { type DriftEventBody, driftEventSchema, listDriftQuerySchema } from './drift.ts';
 export {
   type ConsoleLogBody,
   cancelSchema,
@@ -92,7 +93,6 @@ export {
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';
-export { type DriftEventBody, driftEventSchema, listDriftQuerySchema } from './drift.ts';
 export {
   listRejectsQuerySchema,
   type ReceiptBody,

@@ -130,6 +130,7 @@ describe('discovery', () => {
       'public.accounts',
       'public.contacts',
       'public.events',
+      'public.hollow',
       'public.sampled',
     ]);
     const [schema, name] = (await side.connector.target?.creationProperties(NEVER)) ?? [];
