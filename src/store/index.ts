@@ -1,40 +1,3 @@
-export {
-  type BulkSyncScheduleRecord,
-  type DueSync,
-  deleteBulkSyncSchedule,
-  insertBulkSyncSchedule,
-  listBulkSyncSchedules,
-  listDueSyncs,
-  listNextStarts,
-  listSyncsToArm,
-  type NewBulkSyncSchedule,
-  replaceBulkSyncSchedules,
-  setDueTimes,
-  tryLockActiveSync,
-  updateBulkSyncSchedule,
-} from './bulk-sync-schedules.ts';
-export {
-  type BulkSyncSchemaRecord,
-  findBulkSyncSchema,
-  forgetCursors,
-  insertBulkSyncSchemas,
-  listBulkSyncSchemas,
-  listNamingOfSyncs,
-  listSelectionsOf,
-  type NewBulkSyncSchema,
-  saveBulkSyncSchemas,
-} from './bulk-sync-schemas.ts';
-export {
-  type BulkSyncPosition,
-  type BulkSyncRecord,
-  deleteBulkSync,
-  findBulkSync,
-  insertBulkSync,
-  listBulkSyncs,
-  listBulkSyncsInto,
-  lockConnections,
-  updateBulkSync,
-} from './bulk-syncs.ts';
 export type { ActorType } from './columns.ts';
 export {
   type ConnectionRecord,
@@ -46,16 +9,13 @@ export {
   setConnectionStatus,
   updateConnection,
 } from './connections.ts';
-export { appendConsoleLogs, type ConsoleEntry, type ConsoleRecord, listConsoleLogs } from './console-logs.ts';
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
 export {
-  type DriftRecord,
-  listDriftEvents,
-  listSeenSchemas,
-  rememberSchemas,
-  replaceDrift,
-} from './drift.ts';
-
+  appendConsoleLogs,
+  type ConsoleEntry,
+  type ConsoleRecord,
+  listConsoleLogs,
+} from './executions/console-logs.ts';
 export {
   type ExecutionPosition,
   type ExecutionRecord,
@@ -69,20 +29,8 @@ export {
   type NewExecution,
   requestCancellation,
   requestSchemaCancellation,
-} from './executions.ts';
-export {
-  findKeyHolder,
-  findOrganization,
-  findSystemPolicyId,
-  insertFirstObjects,
-  isReachable,
-  listKnownPolicyIds,
-  listOrganizations,
-  listUserNames,
-  lockOrganizations,
-  type Organization,
-} from './identity.ts';
-export { listRejects, type RejectPosition, type RejectRecord } from './rejects.ts';
+} from './executions/executions.ts';
+export { listRejects, type RejectPosition, type RejectRecord } from './executions/rejects.ts';
 export {
   completeSchema,
   type EndedSchema,
@@ -95,8 +43,8 @@ export {
   restartSchema,
   saveSchemaReceipt,
   setSchemaStatus,
-} from './run-schemas.ts';
-export { addSchemas, listKnownSchemas, saveAutoFields } from './run-selection.ts';
+} from './executions/run-schemas.ts';
+export { addSchemas, listKnownSchemas, saveAutoFields } from './executions/run-selection.ts';
 export {
   closeSnapshots,
   findCancellations,
@@ -109,7 +57,32 @@ export {
   type Run,
   type RunConnection,
   recordExecutionEvent,
-} from './runs.ts';
+} from './executions/runs.ts';
+export {
+  claimItem,
+  finishItem,
+  hasItemsOfOthers,
+  hasOpenItems,
+  listLostSchemas,
+  listReads,
+  reclaimItem,
+  saveProgress,
+  saveRejects,
+  type WorkItem,
+} from './executions/work-items.ts';
+export { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker } from './executions/workers.ts';
+export {
+  findKeyHolder,
+  findOrganization,
+  findSystemPolicyId,
+  insertFirstObjects,
+  isReachable,
+  listKnownPolicyIds,
+  listOrganizations,
+  listUserNames,
+  lockOrganizations,
+  type Organization,
+} from './identity.ts';
 export {
   findCachedSchema,
   findDetectedSchema,
@@ -125,21 +98,52 @@ export {
 } from './schema-caches.ts';
 export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
 export {
+  type BulkSyncScheduleRecord,
+  type DueSync,
+  deleteBulkSyncSchedule,
+  insertBulkSyncSchedule,
+  listBulkSyncSchedules,
+  listDueSyncs,
+  listNextStarts,
+  listSyncsToArm,
+  type NewBulkSyncSchedule,
+  replaceBulkSyncSchedules,
+  setDueTimes,
+  tryLockActiveSync,
+  updateBulkSyncSchedule,
+} from './syncs/bulk-sync-schedules.ts';
+export {
+  type BulkSyncSchemaRecord,
+  findBulkSyncSchema,
+  forgetCursors,
+  insertBulkSyncSchemas,
+  listBulkSyncSchemas,
+  listNamingOfSyncs,
+  listSelectionsOf,
+  type NewBulkSyncSchema,
+  saveBulkSyncSchemas,
+} from './syncs/bulk-sync-schemas.ts';
+export {
+  type BulkSyncPosition,
+  type BulkSyncRecord,
+  deleteBulkSync,
+  findBulkSync,
+  insertBulkSync,
+  listBulkSyncs,
+  listBulkSyncsInto,
+  lockConnections,
+  updateBulkSync,
+} from './syncs/bulk-syncs.ts';
+export {
+  type DriftRecord,
+  listDriftEvents,
+  listSeenSchemas,
+  rememberSchemas,
+  replaceDrift,
+} from './syncs/drift.ts';
+export {
   type LastSchemaExecution,
   listLastSchemaExecutions,
   listSyncStatuses,
-} from './sync-statuses.ts';
+} from './syncs/sync-statuses.ts';
 export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
-export {
-  claimItem,
-  finishItem,
-  hasItemsOfOthers,
-  hasOpenItems,
-  listLostSchemas,
-  listReads,
-  reclaimItem,
-  saveProgress,
-  saveRejects,
-  type WorkItem,
-} from './work-items.ts';
-export { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker } from './workers.ts';

@@ -16,7 +16,7 @@ const SYNCS = 'src/api/routes/bulk-syncs.test.ts';
 const SCHEMAS = 'src/api/routes/bulk-schemas.test.ts';
 const STARTS = 'src/api/routes/executions.test.ts';
 const SCHEDULES = 'tests/integration/schedules.test.ts';
-const TIMES = 'src/operations/bulk-syncs/schedule-times.test.ts';
+const TIMES = 'src/operations/bulk-syncs/schedules/schedule-times.test.ts';
 
 const effect = (file: string, title: string, row?: string): Proof => proof('effect', file, title, row);
 const refusal = (file: string, title: string, row?: string): Proof => proof('refusal', file, title, row);
@@ -74,7 +74,7 @@ const SYNC: Proofs = {
   additional_schedules: effect(SCHEDULES, 'reads by an additional schedule the schemas that its selective mode means'),
   ...schedule('additional_schedules[]'),
   'additional_schedules[].schemas': effect(
-    'src/operations/bulk-syncs/choose-start.test.ts',
+    'src/operations/bulk-syncs/schedules/choose-start.test.ts',
     'serves several by one execution that does all of it',
   ),
   'additional_schedules[].selective_mode': effect(

@@ -6,9 +6,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCliFile } from '../../src/runtime/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
+import { queryTable } from '../setup/duckdb/parquet-loads.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-import { queryTable } from '../setup/parquet-loads.ts';
 
 const ENTRY = join(import.meta.dirname, '../../src/main.ts');
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connector, OfferedField } from '../../src/connector-kit/index.ts';
 import type { FieldDescription, LogicalType } from '../../src/core/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { readPage, writeTable } from '../setup/markdown.ts';
 import { connectDatabase } from '../setup/postgresql-loads.ts';
 

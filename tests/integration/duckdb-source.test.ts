@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connector } from '../../src/connector-kit/index.ts';
-import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { type Copied, type Copy, copySchema, NEVER, openSide, type Side } from '../setup/postgresql-loads.ts';
 
 /** Type, three values as DuckDB writes them, and what PostgreSQL must print of them. */

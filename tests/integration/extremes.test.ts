@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { copySchema, openSide, type Side } from '../setup/postgresql-loads.ts';
 
 let source: Side;

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readCliFile } from '../../src/runtime/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { queryFile } from '../setup/duckdb-loads.ts';
+import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
 import { postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readCliFile } from '../../src/runtime/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { queryFile } from '../setup/duckdb-loads.ts';
+import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
 import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
 import { makeSync, untilEnded } from '../setup/syncs.ts';

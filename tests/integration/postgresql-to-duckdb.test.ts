@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Connector, LoadPlan } from '../../src/connector-kit/index.ts';
-import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { type Copied, type Copy, copySchema, openSide, type Side } from '../setup/postgresql-loads.ts';
 
 let side: Side;

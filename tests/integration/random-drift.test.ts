@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connector, LoadPlan } from '../../src/connector-kit/index.ts';
 import { SyncError } from '../../src/core/index.ts';
-import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { type Copied, copySchema, openSide, type Side } from '../setup/postgresql-loads.ts';
 
 // A table that changes at random between two loads: the second one brings the destination to the source's image, with the

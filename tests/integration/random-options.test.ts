@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { readCliFile } from '../../src/runtime/index.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
 import {
   expectOwnColumns,
   expectRun,
@@ -19,9 +20,8 @@ import {
   type StartChoice,
   type TableState,
   toCondition,
-} from '../setup/expected-tables.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-import { type End, toDuckdb, toPostgresql, toReturned } from '../setup/random-ends.ts';
+} from '../setup/random/expected-tables.ts';
+import { type End, toDuckdb, toPostgresql, toReturned } from '../setup/random/random-ends.ts';
 import {
   changeSource,
   inSource,
@@ -30,7 +30,7 @@ import {
   type PlainSession,
   quote,
   quoteTable,
-} from '../setup/random-source.ts';
+} from '../setup/random/random-source.ts';
 import {
   ADD_TOWN,
   follow,
@@ -44,7 +44,7 @@ import {
   type SourceTable,
   type SyncChoice,
   type TableChoice,
-} from '../setup/random-syncs.ts';
+} from '../setup/random/random-syncs.ts';
 import { type Ended, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 import { createRandom, type Random } from '../torture/random.ts';
 

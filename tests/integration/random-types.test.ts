@@ -3,10 +3,16 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connector, LoadPlan } from '../../src/connector-kit/index.ts';
 import { SyncError } from '../../src/core/index.ts';
-import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb-loads.ts';
+import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { type Copied, copySchema, openSide, type Side } from '../setup/postgresql-loads.ts';
-import { type RandomTable, randomTables, USER_TYPES } from '../setup/random-types.ts';
-import { normalizeText, refusedByDuckdb, toDuckdbText, toReturnedText, toSourceText } from '../setup/type-texts.ts';
+import { type RandomTable, randomTables, USER_TYPES } from '../setup/random/random-types.ts';
+import {
+  normalizeText,
+  refusedByDuckdb,
+  toDuckdbText,
+  toReturnedText,
+  toSourceText,
+} from '../setup/random/type-texts.ts';
 
 /** Set `SEED` to repeat a failure, or to look elsewhere. */
 const RUNS = { numRuns: 1, seed: Number(process.env.SEED ?? 42), endOnFailure: true };

@@ -5,8 +5,8 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
-import { tryInProcess } from '../../../tests/setup/duckdb-process.ts';
+import { createFilesRoot, queryFile } from '../../../tests/setup/duckdb/duckdb-loads.ts';
+import { tryInProcess } from '../../../tests/setup/duckdb/duckdb-process.ts';
 import { leaseFile } from './client.ts';
 import { WORK_FOLDER } from './work-folder.ts';
 

@@ -1,7 +1,7 @@
 import { readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { createFilesRoot } from '../../../tests/setup/duckdb-loads.ts';
+import { createFilesRoot } from '../../../tests/setup/duckdb/duckdb-loads.ts';
 import { openReader } from './memory.ts';
 
 const signal = new AbortController().signal;

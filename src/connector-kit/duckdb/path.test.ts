@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFilesRoot } from '../../../tests/setup/duckdb-loads.ts';
+import { createFilesRoot } from '../../../tests/setup/duckdb/duckdb-loads.ts';
 import { resolveFilePath } from './path.ts';
 
 let outside: Awaited<ReturnType<typeof createFilesRoot>>;

@@ -8,7 +8,7 @@ import {
   type Fields,
   loadSegment,
   sumOf,
-} from '../../../tests/setup/duckdb-loads.ts';
+} from '../../../tests/setup/duckdb/duckdb-loads.ts';
 import type { LogicalType } from '../../core/index.ts';
 import type { Connector } from '../connector.ts';
 import { codecOf } from './types.ts';

@@ -1,5 +1,5 @@
-import { connectFile, createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
-import { tryInProcess } from '../../../tests/setup/duckdb-process.ts';
+import { connectFile, createFilesRoot, queryFile } from '../../../tests/setup/duckdb/duckdb-loads.ts';
+import { tryInProcess } from '../../../tests/setup/duckdb/duckdb-process.ts';
 import { describeDestination, describeSource } from '../../connector-kit/testing/index.ts';
 
 describeDestination(

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connectFiles, createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
+import { connectFiles, createFilesRoot, queryFile } from '../../../tests/setup/duckdb/duckdb-loads.ts';
 import { describeSource } from '../../connector-kit/testing/index.ts';
 
 const QUERY = `SELECT i::INTEGER AS id, repeat('x', 200) AS note, (i / 7.0)::DECIMAL(20,6) AS n, now() AS at`;

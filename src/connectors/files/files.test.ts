@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connectFile, connectFiles, createFilesRoot, queryFile } from '../../../tests/setup/duckdb-loads.ts';
+import { connectFile, connectFiles, createFilesRoot, queryFile } from '../../../tests/setup/duckdb/duckdb-loads.ts';
 import { copySchema, NEVER } from '../../../tests/setup/postgresql-loads.ts';
 
 let files: Awaited<ReturnType<typeof createFilesRoot>>;

@@ -1,5 +1,5 @@
-import { createFilesRoot } from '../../../tests/setup/duckdb-loads.ts';
-import { connectFolder } from '../../../tests/setup/parquet-loads.ts';
+import { createFilesRoot } from '../../../tests/setup/duckdb/duckdb-loads.ts';
+import { connectFolder } from '../../../tests/setup/duckdb/parquet-loads.ts';
 import { describeDestination } from '../../connector-kit/testing/index.ts';
 import { parquet } from './index.ts';
 

@@ -6,7 +6,7 @@ import { refuseField } from '../refusals.ts';
 import { getBulkSource } from '../schemas/source.ts';
 import { checkConfiguration } from './configuration.ts';
 import type { BulkSyncInput } from './input.ts';
-import { checkSchedule } from './schedule-rules.ts';
+import { checkSchedule } from './schedules/schedule-rules.ts';
 
 export type SourceCapabilities = NonNullable<Capabilities['source']>;
 export type DestinationCapabilities = NonNullable<Capabilities['destination']>;

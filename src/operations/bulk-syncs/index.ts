@@ -1,6 +1,5 @@
-export { patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './change-schemas.ts';
-export { type ConsoleLogPage, getConsoleLog } from './console-logs.ts';
-export { type DriftView, listDrift } from './drift.ts';
+export { type ConsoleLogPage, getConsoleLog } from './executions/console-logs.ts';
+export { type DriftView, listDrift } from './executions/drift.ts';
 export {
   cancelExecution,
   cancelSchema,
@@ -9,23 +8,15 @@ export {
   getExecution,
   getSyncStatus,
   listExecutions,
-} from './executions.ts';
+} from './executions/executions.ts';
+export { type ExecutionProgress, getProgress } from './executions/progress.ts';
+export { getReceipt, listRejects, type RejectView } from './executions/receipts.ts';
+export { type StartInput, startBulkSync } from './executions/start.ts';
+export { listStatuses, type SchemaStatusView, type StatusQuery, type SyncStatus } from './executions/statuses.ts';
 export type { BulkSyncInput } from './input.ts';
-export { type ExecutionProgress, getProgress } from './progress.ts';
-export { getReceipt, listRejects, type RejectView } from './receipts.ts';
-export type { ScheduleInput } from './schedule-rules.ts';
-export { armSchedules, startDueSync } from './scheduled-starts.ts';
-export type { ScheduleView } from './schedules.ts';
-export {
-  type BulkSchemaView,
-  getBulkSchema,
-  listBulkSchemas,
-  listWholeBulkSchemas,
-  type SchemaListFilter,
-  type WholeSchemaView,
-} from './schemas.ts';
-export type { FieldSelection, FilterInput, SchemaSelection } from './selection.ts';
-export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettings } from './settings.ts';
+export type { ScheduleInput } from './schedules/schedule-rules.ts';
+export { armSchedules, startDueSync } from './schedules/scheduled-starts.ts';
+export type { ScheduleView } from './schedules/schedules.ts';
 export {
   createSchedule,
   deleteSchedule,
@@ -33,9 +24,18 @@ export {
   listSchedules,
   type SingleScheduleView,
   updateSchedule,
-} from './single-schedules.ts';
-export { type StartInput, startBulkSync } from './start.ts';
-export { listStatuses, type SchemaStatusView, type StatusQuery, type SyncStatus } from './statuses.ts';
+} from './schedules/single-schedules.ts';
+export { patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './selection/change-schemas.ts';
+export {
+  type BulkSchemaView,
+  getBulkSchema,
+  listBulkSchemas,
+  listWholeBulkSchemas,
+  type SchemaListFilter,
+  type WholeSchemaView,
+} from './selection/schemas.ts';
+export type { FieldSelection, FilterInput, SchemaSelection } from './selection/selection.ts';
+export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettings } from './settings.ts';
 export {
   activateBulkSync,
   type BulkSyncView,

@@ -1,5 +1,5 @@
 import type { AutoAddRule, BulkMode, NameRule } from '../../core/index.ts';
-import type { ScheduleInput } from './schedule-rules.ts';
+import type { ScheduleInput } from './schedules/schedule-rules.ts';
 
 /** A sync's source or destination configuration: keys are the connector's. */
 export type SyncConfiguration = Readonly<Record<string, unknown>>;

@@ -20,12 +20,12 @@ import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
 import { refreshNow } from '../schemas/refresh.ts';
 import { type CheckedSync, checkBulkSync, loadSourceSchemas } from './checks.ts';
-import { toColumnNaming } from './chosen-names.ts';
 import type { BulkSyncInput } from './input.ts';
-import { loadNewSource, refuseMisfits } from './moved-selection.ts';
-import { refuseSharedTables } from './output-tables.ts';
-import { rearmSchedules, type ScheduleView, saveSchedules, toScheduleView } from './schedules.ts';
-import { resolveSelection, type SchemaSelection } from './selection.ts';
+import { rearmSchedules, type ScheduleView, saveSchedules, toScheduleView } from './schedules/schedules.ts';
+import { toColumnNaming } from './selection/chosen-names.ts';
+import { loadNewSource, refuseMisfits } from './selection/moved-selection.ts';
+import { refuseSharedTables } from './selection/output-tables.ts';
+import { resolveSelection, type SchemaSelection } from './selection/selection.ts';
 
 /** One bulk sync as people see it. */
 export interface BulkSyncView {

@@ -3,7 +3,13 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { connectFile, createFilesRoot, createPlan, queryFile, runLoad } from '../../../../tests/setup/duckdb-loads.ts';
+import {
+  connectFile,
+  createFilesRoot,
+  createPlan,
+  queryFile,
+  runLoad,
+} from '../../../../tests/setup/duckdb/duckdb-loads.ts';
 
 const FIELDS = { '*id': { kind: 'integer', bits: 64 } } as const;
 const OLD = [['-1'], ['-2']];
@@ -19,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => files[Symbol.asyncDispose]());
 
 async function dieAt(point: string): Promise<void> {
-  const script = new URL('../../../../tests/setup/duckdb-child.ts', import.meta.url);
+  const script = new URL('../../../../tests/setup/duckdb/duckdb-child.ts', import.meta.url);
   const child = fork(script, [files.root, 'a.duckdb', point], { stdio: 'inherit' });
   const [, killedBy] = await once(child, 'exit');
   expect(killedBy).toBe('SIGKILL');

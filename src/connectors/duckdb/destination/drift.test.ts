@@ -9,7 +9,7 @@ import {
   queryFile,
   runLoad,
   sumOf,
-} from '../../../../tests/setup/duckdb-loads.ts';
+} from '../../../../tests/setup/duckdb/duckdb-loads.ts';
 import type { Connector, LoadPlan } from '../../../connector-kit/index.ts';
 import type { LogicalType } from '../../../core/index.ts';
 

@@ -13,7 +13,7 @@ import {
   queryFile,
   runLoad,
   sumOf,
-} from '../../../../tests/setup/duckdb-loads.ts';
+} from '../../../../tests/setup/duckdb/duckdb-loads.ts';
 import type { Connector, Load, LoadPlan } from '../../../connector-kit/index.ts';
 
 const FIELDS = {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createFilesRoot, createPlan, runLoad } from '../../../../tests/setup/duckdb-loads.ts';
-import { connectFolder, currentOf, queryTable } from '../../../../tests/setup/parquet-loads.ts';
+import { createFilesRoot, createPlan, runLoad } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
+import { connectFolder, currentOf, queryTable } from '../../../../tests/setup/duckdb/parquet-loads.ts';
 
 const FIELDS = { '*id': { kind: 'integer', bits: 64 } } as const;
 const table = { schema: '', name: 'flights' };
@@ -32,7 +32,7 @@ it.each([
   { point: 'parquet-after-publish', segment: 'committed', isPublished: true },
 ])('killed at $point it shows one whole generation, and the next load needs no help', async (expected) => {
   const child = fork(
-    new URL('../../../../tests/setup/parquet-child.ts', import.meta.url),
+    new URL('../../../../tests/setup/duckdb/parquet-child.ts', import.meta.url),
     [files.root, 'lake', expected.point],
     { stdio: 'inherit' },
   );

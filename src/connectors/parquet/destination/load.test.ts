@@ -11,8 +11,8 @@ import {
   type PlanOptions,
   runLoad,
   sumOf,
-} from '../../../../tests/setup/duckdb-loads.ts';
-import { connectFolder, currentOf, queryTable } from '../../../../tests/setup/parquet-loads.ts';
+} from '../../../../tests/setup/duckdb/duckdb-loads.ts';
+import { connectFolder, currentOf, queryTable } from '../../../../tests/setup/duckdb/parquet-loads.ts';
 import type { Connector, Load, LoadPlan } from '../../../connector-kit/index.ts';
 import type { LogicalType } from '../../../core/index.ts';
 
@@ -269,7 +269,7 @@ describe('the folder', () => {
   it('is written by one thread at a time, as by one process', async () => {
     await runLoad(connector, plan(), THREE);
     const script = `
-      const { connectFolder } = await import(${JSON.stringify(new URL('../../../../tests/setup/parquet-loads.ts', import.meta.url))});
+      const { connectFolder } = await import(${JSON.stringify(new URL('../../../../tests/setup/duckdb/parquet-loads.ts', import.meta.url))});
       const { parentPort } = await import('node:worker_threads');
       const other = await connectFolder(${JSON.stringify(files.root)}, 'lake');
       const load = await other.destination.open(${JSON.stringify(plan({ generation: 2 }))}, new AbortController().signal);

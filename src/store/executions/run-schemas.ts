@@ -1,0 +1,299 @@
+import { sql } from 'kysely';
+import type { SchemaReceipt, SchemaStatus, SeenSchema } from '../../core/index.ts';
+import type { Store, StoreDatabase } from '../database.ts';
+import { saveSeenSchema } from '../syncs/drift.ts';
+import { finishItem, type WorkItem } from './work-items.ts';
+
+export interface PlannedSchema {
+  readonly schemaId: string;
+  readonly position: number;
+  readonly outputName: string;
+  readonly plan: unknown;
+  readonly generation: number;
+  readonly snapshotEpoch: number;
+  readonly estimatedRecords: number | null;
+  readonly estimatedBytes: number | null;
+  readonly ranges: readonly unknown[];
+}
+
+/** A schema of an execution that nothing is done for. */
+export interface EndedSchema {
+  readonly schemaId: string;
+  readonly position: number;
+  readonly message: string;
+  readonly outputName?: string;
+}
+
+/** What a schema says that was cancelled by itself. */
+export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
+
+/** Rows of one statement, and of its values in memory; 65,535 parameters is the protocol's limit. */
+const ROWS_PER_INSERT = 500;
+
+/** Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. */
+export async function nextGenerations(
+  db: StoreDatabase,
+  syncId: string,
+  schemaIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db
+    .updateTable('bulkSyncSchemas')
+    .set({ generation: sql`generation + 1` })
+    .where('syncId', '=', syncId)
+    .where('schemaId', '=', sql<string>`ANY (${[...schemaIds]})`)
+    .returning(['schemaId', 'generation'])
+    .execute();
+  return new Map(rows.map((row) => [row.schemaId, Number(row.generation)]));
+}
+
+/** What becomes of each schema of an execution. */
+export interface ExecutionSchemas {
+  readonly planned: readonly PlannedSchema[];
+  readonly failed: readonly EndedSchema[];
+  /** Completed without any work: the message says why. */
+  readonly skipped: readonly EndedSchema[];
+}
+
+/** Replaces the whole plan of an execution, so that planning can be repeated until it is recorded. */
+export async function replacePlan(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  { planned, failed, skipped }: ExecutionSchemas,
+): Promise<void> {
+  await db.deleteFrom('segments').where('executionId', '=', execution.id).execute();
+  await db.deleteFrom('executionSchemas').where('executionId', '=', execution.id).execute();
+  await insertPlanned(db, execution, planned);
+  for (const schema of failed) await insertEnded(db, execution, schema, 'failed');
+  for (const schema of skipped) await insertEnded(db, execution, schema, 'completed');
+  await cancelPlanned(db, execution.id);
+}
+
+/** Schemas that somebody cancelled while the execution was planned; the lock lets a later cancel find the rows. */
+async function cancelPlanned(db: StoreDatabase, executionId: string): Promise<void> {
+  const row = await db
+    .selectFrom('executions')
+    .select('canceledSchemas')
+    .where('id', '=', executionId)
+    .forUpdate()
+    .executeTakeFirst();
+  for (const schemaId of row?.canceledSchemas ?? []) {
+    await setSchemaStatus(db, executionId, schemaId, 'canceled', SCHEMA_CANCELED);
+  }
+}
+
+async function insertEnded(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  schema: EndedSchema,
+  status: 'failed' | 'completed',
+): Promise<void> {
+  await db
+    .insertInto('executionSchemas')
+    .values({
+      executionId: execution.id,
+      organizationId: execution.organizationId,
+      schemaId: schema.schemaId,
+      position: schema.position,
+      status,
+      statusMessage: schema.message,
+      outputName: schema.outputName ?? null,
+      startedAt: sql`now()`,
+      completedAt: sql`now()`,
+    })
+    .execute();
+}
+
+async function insertPlanned(
+  db: StoreDatabase,
+  execution: { readonly id: string; readonly organizationId: string },
+  schemas: readonly PlannedSchema[],
+): Promise<void> {
+  const toRow = (schema: PlannedSchema) => ({
+    executionId: execution.id,
+    organizationId: execution.organizationId,
+    schemaId: schema.schemaId,
+    position: schema.position,
+    status: 'scheduled' as const,
+    outputName: schema.outputName,
+    plan: JSON.stringify(schema.plan),
+    generation: schema.generation,
+    snapshotEpoch: schema.snapshotEpoch,
+    estimatedRecords: schema.estimatedRecords,
+    estimatedBytes: schema.estimatedBytes,
+  });
+  for (const part of inParts(schemas)) {
+    await db.insertInto('executionSchemas').values(part.map(toRow)).execute();
+    await insertItems(db, execution.id, part);
+  }
+}
+
+async function insertItems(
+  db: StoreDatabase,
+  executionId: string,
+  schemas: readonly Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>[],
+): Promise<void> {
+  for (const part of inParts(schemas.flatMap((schema) => toItems(executionId, schema))))
+    await db.insertInto('segments').values(part).execute();
+}
+
+function toItems(executionId: string, schema: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>) {
+  const item = { executionId, schemaId: schema.schemaId, generation: schema.generation };
+  const reads = schema.ranges.map((range, index) => ({
+    ...item,
+    no: index + 1,
+    kind: 'read' as const,
+    range: JSON.stringify(range),
+  }));
+  return [
+    { ...item, no: 0, kind: 'prepare' as const, range: null },
+    ...reads,
+    { ...item, no: reads.length + 1, kind: 'finish' as const, range: null },
+  ];
+}
+
+function* inParts<Row>(rows: readonly Row[]): Generator<readonly Row[]> {
+  for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) yield rows.slice(start, start + ROWS_PER_INSERT);
+}
+
+/** Starts a schema over in a new generation and snapshot; its older segments are forgotten. */
+export async function restartSchema(
+  db: StoreDatabase,
+  executionId: string,
+  schema: Pick<PlannedSchema, 'schemaId' | 'plan' | 'generation' | 'snapshotEpoch' | 'ranges'>,
+): Promise<void> {
+  await db
+    .deleteFrom('segments')
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await db
+    .deleteFrom('rejects')
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await db
+    .updateTable('executionSchemas')
+    .set({ plan: JSON.stringify(schema.plan), generation: schema.generation, snapshotEpoch: schema.snapshotEpoch })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schema.schemaId)
+    .execute();
+  await insertItems(db, executionId, [schema]);
+}
+
+/** The engine's view of one schema of an execution. */
+export async function findRunSchema(db: StoreDatabase, executionId: string, schemaId: string) {
+  const row = await db
+    .selectFrom('executionSchemas')
+    .selectAll()
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .executeTakeFirst();
+  return row === undefined ? null : { ...row, generation: Number(row.generation ?? 0) };
+}
+
+/** Every schema of an execution and how it ended; without the plans, which together may be large. */
+export async function listRunSchemas(db: StoreDatabase, executionId: string) {
+  return db
+    .selectFrom('executionSchemas')
+    .select(['schemaId', 'status', 'statusMessage', 'errorCount', 'receipt'])
+    .select(sql<boolean>`plan IS NOT NULL`.as('isPlanned'))
+    .where('executionId', '=', executionId)
+    .orderBy('position')
+    .execute();
+}
+
+/** Statuses from which a schema goes on. */
+const OPEN_STATUSES = ['created', 'scheduled', 'running', 'exporting', 'processing'] as const;
+
+/** Moves a schema on; a schema that has ended stays as it is. */
+export async function setSchemaStatus(
+  db: StoreDatabase,
+  executionId: string,
+  schemaId: string,
+  status: SchemaStatus,
+  message: string | null = null,
+): Promise<void> {
+  const ends = status === 'failed' || status === 'canceled' || status === 'interrupted' || status === 'completed';
+  await db
+    .updateTable('executionSchemas')
+    .set({
+      status,
+      statusMessage: message,
+      startedAt: sql`coalesce(started_at, now())`,
+      ...(ends ? { completedAt: sql`now()` } : {}),
+    })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .where('status', 'in', OPEN_STATUSES)
+    .execute();
+}
+
+export interface CompletedSchema {
+  readonly item: WorkItem;
+  readonly workerId: string;
+  readonly outcome: unknown;
+  readonly syncId: string;
+  readonly receipt: SchemaReceipt;
+  readonly recordCount: number;
+  readonly errorCount: number;
+  readonly warningCount: number;
+  readonly nextCursor: unknown;
+  readonly shape: unknown;
+  /** What it found; absent when that is remembered already. */
+  readonly seen?: { readonly organizationId: string; readonly description: SeenSchema } | undefined;
+}
+
+/**
+ * Ends a schema as completed, in one transaction with what the next execution starts from.
+ * @returns false when the `finish` item was taken over or the schema was cancelled meanwhile; nothing is written then
+ */
+export async function completeSchema(store: Store, done: CompletedSchema): Promise<boolean> {
+  return store.transaction(async ({ db }) => {
+    if (!(await finishItem(db, done.item, done.workerId, done.outcome))) return false;
+    const { executionId, schemaId } = done.item;
+    const completed = await db
+      .updateTable('executionSchemas')
+      .set({
+        status: 'completed',
+        receipt: JSON.stringify(done.receipt),
+        recordCount: done.recordCount,
+        errorCount: done.errorCount,
+        warningCount: done.warningCount,
+        completedAt: sql`now()`,
+      })
+      .where('executionId', '=', executionId)
+      .where('schemaId', '=', schemaId)
+      // It may have been cancelled while it was published.
+      .where('status', 'in', OPEN_STATUSES)
+      .executeTakeFirst();
+    if (completed.numUpdatedRows === 0n) return false;
+    await db
+      .updateTable('bulkSyncSchemas')
+      .set({
+        cursor: done.nextCursor === null ? null : JSON.stringify(done.nextCursor),
+        loadedShape: JSON.stringify(done.shape),
+      })
+      .where('syncId', '=', done.syncId)
+      .where('schemaId', '=', schemaId)
+      // `forgetCursors` raises it: this load was of another source, or into another table.
+      .where('generation', '=', String(done.item.generation))
+      .execute();
+    if (done.seen !== undefined) await saveSeenSchema(db, { ...done.seen, syncId: done.syncId }, schemaId);
+    return true;
+  });
+}
+
+/** Keeps a failed schema's proof, so that the difference it found can be read. */
+export async function saveSchemaReceipt(
+  db: StoreDatabase,
+  executionId: string,
+  schemaId: string,
+  receipt: SchemaReceipt,
+): Promise<void> {
+  await db
+    .updateTable('executionSchemas')
+    .set({ receipt: JSON.stringify(receipt) })
+    .where('executionId', '=', executionId)
+    .where('schemaId', '=', schemaId)
+    .execute();
+}

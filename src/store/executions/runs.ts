@@ -1,0 +1,201 @@
+import { sql } from 'kysely';
+import {
+  EXECUTION_TRANSITIONS,
+  type ExecutionEvent,
+  type ExecutionStatus,
+  isTerminal,
+  type Receipt,
+  SyncError,
+} from '../../core/index.ts';
+import type { Store, StoreDatabase } from '../database.ts';
+import { listSchemaOverrides } from '../schema-overrides.ts';
+
+/** One execution with everything the engine needs to run it; secrets are opened. */
+export type Run = Awaited<ReturnType<typeof readRun>>;
+
+/** One side's connection, ready to connect. */
+export interface RunConnection {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Loads an execution, its sync, both connections, the enabled schemas, and what users laid over the source's schemas.
+ * @throws `NOT_FOUND` when the execution is gone, `MASTER_KEY_MISMATCH` when its secrets cannot be opened
+ */
+export async function loadRun(store: Store, executionId: string): Promise<Run> {
+  return readRun(store, executionId);
+}
+
+async function readRun(store: Store, executionId: string) {
+  const execution = await store.db
+    .selectFrom('executions')
+    .selectAll()
+    .where('id', '=', executionId)
+    .executeTakeFirst();
+  if (execution === undefined)
+    throw new SyncError('NOT_FOUND', `Execution ${executionId} is gone from the metadata database.`);
+  const sync = await store.db
+    .selectFrom('bulkSyncs')
+    .selectAll()
+    .where('id', '=', execution.syncId)
+    .executeTakeFirstOrThrow();
+  const schemas = await store.db
+    .selectFrom('bulkSyncSchemas')
+    .selectAll()
+    .where('syncId', '=', sync.id)
+    .where('enabled', '=', true)
+    .orderBy('schemaId')
+    .execute();
+  return {
+    execution,
+    sync,
+    schemas,
+    schemaOverrides: await listSchemaOverrides(store.db, sync.organizationId, sync.sourceConnectionId),
+    source: await loadConnection(store, sync.sourceConnectionId),
+    destination: await loadConnection(store, sync.destinationConnectionId),
+  };
+}
+
+async function loadConnection(store: Store, id: string): Promise<RunConnection> {
+  const row = await store.db.selectFrom('connections').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const secrets =
+    row.secrets === null
+      ? {}
+      : store.secrets.unseal(row.secrets, { organizationId: row.organizationId, connectionId: row.id });
+  return { id: row.id, name: row.name, type: row.type, config: { ...row.configuration, ...secrets } };
+}
+
+export interface ExecutionChanges {
+  readonly statusMessage?: string | null;
+  readonly receipt?: Receipt;
+}
+
+/**
+ * Applies one event by the transition table and answers the status afterwards. An event that the table does not know
+ * for the present status changes nothing.
+ */
+export async function recordExecutionEvent(
+  store: Store,
+  executionId: string,
+  event: ExecutionEvent,
+  changes: ExecutionChanges = {},
+): Promise<ExecutionStatus> {
+  return store.transaction(async ({ db }) => {
+    const row = await db
+      .selectFrom('executions')
+      .select('status')
+      .where('id', '=', executionId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (row === undefined)
+      throw new SyncError('NOT_FOUND', `Execution ${executionId} is gone from the metadata database.`);
+    const next = EXECUTION_TRANSITIONS[row.status][event];
+    if (next === null) return row.status;
+    await db
+      .updateTable('executions')
+      .set({
+        status: next,
+        updatedAt: sql`now()`,
+        ...(event === 'start' ? { startedAt: sql`coalesce(started_at, now())` } : {}),
+        ...(isTerminal(next) ? { completedAt: sql`now()` } : {}),
+        ...(changes.statusMessage === undefined ? {} : { statusMessage: changes.statusMessage }),
+        ...(changes.receipt === undefined ? {} : { receipt: JSON.stringify(changes.receipt) }),
+      })
+      .where('id', '=', executionId)
+      .execute();
+    return next;
+  });
+}
+
+/** Of the given executions, those whose work must stop: cancelled, ended or deleted; and schemas cancelled by themselves. */
+export async function findCancellations(
+  db: StoreDatabase,
+  executionIds: readonly string[],
+): Promise<{
+  readonly stopped: ReadonlySet<string>;
+  /** Schema ids by execution id. */
+  readonly schemas: ReadonlyMap<string, readonly string[]>;
+}> {
+  const rows = await db
+    .selectFrom('executions')
+    .select(['id', 'status', 'cancelRequestedAt', 'canceledSchemas'])
+    .where('id', 'in', [...executionIds])
+    .execute();
+  const working = new Set(
+    rows.filter((row) => row.cancelRequestedAt === null && !isTerminal(row.status)).map((row) => row.id),
+  );
+  return {
+    stopped: new Set(executionIds.filter((id) => !working.has(id))),
+    schemas: new Map(rows.map((row) => [row.id, row.canceledSchemas])),
+  };
+}
+
+/** Executions that should still be moving, oldest first. */
+export async function listOpenExecutions(
+  db: StoreDatabase,
+): Promise<readonly { readonly id: string; readonly status: ExecutionStatus }[]> {
+  return db
+    .selectFrom('executions')
+    .select(['id', 'status'])
+    .where('status', 'in', ['created', 'scheduled', 'running', 'exporting', 'processing', 'canceling'])
+    .orderBy('createdAt')
+    .execute();
+}
+
+/** The newest snapshot of an execution, and whether the process that holds it is still one of ours and alive. */
+export async function findSnapshot(db: StoreDatabase, executionId: string, epoch: number) {
+  const row = await db
+    .selectFrom('executionSnapshots')
+    .innerJoin('workers', 'workers.id', 'executionSnapshots.workerId')
+    .select([
+      'executionSnapshots.snapshot',
+      'executionSnapshots.workerId',
+      'executionSnapshots.openedAt',
+      'executionSnapshots.closedAt',
+      'workers.deadAt',
+    ])
+    .where('executionId', '=', executionId)
+    .where('epoch', '=', epoch)
+    .executeTakeFirst();
+  return row === undefined
+    ? null
+    : { snapshot: row.snapshot, openedAt: row.openedAt, isHeld: row.closedAt === null && row.deadAt === null };
+}
+
+/** The highest snapshot epoch of an execution; 0 when it has none. */
+export async function lastSnapshotEpoch(db: StoreDatabase, executionId: string): Promise<number> {
+  const row = await db
+    .selectFrom('executionSnapshots')
+    .select((eb) => eb.fn.max('epoch').as('epoch'))
+    .where('executionId', '=', executionId)
+    .executeTakeFirst();
+  return row?.epoch ?? 0;
+}
+
+export async function insertSnapshot(
+  db: StoreDatabase,
+  row: { readonly executionId: string; readonly epoch: number; readonly workerId: string; readonly snapshot: unknown },
+): Promise<void> {
+  await db
+    .insertInto('executionSnapshots')
+    .values({ ...row, snapshot: JSON.stringify(row.snapshot) })
+    .execute();
+}
+
+export async function closeSnapshots(db: StoreDatabase, executionId: string): Promise<void> {
+  await db
+    .updateTable('executionSnapshots')
+    .set({ closedAt: sql`now()` })
+    .where('executionId', '=', executionId)
+    .where('closedAt', 'is', null)
+    .execute();
+}
+
+/** True while the sync exists, in whatever organization: tables in a destination may outlive their sync. */
+export async function hasSync(db: StoreDatabase, syncId: string): Promise<boolean> {
+  const row = await db.selectFrom('bulkSyncs').select('id').where('id', '=', syncId).executeTakeFirst();
+  return row !== undefined;
+}
