@@ -69,10 +69,12 @@ async function guardReplacement(
   const keys = plan.columns.filter(({ isKey }) => isKey);
   const isKeyed =
     keys.length > 0 && keys.every(({ name, type }) => commonType(live.columns.get(name) ?? '', type) !== null);
-  const missing = `NOT EXISTS (SELECT FROM ${names.scratch} s WHERE ${sameKey(plan, live)})`;
+  // Joined, so that the planner can hash or merge: a subquery for each record costs more than the load.
+  const joined = isKeyed ? ` LEFT JOIN ${names.scratch} s ON ${sameKey(plan, live)}` : '';
+  const lostCount = isKeyed ? `count(*) FILTER (WHERE s.${names.keys[0]} IS NULL)` : '0';
   const [row] = await session.query(
     `Counting the records of ${names.live}`,
-    `SELECT count(*)::text AS live, ${isKeyed ? `count(*) FILTER (WHERE ${missing})` : '0'}::text AS lost FROM ONLY ${names.live} l WHERE ${alive}`,
+    `SELECT count(*)::text AS live, ${lostCount}::text AS lost FROM ONLY ${names.live} l${joined} WHERE ${alive}`,
     [],
     signal,
   );
