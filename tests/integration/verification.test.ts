@@ -139,3 +139,24 @@ describe('what is changed between commit and verification', () => {
     expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
   });
 });
+
+it('proves a table of several ranges whose key field is not selected', async () => {
+  const partial = await makeSync(
+    server,
+    {
+      name: 'names only',
+      source: source.ownerUrl,
+      destination: ['postgresql', postgresConfiguration(destination.ownerUrl)],
+      schemas: [{ id: 'public.people', fields: ['name'] }],
+      mode: 'snapshot',
+      options: { destination_configuration: { schema: 'partial' } },
+    },
+    signal,
+  );
+  writeFileSync(goOn, '');
+  const { id } = await server.client.startBulkSync(partial.id, {}, signal);
+  const { execution, receipt } = await untilEnded(server, partial.id, id, signal);
+  expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
+  const [found] = await query(destination.ownerUrl, 'SELECT count(*)::int AS records FROM partial.people');
+  expect(found).toEqual({ records: RECORDS });
+});

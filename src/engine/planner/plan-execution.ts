@@ -222,9 +222,10 @@ function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<re
   );
 }
 
-/** Ranges of an obfuscated key would tell its values, and the destination could not find them. */
-function hideKey({ schema, obfuscated }: SchemaPlan): SchemaDescription {
-  return schema.primaryKey.some((id) => obfuscated.includes(id)) ? { ...schema, primaryKey: [] } : schema;
+/** Ranges of a key that is not written, or obfuscated, could not be found in the destination; obfuscated, they would tell its values. */
+function hideKey({ schema, columns, obfuscated }: SchemaPlan): SchemaDescription {
+  const isFound = (id: string) => columns.some(({ field }) => field === id) && !obfuscated.includes(id);
+  return schema.primaryKey.every(isFound) ? schema : { ...schema, primaryKey: [] };
 }
 
 async function refuseForeignTable(
