@@ -114,7 +114,8 @@ async function makeOptionSync(product: Product, part: OptionPart, rows: number):
   });
   await client.setSyncSettings(sync.id, { receipt_depth: 'counts', max_loss_percent: 100 });
   if (outputNames !== undefined) {
-    const fields = Object.entries(outputNames).map(([field, name]) => ({ id: field, user_output_name: name }));
+    // A list of fields is the whole selection: those that are not named would be left out.
+    const fields = NAMES.map((field) => ({ id: field, user_output_name: outputNames[field] ?? field }));
     await product.send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, { schemas: [{ id, fields }] });
   }
   return sync;
