@@ -1,12 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody } from '../../src/contract/index.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
 
 // What a change of a sync's selection over the API does to the tables that the next execution leaves.
 
-const LIMIT_MS = 90_000;
 const PEOPLE = 'public.people';
 const NOTES = 'public.notes';
 const SOURCE = `
@@ -15,30 +12,8 @@ const SOURCE = `
   CREATE TABLE notes (no int, body text);
   INSERT INTO notes SELECT i, 'note ' || i FROM generate_series(1, 3) i;`;
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let scene: SyncScene;
-
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), SOURCE);
-});
-
-afterEach(async () => {
-  await scene[Symbol.asyncDispose]();
-});
+const server = useServer();
+const scene = useSyncScene(server, SOURCE);
 
 async function runWell(sync: BulkSyncBody): Promise<Readonly<Record<string, string>>> {
   const { execution, receipt } = await scene.run(sync.id);

@@ -1,12 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { DriftEventBody } from '../../src/contract/index.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
 
 // A source that changes between two executions: what the second one does with the table, and what it says about it.
 
-const LIMIT_MS = 90_000;
 const PEOPLE = 'public.people';
 const SOURCE = `
   CREATE TABLE people (id int PRIMARY KEY, name varchar(20), city text, changed timestamptz NOT NULL DEFAULT now());
@@ -14,45 +11,15 @@ const SOURCE = `
   CREATE TABLE notes (body text);
   INSERT INTO notes VALUES ('one');`;
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let scene: SyncScene;
-
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), SOURCE);
-});
-
-afterEach(async () => {
-  await scene[Symbol.asyncDispose]();
-});
+const server = useServer();
+const scene = useSyncScene(server, SOURCE);
 
 interface DriftPage {
   readonly data: readonly DriftEventBody[];
   readonly pagination: { readonly next_page_token?: string };
 }
 
-async function getDrift(path: string): Promise<DriftPage> {
-  const answer = await fetch(`${server.url}/api/x/bulk/syncs/${path}`, {
-    headers: { authorization: `Bearer ${server.apiKey}` },
-    signal: AbortSignal.timeout(LIMIT_MS),
-  });
-  expect(answer.status).toBe(200);
-  // The route's response schema.
-  return (await answer.json()) as DriftPage;
-}
+const getDrift = (path: string): Promise<DriftPage> => scene.send('GET', `/api/x/bulk/syncs/${path}`);
 
 /** One execution, what it met, and how its schemas ended. */
 async function runAndTell(syncId: string) {

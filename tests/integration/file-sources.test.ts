@@ -1,40 +1,21 @@
 import { mkdirSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readCliFile } from '../../src/runtime/index.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { expect, it } from 'vitest';
+import { queryDatabase } from '../setup/databases.ts';
 import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
+import { LIMIT_MS, useDatabase, useServer } from '../setup/hooks.ts';
+import { waitFor } from '../setup/millrace.ts';
 import { postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 
 // Files as sources through a whole server: the owner's thread reads, whichever side has one.
 
-const LIMIT_MS = 90_000;
-
-let metadata: TestDatabase;
-let target: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let folder: string;
+const target = useDatabase();
+const server = useServer();
 let number = 0;
 
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  target = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-  folder = join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await target[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
+const inFolder = (name: string) => join(server.filesFolder, name);
+const inTarget = (sql: string) => queryDatabase(target.ownerUrl, sql);
 
 type Side = readonly [type: string, configuration: Record<string, unknown>];
 
@@ -72,7 +53,7 @@ async function run(syncId: string): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(LIMIT_MS);
   const { id } = await server.client.startBulkSync(syncId, {}, signal);
   const { execution, receipt } = await untilEnded(server, syncId, id, signal);
-  expect([execution.status, execution.status_message, receipt?.verdict], home.readLog()).toEqual([
+  expect([execution.status, execution.status_message, receipt?.verdict], server.home.readLog()).toEqual([
     'completed',
     undefined,
     'equal',
@@ -80,17 +61,10 @@ async function run(syncId: string): Promise<readonly string[]> {
   return receipt?.schemas.map(({ load }) => load) ?? [];
 }
 
-async function inTarget(sql: string): Promise<unknown[][]> {
-  const client = new pg.Client(target.ownerUrl);
-  await client.connect();
-  const { rows } = await client.query({ text: sql, rowMode: 'array' }).finally(() => client.end());
-  return rows;
-}
-
 it(
   'copies a database file into PostgreSQL, merges what changed, and leaves the file to others in between',
   async () => {
-    const path = join(folder, 'shop.duckdb');
+    const path = inFolder('shop.duckdb');
     await queryFile(
       path,
       "CREATE TABLE orders (id INTEGER PRIMARY KEY, note VARCHAR, total DECIMAL(12,2)); INSERT INTO orders SELECT i, 'n' || i, i / 4 FROM range(50000) r(i); CREATE TABLE log AS SELECT 'a' AS line",
@@ -113,17 +87,17 @@ it(
 it(
   'copies from one database file into another, and files into a database file',
   async () => {
-    await queryFile(join(folder, 'from.duckdb'), 'CREATE TABLE t AS SELECT i AS id, [i] AS l FROM range(1000) r(i)');
+    await queryFile(inFolder('from.duckdb'), 'CREATE TABLE t AS SELECT i AS id, [i] AS l FROM range(1000) r(i)');
     await run(
       await makeSync(['duckdb', { path: 'from.duckdb' }], ['duckdb', { path: 'to.duckdb' }], ['main.t'], 'main'),
     );
-    mkdirSync(join(folder, 'in'), { recursive: true });
-    await writeFile(join(folder, 'in/people.csv'), 'id,name\n1,Ann\n2,\n');
-    await queryFile(':memory:', `COPY (SELECT 1 AS id) TO '${join(folder, 'in/x.parquet')}'`);
+    mkdirSync(inFolder('in'), { recursive: true });
+    await writeFile(inFolder('in/people.csv'), 'id,name\n1,Ann\n2,\n');
+    await queryFile(':memory:', `COPY (SELECT 1 AS id) TO '${inFolder('in/x.parquet')}'`);
     const to: Side = ['duckdb', { path: 'to.duckdb' }];
     await run(await makeSync(['files', { path: 'in', format: 'csv' }], to, ['people'], 'main'));
     await run(await makeSync(['files', { path: 'in/x.parquet', format: 'parquet' }], to, ['x'], 'main'));
-    const landed = join(folder, 'to.duckdb');
+    const landed = inFolder('to.duckdb');
     expect(await queryFile(landed, 'SELECT count(*)::INTEGER, sum((l::INTEGER[])[1])::INTEGER FROM t')).toEqual([
       [1000, 499_500],
     ]);
@@ -132,7 +106,7 @@ it(
       ['2', null],
     ]);
     expect(await queryFile(landed, 'SELECT id FROM x')).toEqual([[1]]);
-    expect((await readdir(folder)).filter((name) => name.includes('millrace'))).toEqual([]);
+    expect((await readdir(server.filesFolder)).filter((name) => name.includes('millrace'))).toEqual([]);
   },
   LIMIT_MS,
 );
@@ -141,7 +115,7 @@ it(
   'refuses to read the file that it writes, when it is saved or, through another connection, when it starts',
   async () => {
     const signal = AbortSignal.timeout(LIMIT_MS);
-    await queryFile(join(folder, 'same.duckdb'), 'CREATE TABLE t AS SELECT 1 AS id');
+    await queryFile(inFolder('same.duckdb'), 'CREATE TABLE t AS SELECT 1 AS id');
     const file: Side = ['duckdb', { path: 'same.duckdb' }];
     const sync = await makeSync(file, file, ['main.t'], 'copies');
     const { id } = await server.client.startBulkSync(sync, {}, signal);

@@ -1,43 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
+import { expect, it } from 'vitest';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
 
 // What filters do to a sync's records, from the API to the destination. What each function means is tested in src/core/filters.
 
-const LIMIT_MS = 90_000;
 const ODD = ["'; DROP TABLE odd; --", 'a\\', "\\' OR true --", '100%', '$1', '"x"', 'ä\u{1F600}'];
 const TABLE = 'public.odd';
 const DOCS = 'public.docs';
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let scene: SyncScene;
+const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
+const ROWS = [...ODD, 'plain'].map((text, index) => `(${index}, ${quote(text)})`).join(', ');
+const SOURCE = `CREATE TABLE odd (id int PRIMARY KEY, "no ""te" text); INSERT INTO odd VALUES ${ROWS}, (99, NULL)`;
 
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
-  const rows = [...ODD, 'plain'].map((text, index) => `(${index}, ${quote(text)})`).join(', ');
-  scene = await createSyncScene(
-    server,
-    AbortSignal.timeout(LIMIT_MS),
-    `CREATE TABLE odd (id int PRIMARY KEY, "no ""te" text); INSERT INTO odd VALUES ${rows}, (99, NULL)`,
-  );
-});
-
-afterEach(() => scene[Symbol.asyncDispose]());
+const server = useServer();
+const scene = useSyncScene(server, SOURCE);
 
 const idsOf = async () => {
   const rows = await scene.inDestination('SELECT id FROM landing.odd WHERE __millrace_deleted_at IS NULL ORDER BY id');

@@ -1,16 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { readCliFile } from '../../src/runtime/index.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { describe, expect, it } from 'vitest';
 import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
-import { makeSync, untilEnded } from '../setup/syncs.ts';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
 
 // Obfuscated fields, from the API to the records in the destination.
 
-const LIMIT_MS = 90_000;
 const PEOPLE = 'public.people';
 const ORDERS = 'public.orders';
 /** An HMAC-SHA-256 in base64url. */
@@ -22,30 +16,8 @@ const SOURCE = `
   CREATE TABLE orders (id int PRIMARY KEY, customer text, buyer int, body text);
   INSERT INTO orders SELECT i, 'ann@a.org', 1, 'p' || i FROM generate_series(1, 3) i;`;
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let scene: SyncScene;
-
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), SOURCE);
-});
-
-afterEach(async () => {
-  await scene[Symbol.asyncDispose]();
-});
+const server = useServer();
+const scene = useSyncScene(server, SOURCE);
 
 const all = (ids: readonly string[], hidden: readonly string[]) =>
   ids.map((id) => ({ id, enabled: true, obfuscate: hidden.includes(id) }));
@@ -90,25 +62,12 @@ describe('obfuscated fields', () => {
   });
 
   it('have the same hashes in a DuckDB file', async () => {
-    const folder = join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const signal = AbortSignal.timeout(LIMIT_MS);
     await runToEnd((await scene.make([people('email', 'age')])).id);
-    const sync = await makeSync(
-      server,
-      {
-        name: 'obfuscated into a file',
-        source: scene.source.ownerUrl,
-        destination: ['duckdb', { path: 'obfuscated.duckdb' }],
-        schemas: [people('email', 'age')],
-      },
-      signal,
-    );
-    const { id } = await server.client.startBulkSync(sync.id, {}, signal);
-    const { receipt } = await untilEnded(server, sync.id, id, signal);
-    expect(receipt?.verdict).toBe('equal');
+    const destination = ['duckdb', { path: 'obfuscated.duckdb' }] as const;
+    const sync = await scene.make([people('email', 'age')], {}, { destination });
+    expect((await scene.run(sync.id)).receipt?.verdict).toBe('equal');
     const select = 'SELECT id, email, age FROM landing.people ORDER BY id';
-    const inFile = await queryFile(join(folder, 'obfuscated.duckdb'), select);
+    const inFile = await queryFile(join(server.filesFolder, 'obfuscated.duckdb'), select);
     const inDatabase = await scene.inDestination(select);
     expect(inFile).toEqual(inDatabase);
   });

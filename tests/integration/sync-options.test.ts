@@ -1,12 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody, BulkSyncRequest } from '../../src/contract/index.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
+import type { SyncScene } from '../setup/sync-scene.ts';
 
 // What each option of a sync and of a start does, from the API to the records in the destination.
-
-const LIMIT_MS = 90_000;
 
 const SOURCE = `
   CREATE TABLE people (id int PRIMARY KEY, "Full Name" text, address2 text, changed_at timestamptz NOT NULL);
@@ -19,30 +16,8 @@ const SOURCE = `
 
 const PEOPLE = 'public.people';
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let scene: SyncScene;
-
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), SOURCE);
-});
-
-afterEach(async () => {
-  await scene[Symbol.asyncDispose]();
-});
+const server = useServer();
+const scene = useSyncScene(server, SOURCE);
 
 /** What became of each schema, and of the whole. */
 async function runAndTell(...[syncId, start]: Parameters<SyncScene['run']>) {
@@ -54,15 +29,6 @@ async function runAndTell(...[syncId, start]: Parameters<SyncScene['run']>) {
     execution,
     receipt,
   };
-}
-
-async function put(path: string, body: unknown): Promise<void> {
-  const response = await fetch(`${server.url}${path}`, {
-    method: 'PUT',
-    headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  expect(response.status).toBe(200);
 }
 
 const COMPLETE = { status: 'completed', verdict: 'equal' };
@@ -110,7 +76,7 @@ describe('names', () => {
   it('that become free are not taken over from another schema of the sync, until its table is gone', async () => {
     const sync = await scene.make([PEOPLE, 'Sales.people']);
     await runAndTell(sync.id);
-    await put(`/api/bulk/syncs/${sync.id}/schemas/Sales.people`, { enabled: false });
+    await scene.send('PUT', `/api/bulk/syncs/${sync.id}/schemas/Sales.people`, { enabled: false });
     const { execution } = await runAndTell(sync.id);
     expect(execution.status_message).toMatch(
       /landing\.people was filled by this sync from Sales\.people.*Drop the table/,

@@ -1,13 +1,10 @@
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody } from '../../src/contract/index.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { createSyncScene, type SyncScene } from '../setup/sync-scene.ts';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
+import type { SyncScene } from '../setup/sync-scene.ts';
 
 // Which records, fields and tables a sync takes along, from the API to the records in the destination.
-
-const LIMIT_MS = 90_000;
 
 const SOURCE = `
   CREATE TABLE people (id int PRIMARY KEY, name text, changed_at timestamptz, payload jsonb,
@@ -18,30 +15,8 @@ const SOURCE = `
 
 const PEOPLE = 'public.people';
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let scene: SyncScene;
-
-beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), SOURCE);
-});
-
-afterEach(async () => {
-  await scene[Symbol.asyncDispose]();
-});
+const server = useServer();
+const scene = useSyncScene(server, SOURCE);
 
 /** Runs to the end, which must be a good one, and answers receipt and loads. */
 async function runWell(...[syncId, start]: Parameters<SyncScene['run']>) {
@@ -215,7 +190,7 @@ const declareKey = (sync: BulkSyncBody, schema: string, field: string) =>
   });
 
 async function inMetadata(sql: string): Promise<unknown[][]> {
-  const client = new pg.Client(metadata.url);
+  const client = new pg.Client(server.metadata.url);
   await client.connect();
   try {
     return (await client.query<unknown[]>({ text: sql, rowMode: 'array' })).rows;

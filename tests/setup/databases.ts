@@ -17,22 +17,27 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const ownerUrl = inject('postgresOwnerUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const owner = new URL(ownerUrl).username;
-  await execute(superuserUrl, `CREATE DATABASE ${name} OWNER ${owner}`);
+  await queryDatabase(superuserUrl, `CREATE DATABASE ${name} OWNER ${owner}`);
   return {
     name,
     url: withDatabase(superuserUrl, name),
     ownerUrl: withDatabase(ownerUrl, name),
     async [Symbol.asyncDispose]() {
-      await execute(superuserUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await queryDatabase(superuserUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
 }
 
-async function execute(url: string, sql: string): Promise<void> {
+/** Runs statements in a session of their own, and answers the rows of the last one. */
+export async function queryDatabase(url: string, sql: string, values?: readonly unknown[]): Promise<unknown[][]> {
   const client = new pg.Client(url);
   await client.connect();
   try {
-    await client.query(sql);
+    const given = values === undefined ? {} : { values: [...values] };
+    const results: unknown = await client.query({ text: sql, rowMode: 'array', ...given });
+    // Several statements are answered by a list of results.
+    const last: unknown = Array.isArray(results) ? results.at(-1) : results;
+    return (last as pg.QueryArrayResult<unknown[]>).rows;
   } finally {
     await client.end();
   }

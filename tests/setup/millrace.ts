@@ -82,6 +82,28 @@ export async function startMillrace(
   }
 }
 
+/** Sends what the client has no call for, and answers the parsed body; anything but success throws. */
+export async function askServer(
+  { url, apiKey }: Pick<MillraceProcess, 'url' | 'apiKey'>,
+  method: string,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<ReturnType<typeof JSON.parse>> {
+  const answer = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${apiKey}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal,
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ${path}: ${text}`);
+  return text === '' ? null : JSON.parse(text);
+}
+
 /** Starts a server and kills it after that time, wherever it is then: it may not even have answered. */
 export async function startAndKill(home: TestHome, afterMs: number): Promise<void> {
   const { child, exited } = spawnServer(home, {});

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { readCliFile } from '../../src/runtime/index.ts';
+import { createTestDatabase, type TestDatabase } from './databases.ts';
+import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from './millrace.ts';
+import { createSyncScene, type SyncScene } from './sync-scene.ts';
+
+// What most integration tests stand on, made and taken away by hooks. What a `use…` answers may be named at once and
+// looked into only from hooks and tests. Hooks run in the order of the calls, and backwards at the end.
+
+/** For one test with a whole server, and for each of its hooks. */
+export const LIMIT_MS = 90_000;
+
+/** A server of one test file, on a home of its own with its metadata in the tests' PostgreSQL. */
+export interface UsedServer extends MillraceProcess {
+  readonly home: TestHome;
+  readonly metadata: TestDatabase;
+  /** Where paths of file connections begin; it exists. */
+  readonly filesFolder: string;
+  /** Starts it again on the same home, after it has ended. */
+  restart(): Promise<void>;
+}
+
+/** An empty database for all tests of the file. */
+export function useDatabase(): TestDatabase {
+  let database: TestDatabase | undefined;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database?.[Symbol.asyncDispose]());
+  return lateBound(() => database);
+}
+
+/** A server for all tests of the file; `environment` is asked when it starts. */
+export function useServer(environment: () => Readonly<Record<string, string>> = () => ({})): UsedServer {
+  const metadata = useDatabase();
+  let home: TestHome | undefined;
+  let server: UsedServer | undefined;
+  const start = async (on: TestHome): Promise<void> => {
+    const running = await startMillrace(on, { DATABASE_URL: metadata.url, ...environment() });
+    const filesFolder = join(on.folder, 'files', readCliFile(on.folder)?.organizationId ?? '');
+    mkdirSync(filesFolder, { recursive: true, mode: 0o700 });
+    server = { ...running, home: on, metadata, filesFolder, restart: () => start(on) };
+  };
+  beforeAll(async () => {
+    home = await createTestHome();
+    await start(home);
+  }, LIMIT_MS);
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    await home?.[Symbol.asyncDispose]();
+  }, LIMIT_MS);
+  return lateBound(() => server);
+}
+
+/** A source filled by `sql` and an empty destination, new for each test. */
+export function useSyncScene(server: UsedServer, sql: string): SyncScene {
+  let scene: SyncScene | undefined;
+  beforeEach(async () => {
+    scene = await createSyncScene(server, AbortSignal.timeout(LIMIT_MS), sql);
+  }, LIMIT_MS);
+  afterEach(() => scene?.[Symbol.asyncDispose]());
+  return lateBound(() => scene);
+}
+
+/** Stands for what a hook makes later. */
+function lateBound<T extends object>(find: () => T | undefined): T {
+  const get = (_: object, name: string | symbol): unknown => {
+    const found = find();
+    if (found === undefined) throw new Error('A hook makes this: look into it from hooks and tests only.');
+    return Reflect.get(found, name);
+  };
+  // Whatever is asked of the empty object, it asks what was made.
+  return new Proxy<T>({} as T, { get });
+}
