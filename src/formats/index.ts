@@ -1,6 +1,16 @@
 export { type Chunk, type Hashing, WIRE_FORMATS, type WireFormat } from './chunk.ts';
 export { RecordCutter } from './csv/record-cutter.ts';
+export {
+  addBucketSums,
+  addToBucket,
+  type BucketSums,
+  bucketOf,
+  createBucketSums,
+  findDifferentBuckets,
+} from './hashing/bucket-sums.ts';
 export { createRecordHasher } from './hashing/record-hasher.ts';
+export { createRecordPrints, toHashText } from './hashing/record-prints.ts';
+export { pickRecords } from './keys/key-projection.ts';
 export { readKey } from './keys/read-key.ts';
 export { createObfuscator, type Obfuscator } from './obfuscation/obfuscator.ts';
 export { CopyReader } from './pgcopy-binary/copy-reader.ts';

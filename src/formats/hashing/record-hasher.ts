@@ -17,7 +17,7 @@ export interface RecordHasher {
 }
 
 /** Leaves the hash of the record between `start` and `end` in `hash`. */
-type HashRecord = (start: number, end: number, hash: Int32Array) => void;
+export type HashRecord = (start: number, end: number, hash: Int32Array) => void;
 
 const FORMAT_OF: Readonly<Record<Hashing, WireFormat>> = { 'native:pgcopy-binary': 'pgcopy-binary', canonical: 'csv' };
 
@@ -27,13 +27,9 @@ const FORMAT_OF: Readonly<Record<Hashing, WireFormat>> = { 'native:pgcopy-binary
  * `canonical` takes chunks of `csv`: MD5 of the canonical record (docs/specs/canonical.md).
  */
 export function createRecordHasher(hashing: Hashing, types: readonly LogicalType[]): RecordHasher {
-  const over = hashing === 'canonical' ? createCanonicalHash(types) : createNativeHash();
+  const open = openRecordHash(hashing, types);
   const sum = createHashSum();
   const hash = new Int32Array(4);
-  const open = (chunk: Chunk) => {
-    if (chunk.format === FORMAT_OF[hashing]) return over(chunk.payload);
-    throw new SyncError('INTERNAL', `Asked for the ${hashing} hash of a ${chunk.format} chunk. Report it.`);
-  };
   return {
     add(chunk) {
       const hashRecord = open(chunk);
@@ -49,6 +45,15 @@ export function createRecordHasher(hashing: Hashing, types: readonly LogicalType
       return toSum(hash);
     },
     result: () => sum.result(),
+  };
+}
+
+/** Hashes single records of one chunk after another. Keeps scratch memory, as a hasher does. */
+export function openRecordHash(hashing: Hashing, types: readonly LogicalType[]): (chunk: Chunk) => HashRecord {
+  const over = hashing === 'canonical' ? createCanonicalHash(types) : createNativeHash();
+  return (chunk) => {
+    if (chunk.format === FORMAT_OF[hashing]) return over(chunk.payload);
+    throw new SyncError('INTERNAL', `Asked for the ${hashing} hash of a ${chunk.format} chunk. Report it.`);
   };
 }
 
