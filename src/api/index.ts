@@ -1,1 +1,2 @@
+export { createHealthServer } from './health.ts';
 export { createServer } from './server.ts';

@@ -1,20 +1,17 @@
 import scalarReference from '@scalar/fastify-api-reference';
 import type { FastifyInstance } from 'fastify';
 import { API_VERSIONS } from '../contract/index.ts';
-import { isMetadataReachable, type Services } from '../operations/index.ts';
+import type { Services } from '../operations/index.ts';
+import { registerHealth } from './health.ts';
 
 const REFERENCE_POLICY =
   "connect-src 'self'; font-src 'self' data:; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
 const OPEN = { schema: { hide: true }, exposeHeadRoute: true } as const;
 
-/** What is open to everybody: the reference page, and two questions for those who watch the process. */
+/** What is open to everybody: the reference page, and the questions of those who watch the process. */
 export function registerPages(app: FastifyInstance, services: Services, productVersion: string): void {
-  app.get('/healthz', OPEN, async () => ({ status: 'ok', version: productVersion }));
-  app.get('/readyz', OPEN, async (_request, reply) => {
-    const isReady = await isMetadataReachable(services);
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'metadata database unreachable' });
-  });
+  registerHealth(app, services, productVersion);
   app.get('/', OPEN, async (_request, reply) => reply.redirect('/reference'));
   void app.register(scalarReference, {
     routePrefix: '/reference',

@@ -128,6 +128,6 @@ function hashKey(key: string): Buffer {
 }
 
 /** Asked by those who watch the process: can requests be answered at all? */
-export function isMetadataReachable(services: Services): Promise<boolean> {
+export function isMetadataReachable(services: Pick<Services, 'store'>): Promise<boolean> {
   return isReachable(services.store.db);
 }

@@ -4,15 +4,21 @@ import type { CliActions, GlobalOptions, RunHere } from '../command.ts';
 interface ServeOptions extends GlobalOptions {
   readonly host?: string;
   readonly port?: string;
+  readonly role?: readonly string[];
 }
 
 /** `serve` and `doctor`: the commands that run in this process instead of asking a server. */
 export function addServerCommands(program: Command, actions: CliActions, runHere: RunHere): void {
   program
     .command('serve')
-    .description('run the server: API, scheduler and workers in one process')
+    .description('run the server: API, scheduler and workers in one process, or some of them')
     .option('--host <address>', 'address to listen on (MILLRACE_HOST)')
     .option('--port <port>', 'port to listen on (MILLRACE_PORT)')
+    .option(
+      '--role <role>',
+      'what this process does: api, worker, scheduler or all; may be repeated (MILLRACE_ROLE)',
+      (role: string, earlier: readonly string[] = []) => [...earlier, role],
+    )
     .action((_: unknown, command: Command) => {
       const { json: _json, ...overrides } = command.optsWithGlobals<ServeOptions>();
       return runHere(() => actions.serve(overrides));
