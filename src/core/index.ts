@@ -87,3 +87,13 @@ export {
   SELECTIVE_MODES,
   type SelectiveMode,
 } from './syncs.ts';
+export {
+  addTimes,
+  type Bottleneck,
+  type ExecutionTiming,
+  findBottleneck,
+  sumTimes,
+  TIME_PARTS,
+  type TimePart,
+  type TimeParts,
+} from './timing.ts';

@@ -11,9 +11,10 @@ import {
   type WorkItem,
 } from '../store/index.ts';
 import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
+import type { LaneClock } from './lane-clock.ts';
 import type { RangeDifference } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
-import { issueReceipt, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
+import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
 
 /** Rejects of one schema in one execution. */
 const MAX_REJECTS = 10_000;
@@ -27,7 +28,12 @@ export interface SchemaToFinish {
 }
 
 /** Proves and publishes a schema whose segments are all committed, and writes its receipt. Repeatable. */
-export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, stop: AbortSignal): Promise<void> {
+export async function finishSchema(
+  parts: EngineParts,
+  todo: SchemaToFinish,
+  clock: LaneClock,
+  stop: AbortSignal,
+): Promise<void> {
   const { run, specs, item, plan } = todo;
   const { db } = parts.store;
   await retryStore(() => setSchemaStatus(db, item.executionId, item.schemaId, 'processing'), stop);
@@ -41,7 +47,7 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
   const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
   const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
   try {
-    const outcome = await parts.threads.run(
+    const { timing: spent, ...outcome } = await parts.threads.run(
       {
         kind: 'finish',
         destination: specs.destination,
@@ -53,14 +59,17 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
       specs.ownerKey,
       stop,
     );
+    clock.add(spent);
     const receipt = issueReceipt(plan, position, reads, outcome);
     await retryStore(() => saveRejects(db, run.execution.organizationId, item, outcome.counts.rejects), stop);
+    const timing = clock.take();
     const isOurs = await retryStore(
       () =>
         completeSchema(parts.store, {
           item,
           workerId: parts.workerId,
           outcome: outcome.counts,
+          timing,
           syncId: run.sync.id,
           receipt,
           recordCount: receipt.counts.written,
@@ -77,25 +86,27 @@ export async function finishSchema(parts: EngineParts, todo: SchemaToFinish, sto
     parts.failpoint('schema-completed');
     if (isOurs) {
       describePublication(parts, todo, receipt);
-      await discardQuietly(parts, todo, stop);
+      await clock.spend('publication', () => discardQuietly(parts, todo, stop));
     }
   } catch (error) {
-    if (error instanceof SyncError && error.code === 'VERIFICATION_FAILED') {
-      // `finishLoad` puts them into the error's detail.
-      const differences = (error.detail.differences ?? []) as readonly RangeDifference[];
-      await retryStore(
-        () =>
-          saveSchemaReceipt(
-            db,
-            item.executionId,
-            item.schemaId,
-            refuseReceipt(plan, position, reads, error.message, differences),
-          ),
-        stop,
-      );
-    }
+    await keepDifferences(parts, todo, error, { position, reads }, stop);
     throw error;
   }
+}
+
+/** A proof that failed is kept, so that it can be looked at. */
+async function keepDifferences(
+  parts: EngineParts,
+  { item, plan }: SchemaToFinish,
+  error: unknown,
+  { position, reads }: { readonly position: SourcePosition; readonly reads: ReadsOf },
+  stop: AbortSignal,
+): Promise<void> {
+  if (!(error instanceof SyncError) || error.code !== 'VERIFICATION_FAILED') return;
+  // `finishLoad` puts them into the error's detail.
+  const differences = (error.detail.differences ?? []) as readonly RangeDifference[];
+  const receipt = refuseReceipt(plan, position, reads, error.message, differences);
+  await retryStore(() => saveSchemaReceipt(parts.store.db, item.executionId, item.schemaId, receipt), stop);
 }
 
 function countWarnings({ tracking, drift }: SchemaPlan): number {

@@ -17,6 +17,7 @@ import {
 import type { Watch } from './cancellation.ts';
 import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly, finishSchema } from './finish-schema.ts';
+import { LaneClock } from './lane-clock.ts';
 import type { Obfuscation, Progress } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
@@ -45,7 +46,16 @@ export async function runLane(
   using watch = parts.cancels.watch(executionId);
   const stop = AbortSignal.any([watch.signal, signal, parts.draining]);
   const run = await retryStore(() => loadRun(parts.store, executionId), stop);
-  const lane: Lane = { parts, run, specs: specsOf(parts, run), laneId, stop, watch, unfinished: new Map() };
+  const lane: Lane = {
+    parts,
+    run,
+    specs: specsOf(parts, run),
+    laneId,
+    stop,
+    watch,
+    clock: new LaneClock(),
+    unfinished: new Map(),
+  };
   while (!stop.aborted && (await step(lane)));
   if (watch.signal.aborted) await discardIfDeleted(lane);
   if (parts.draining.aborted) await new Promise<never>(() => {});
@@ -58,6 +68,7 @@ interface Lane {
   readonly laneId: string;
   readonly stop: AbortSignal;
   readonly watch: Watch;
+  readonly clock: LaneClock;
   /** Schemas that this lane has worked on and not seen the end of. */
   readonly unfinished: Map<string, Unfinished>;
 }
@@ -86,7 +97,7 @@ async function step(lane: Lane): Promise<boolean> {
   );
   if (item === null) {
     if (!(await retryStore(() => hasOpenItems(parts.store.db, executionId), stop))) return false;
-    await sleep(POLL_MS, undefined, { signal: stop }).catch(() => {});
+    await lane.clock.spend('idle', () => sleep(POLL_MS, undefined, { signal: stop }).catch(() => {}));
     return true;
   }
   const work = runItem(lane, item);
@@ -103,6 +114,7 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
   let item = claimed;
   let isolate = false;
   for (let failures = 0; ; ) {
+    const attempt = lane.clock.attempt();
     try {
       if (item.token > MAX_CLAIMS)
         throw new SyncError(
@@ -111,6 +123,7 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
         );
       return await runOnce(lane, item, isolate);
     } catch (thrown) {
+      using _lost = attempt;
       if (stop.aborted) return;
       const error = await restartIfSnapshotLost(lane, item, firstError(thrown));
       if (error === null || stop.aborted) return;
@@ -169,7 +182,7 @@ async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<vo
   remember(lane, item, { plan, snapshotEpoch });
   if (item.kind === 'prepare') return prepareSchema(lane, item, plan, snapshotEpoch);
   if (item.kind === 'read') return readSegment(lane, item, plan, snapshotEpoch, isolate);
-  await finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch }, stop);
+  await finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch }, lane.clock, stop);
   lane.unfinished.delete(item.schemaId);
 }
 
@@ -210,9 +223,11 @@ async function prepareSchema(lane: Lane, item: WorkItem, plan: SchemaPlan, snaps
   await requireSnapshot(lane, item, snapshotEpoch);
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'running'), stop);
   const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
-  await parts.threads.run({ kind: 'prepare', destination: specs.destination, load }, specs.ownerKey, stop);
+  const job = { kind: 'prepare', destination: specs.destination, load } as const;
+  lane.clock.add((await parts.threads.run(job, specs.ownerKey, stop)).timing);
   parts.failpoint('prepared');
-  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null), stop);
+  const timing = lane.clock.take();
+  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null, { timing }), stop);
 }
 
 async function readSegment(
@@ -227,7 +242,7 @@ async function readSegment(
   // Written by planSegments of the source's connector and stored untouched.
   const range = item.range as SegmentRange;
   using watch = watchProgress(lane, item);
-  const outcome = await parts.threads.run(
+  const { timing: spent, ...outcome } = await parts.threads.run(
     {
       kind: 'segment',
       source: specs.source,
@@ -254,8 +269,12 @@ async function readSegment(
     watch.onProgress,
   );
   await retryStore(() => saveRejects(parts.store.db, run.execution.organizationId, item, outcome.rejects), stop);
-  const total = { records: outcome.recordsRead, bytes: outcome.bytesRead };
-  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, total), stop);
+  lane.clock.add(spent);
+  const figures = {
+    progress: { records: outcome.recordsRead, bytes: outcome.bytesRead },
+    timing: lane.clock.take(),
+  };
+  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, figures), stop);
 }
 
 function obfuscationOf({ parts, run }: Lane, { fields, obfuscated }: SchemaPlan): Obfuscation | null {

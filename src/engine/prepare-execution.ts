@@ -5,6 +5,7 @@ import { type DriftEvent, firstError, isAbort, isTerminal, serializeError } from
 import {
   type ExecutionSchemas,
   loadRun,
+  markPlanned,
   type PlannedSchema,
   type Run,
   recordExecutionEvent,
@@ -77,6 +78,7 @@ function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<vo
   const known = new Map(run.schemas.map(({ schemaId, autoFields }) => [schemaId, autoFields]));
   return parts.store.transaction(async ({ db }) => {
     await replacePlan(db, run.execution, plan);
+    await markPlanned(db, run.execution.id);
     await replaceDrift(db, run.execution, plan.drift);
     await rememberSchemas(db, run.execution, plan.seenChanges);
     const taken = plan.planned

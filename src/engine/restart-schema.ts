@@ -2,6 +2,7 @@ import { firstError, SyncError } from '../core/index.ts';
 import {
   findRunSchema,
   listLostSchemas,
+  markPlanned,
   type Run,
   restartSchema,
   setSchemaStatus,
@@ -50,6 +51,7 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
         for (const schema of planned) {
           if (await isStillLost(schema.schemaId)) await restartSchema(transaction.db, executionId, schema);
         }
+        await markPlanned(transaction.db, executionId);
         for (const { schemaId, message } of failed) {
           if (await isStillLost(schemaId))
             await setSchemaStatus(transaction.db, executionId, schemaId, 'failed', message);

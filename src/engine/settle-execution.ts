@@ -1,4 +1,10 @@
-import { EXECUTION_TRANSITIONS, type ExecutionStatus, type Receipt, type SchemaReceipt } from '../core/index.ts';
+import {
+  EXECUTION_TRANSITIONS,
+  type ExecutionStatus,
+  type ExecutionTiming,
+  type Receipt,
+  type SchemaReceipt,
+} from '../core/index.ts';
 import {
   findRunSchema,
   hasItemsOfOthers,
@@ -6,6 +12,7 @@ import {
   type Run,
   recordExecutionEvent,
   setSchemaStatus,
+  sumExecutionTiming,
 } from '../store/index.ts';
 import { type EngineParts, findRun, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly } from './finish-schema.ts';
@@ -25,34 +32,58 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
   const worked = isTest ? schemas : schemas.filter((schema) => !isSkipped(schema));
   const receipt = isTest ? null : composeReceipt(run, worked);
   const { event, statusMessage } = isTest && !isCanceled ? decideTest(schemas) : decide(worked, isCanceled);
+  const timing = await retryStore(() => sumExecutionTiming(parts.store.db, executionId), parts.draining);
   // Before the end is recorded: who sees the end finds the log complete.
   describeEnd(parts, run, EXECUTION_TRANSITIONS[run.execution.status][event] ?? run.execution.status, {
     statusMessage,
     receipt,
+    timing,
   });
   await parts.console.flush();
   const status = await retryStore(
     () =>
       recordExecutionEvent(parts.store, executionId, event, {
         ...(receipt === null ? {} : { receipt }),
+        ...(timing === null ? {} : { timing }),
         ...(statusMessage === null ? {} : { statusMessage }),
       }),
     parts.draining,
   );
   parts.failpoint('settled');
-  parts.log.info({ executionId, syncId: run.sync.id, status, verdict: receipt?.verdict ?? null }, 'Execution ended.');
+  parts.log.info(
+    { executionId, syncId: run.sync.id, status, verdict: receipt?.verdict ?? null, ...factsOfTiming(timing) },
+    'Execution ended.',
+  );
+}
+
+interface Ended {
+  readonly statusMessage: string | null;
+  readonly receipt: Receipt | null;
+  readonly timing: ExecutionTiming | null;
+}
+
+/** For the log: whole milliseconds. */
+function factsOfTiming(timing: ExecutionTiming | null) {
+  if (timing === null) return {};
+  const { bottleneck, lanes, waiting, planning, parts } = timing;
+  const timesMs = Object.fromEntries(
+    Object.entries({ waiting, planning, ...parts }).map(([part, ms]) => [part, Math.round(ms)]),
+  );
+  return { bottleneck, lanes, timesMs };
 }
 
 function describeEnd(
   parts: EngineParts,
   run: Run,
   status: ExecutionStatus,
-  { statusMessage, receipt }: { readonly statusMessage: string | null; readonly receipt: Receipt | null },
+  { statusMessage, receipt, timing }: Ended,
 ): void {
   const level = status === 'failed' ? 'error' : status === 'completed' ? 'info' : 'warn';
   const verdict = receipt?.verdict ?? null;
   const message = `Ended as ${status}${verdict === null ? '' : `; receipt: ${verdict}`}.${statusMessage === null ? '' : ` ${statusMessage}`}`;
-  parts.console[level](run.execution.id, message, { payload: { status, verdict } });
+  parts.console[level](run.execution.id, message, {
+    payload: { status, verdict, bottleneck: timing?.bottleneck ?? null },
+  });
 }
 
 /** Closes what this process holds open for an execution: source images and the threads' connections. */

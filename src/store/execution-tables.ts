@@ -1,11 +1,14 @@
 import type {
   ExecutionStatus,
+  ExecutionTiming,
   FetchMode,
+  PlacedWriter,
   Receipt,
   ResyncMode,
   SchemaReceipt,
   SchemaStatus,
   SelectiveMode,
+  TimeParts,
 } from '../core/index.ts';
 import type {
   ActorType,
@@ -30,6 +33,15 @@ export interface ExecutionOverrides {
   readonly selectiveMode?: SelectiveMode;
 }
 
+/** What was planned for an execution as a whole. */
+export interface PlanSummary {
+  /** ISO 8601, UTC. */
+  readonly plannedAt: string;
+  readonly lanes: number;
+  readonly writtenBy: PlacedWriter;
+  readonly addedSchemas: readonly string[];
+}
+
 export interface ExecutionsTable {
   id: string;
   organizationId: string;
@@ -52,6 +64,11 @@ export interface ExecutionsTable {
   completedAt: NullableTimestamp;
   updatedAt: DefaultedTimestamp;
   receipt: NullableJson<Receipt>;
+  plan: NullableJson<PlanSummary>;
+  plannedAt: NullableTimestamp;
+  planningMs: Nullable<number>;
+  timing: NullableJson<ExecutionTiming>;
+  traceParent: Nullable<string>;
 }
 
 export interface ExecutionSchemasTable {
@@ -102,6 +119,7 @@ export interface SegmentsTable {
   progressBytes: DefaultedBigInteger;
   /** The engine's own; it converts. */
   outcome: NullableJson<unknown>;
+  timing: NullableJson<TimeParts>;
   startedAt: NullableTimestamp;
   finishedAt: NullableTimestamp;
 }

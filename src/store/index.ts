@@ -60,6 +60,8 @@ export {
 } from './executions/runs.ts';
 export {
   claimItem,
+export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
+export { findPlanSummary, listPlannedSchemas, savePlanSummary } from './executions/stored-plans.ts';
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,

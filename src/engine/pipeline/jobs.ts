@@ -13,7 +13,7 @@ import type {
   TrackingPlan,
   TrackingRequest,
 } from '../../connector-kit/index.ts';
-import type { RangeSum, SchemaDescription, SerializedError } from '../../core/index.ts';
+import type { LoadPreview, RangeSum, SchemaDescription, SerializedError, TimeParts } from '../../core/index.ts';
 
 /** A connection as a thread needs it to connect again: plain data, secrets opened, never logged. */
 export interface ConnectionSpec {
@@ -162,10 +162,10 @@ export interface FinishOutcome {
 }
 
 export interface JobResults {
-  readonly prepare: null;
-  readonly segment: SegmentOutcome;
-  readonly finish: FinishOutcome;
-  readonly discard: null;
+  readonly prepare: Timed;
+  readonly segment: SegmentOutcome & Timed;
+  readonly finish: FinishOutcome & Timed;
+  readonly discard: Timed;
   readonly inspect: TableState;
   readonly check: null;
   readonly serve: null;
@@ -175,6 +175,11 @@ export interface JobResults {
   readonly closeSnapshot: null;
   readonly planSegments: readonly SegmentRange[];
   readonly planTracking: TrackingPlan;
+}
+
+/** Where the time of a job went, of all that the thread saw of it. */
+export interface Timed {
+  readonly timing: TimeParts;
 }
 
 export interface Progress {

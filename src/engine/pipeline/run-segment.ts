@@ -25,7 +25,7 @@ export interface SegmentWatch {
  */
 export async function runSegment(
   job: SegmentJob,
-  source: BulkSource,
+  source: Pick<BulkSource, 'read'>,
   load: Pick<Load, 'lookup' | 'beginSegment'>,
   watch: SegmentWatch,
   signal: AbortSignal,

@@ -11,6 +11,7 @@ import { SyncError, serializeError } from '../../core/index.ts';
 import { answerForSource } from './answer-for-source.ts';
 import { finishLoad } from './finish-load.ts';
 import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ServeJob, ToThread } from './jobs.ts';
+import { PipelineClock, timeLoad, timeSegmentLoad, timeSource } from './pipeline-clock.ts';
 import { connectRemoteLoad, serveLoad } from './remote-load.ts';
 import { runSegment, type SegmentWatch } from './run-segment.ts';
 
@@ -72,14 +73,18 @@ async function runJob(
   if (job.kind === 'inspect')
     return destinationOf(job.destination, await connections.open(job.destination)).inspect(job.table, signal);
   if ('source' in job) return answerForSource(job, sourceOf(job.source, await connections.open(job.source)), signal);
-  await using load = await openLoad(job.destination, job.load, connections, signal);
+  const clock = new PipelineClock();
+  await using load = await clock.wait('destination', () => openLoad(job.destination, job.load, connections, signal));
+  const timed = timeLoad(load, clock);
   switch (job.kind) {
     case 'prepare':
-      return await load.prepare(signal);
+      await timed.prepare(signal);
+      return { timing: clock.read() };
     case 'finish':
-      return await finishLoad(job, load, options.failpoint, signal);
+      return { ...(await finishLoad(job, timed, options.failpoint, signal)), timing: clock.read() };
     case 'discard':
-      return await load.discard(signal);
+      await timed.discard(signal);
+      return { timing: clock.read() };
   }
 }
 
@@ -110,11 +115,18 @@ async function runSegmentJob(
   watch: SegmentWatch,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const source = sourceOf(job.source, await connections.open(job.source));
-  if (port !== undefined) return runSegment(job, source, connectRemoteLoad(port), watch, signal);
-  if (job.destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
-  await using load = await openLoad(job.destination, job.load, connections, signal);
-  return await runSegment(job, source, load, watch, signal);
+  const clock = new PipelineClock();
+  const opened = sourceOf(job.source, await clock.wait('source', () => connections.open(job.source)));
+  const source = timeSource(opened, clock);
+  const { destination } = job;
+  if (port !== undefined) {
+    const remote = timeSegmentLoad(connectRemoteLoad(port), clock);
+    return { ...(await runSegment(job, source, remote, watch, signal)), timing: clock.read() };
+  }
+  if (destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
+  await using load = await clock.wait('destination', () => openLoad(destination, job.load, connections, signal));
+  const outcome = await runSegment(job, source, timeSegmentLoad(load, clock), watch, signal);
+  return { ...outcome, timing: clock.read() };
 }
 
 async function openLoad(

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { SchemaReceipt, SchemaStatus, SeenSchema } from '../../core/index.ts';
+import type { SchemaReceipt, SchemaStatus, SeenSchema, TimeParts } from '../../core/index.ts';
 import type { Store, StoreDatabase } from '../database.ts';
 import { saveSeenSchema } from '../syncs/drift.ts';
 import { finishItem, type WorkItem } from './work-items.ts';
@@ -232,6 +232,7 @@ export interface CompletedSchema {
   readonly item: WorkItem;
   readonly workerId: string;
   readonly outcome: unknown;
+  readonly timing?: TimeParts;
   readonly syncId: string;
   readonly receipt: SchemaReceipt;
   readonly recordCount: number;
@@ -249,7 +250,8 @@ export interface CompletedSchema {
  */
 export async function completeSchema(store: Store, done: CompletedSchema): Promise<boolean> {
   return store.transaction(async ({ db }) => {
-    if (!(await finishItem(db, done.item, done.workerId, done.outcome))) return false;
+    const figures = done.timing === undefined ? {} : { timing: done.timing };
+    if (!(await finishItem(db, done.item, done.workerId, done.outcome, figures))) return false;
     const { executionId, schemaId } = done.item;
     const completed = await db
       .updateTable('executionSchemas')

@@ -3,15 +3,18 @@ import {
   EXECUTION_TRANSITIONS,
   type ExecutionEvent,
   type ExecutionStatus,
+  type ExecutionTiming,
   isTerminal,
   type Receipt,
   SyncError,
 } from '../../core/index.ts';
 import type { Store, StoreDatabase } from '../database.ts';
+import type { ExecutionOverrides } from '../execution-tables.ts';
 import { listSchemaOverrides } from '../schema-overrides.ts';
+import type { ExecutionRecord, NewExecution } from './executions.ts';
 
 /** One execution with everything the engine needs to run it; secrets are opened. */
-export type Run = Awaited<ReturnType<typeof readRun>>;
+export type Run = Awaited<ReturnType<typeof gatherRun>>;
 
 /** One side's connection, ready to connect. */
 export interface RunConnection {
@@ -29,18 +32,58 @@ export async function loadRun(store: Store, executionId: string): Promise<Run> {
   return readRun(store, executionId);
 }
 
+/** What the engine knows of an execution. */
+const RUN_COLUMNS = [
+  'id',
+  'organizationId',
+  'syncId',
+  'type',
+  'status',
+  'resyncMode',
+  'fetchMode',
+  'isTest',
+  'overrides',
+  'cancelRequestedAt',
+  'createdAt',
+  'startedAt',
+] as const;
+
 async function readRun(store: Store, executionId: string) {
   const execution = await store.db
     .selectFrom('executions')
-    .selectAll()
+    .select(RUN_COLUMNS)
     .where('id', '=', executionId)
     .executeTakeFirst();
   if (execution === undefined)
     throw new SyncError('NOT_FOUND', `Execution ${executionId} is gone from the metadata database.`);
+  return gatherRun(store, execution);
+}
+
+/** What a start would run, with everything that belongs to it; nothing of it is stored, and it is a test. */
+export function draftRun(store: Store, organizationId: string, start: NewExecution, now: Date): Promise<Run> {
+  return gatherRun(store, {
+    id: start.id,
+    organizationId,
+    syncId: start.syncId,
+    type: start.type ?? 'manual',
+    status: 'created',
+    resyncMode: start.resyncMode ?? null,
+    fetchMode: start.fetchMode ?? 'none',
+    isTest: true,
+    // Written as this very type by the one function that makes starts.
+    overrides: JSON.parse(start.overrides ?? '{}') as ExecutionOverrides,
+    cancelRequestedAt: null,
+    createdAt: now,
+    startedAt: now,
+  });
+}
+
+async function gatherRun(store: Store, execution: Pick<ExecutionRecord, (typeof RUN_COLUMNS)[number]>) {
   const sync = await store.db
     .selectFrom('bulkSyncs')
     .selectAll()
     .where('id', '=', execution.syncId)
+    .where('organizationId', '=', execution.organizationId)
     .executeTakeFirstOrThrow();
   const schemas = await store.db
     .selectFrom('bulkSyncSchemas')
@@ -71,6 +114,7 @@ async function loadConnection(store: Store, id: string): Promise<RunConnection> 
 export interface ExecutionChanges {
   readonly statusMessage?: string | null;
   readonly receipt?: Receipt;
+  readonly timing?: ExecutionTiming;
 }
 
 /**
@@ -103,6 +147,7 @@ export async function recordExecutionEvent(
         ...(isTerminal(next) ? { completedAt: sql`now()` } : {}),
         ...(changes.statusMessage === undefined ? {} : { statusMessage: changes.statusMessage }),
         ...(changes.receipt === undefined ? {} : { receipt: JSON.stringify(changes.receipt) }),
+        ...(changes.timing === undefined ? {} : { timing: JSON.stringify(changes.timing) }),
       })
       .where('id', '=', executionId)
       .execute();

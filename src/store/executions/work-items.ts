@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { TimeParts } from '../../core/index.ts';
 import type { StoreDatabase } from '../database.ts';
 
 /** One piece of an execution's work, claimed by a lane. */
@@ -120,18 +121,25 @@ function ownedItem(db: StoreDatabase, item: WorkItem, workerId: string) {
     );
 }
 
-/**
- * Records an item's outcome. False when the item was taken over or restarted meanwhile: the outcome is then void.
- * @param progress the final figures; without them those of the last `saveProgress` stay, which may lag
- */
+/** What else is recorded of an item that is done. */
+export interface ItemFigures {
+  /** The final figures; without them those of the last `saveProgress` stay, which may lag. */
+  readonly progress?: { readonly records: number; readonly bytes: number };
+  readonly timing?: TimeParts;
+}
+
+/** Records an item's outcome. False when the item was taken over or restarted meanwhile: the outcome is then void. */
 export async function finishItem(
   db: StoreDatabase,
   item: WorkItem,
   workerId: string,
   outcome: unknown,
-  progress?: { readonly records: number; readonly bytes: number },
+  { progress, timing }: ItemFigures = {},
 ): Promise<boolean> {
-  const figures = progress === undefined ? {} : { progressRecords: progress.records, progressBytes: progress.bytes };
+  const figures = {
+    ...(progress === undefined ? {} : { progressRecords: progress.records, progressBytes: progress.bytes }),
+    ...(timing === undefined ? {} : { timing: JSON.stringify(timing) }),
+  };
   const result = await ownedItem(db, item, workerId)
     .set({ state: 'done', finishedAt: sql`now()`, outcome: JSON.stringify(outcome), ...figures })
     .executeTakeFirst();
