@@ -25,4 +25,5 @@ export { sampleRecords } from './reading/sample.ts';
 export { planDelta, toDeltaCondition, toDeltaText } from './reading/tracking.ts';
 export type { Session } from './session.ts';
 export { quoteName, quotePath, quoteTable, quoteText } from './sql.ts';
+export { createTableImage } from './table-image.ts';
 export { codecOf } from './types.ts';

@@ -28,7 +28,7 @@ export async function digestLoad(
 }
 
 /** A column that is wider than the plan's type is read as the planned one, as the source sent it. */
-async function inPlannedTypes(session: Session, plan: LoadPlan, table: TableName): Promise<string> {
+export async function inPlannedTypes(session: Session, plan: LoadPlan, table: TableName): Promise<string> {
   const found = await findTable(session, table);
   const others = plan.columns.filter(({ name, type }) => (found?.typeOf(name) ?? type) !== type);
   if (others.length === 0) return quoteTable(table);

@@ -89,7 +89,8 @@ function toKeyList(plan: LoadPlan, refused: readonly Reject['key'][]): string {
   return `((${columns}) IN (${rows.join(', ')}))`;
 }
 
-function toRangeConditions(plan: LoadPlan, range: SegmentRange | null): readonly string[] {
+/** Conditions on the records `t` of a range of the key. */
+export function toRangeConditions(plan: LoadPlan, range: SegmentRange | null): readonly string[] {
   const { key } = range ?? {};
   if (key === undefined) return [];
   const column = plan.columns.find(({ field }) => field === key.field);
