@@ -13,6 +13,7 @@ describe('readConfig', () => {
       denyPrivate: false,
       apiVersion: '2025-09-18',
       columnPrefix: '__millrace_',
+      retention: { days: 90, executions: 100 },
       failpoints: '',
     });
   });
@@ -30,6 +31,8 @@ describe('readConfig', () => {
       MILLRACE_DENY_PRIVATE: 'true',
       MILLRACE_API_VERSION: '2024-02-08',
       MILLRACE_COLUMN_PREFIX: '__polytomic_',
+      MILLRACE_RETENTION_DAYS: '30',
+      MILLRACE_RETENTION_EXECUTIONS: '7',
       MILLRACE_FAILPOINTS: 'after-publish=fail',
     });
     expect(config).toEqual({
@@ -44,8 +47,13 @@ describe('readConfig', () => {
       denyPrivate: true,
       apiVersion: '2024-02-08',
       columnPrefix: '__polytomic_',
+      retention: { days: 30, executions: 7 },
       failpoints: 'after-publish=fail',
     });
+  });
+
+  it('removes nothing of the history when it is told to keep it for 0 days', () => {
+    expect(readConfig({ MILLRACE_RETENTION_DAYS: '0' }).retention).toBeNull();
   });
 
   it('counts an empty variable as absent', () => {

@@ -31,6 +31,7 @@ export {
   requestSchemaCancellation,
 } from './executions/executions.ts';
 export { listRejects, type RejectPosition, type RejectRecord } from './executions/rejects.ts';
+export { type Retention, removeExpiredExecutions, removeOldWorkers } from './executions/retention.ts';
 export {
   completeSchema,
   type EndedSchema,
@@ -44,9 +45,10 @@ export {
   saveSchemaReceipt,
   setSchemaStatus,
 } from './executions/run-schemas.ts';
-export { addSchemas, listKnownSchemas, saveAutoFields } from './executions/run-selection.ts';
+export { addSchemas, draftSelection, listKnownSchemas, saveAutoFields } from './executions/run-selection.ts';
 export {
   closeSnapshots,
+  draftRun,
   findCancellations,
   findSnapshot,
   hasSync,
@@ -58,10 +60,10 @@ export {
   type RunConnection,
   recordExecutionEvent,
 } from './executions/runs.ts';
-export {
-  claimItem,
 export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
 export { findPlanSummary, listPlannedSchemas, savePlanSummary } from './executions/stored-plans.ts';
+export {
+  claimItem,
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
@@ -99,6 +101,7 @@ export {
   type SchemaCacheState,
 } from './schema-caches.ts';
 export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
+export { tryExclusively } from './session-lock.ts';
 export {
   type BulkSyncScheduleRecord,
   type DueSync,
