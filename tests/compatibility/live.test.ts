@@ -1,6 +1,5 @@
-import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createTestDatabase, queryDatabase, type TestDatabase } from '../setup/databases.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
 import { makeSync, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 import { readContract } from './contract.ts';
@@ -17,8 +16,8 @@ beforeAll(async () => {
   home = await createTestHome();
   source = await createTestDatabase();
   destination = await createTestDatabase();
-  await run(
-    source,
+  await queryDatabase(
+    source.url,
     `CREATE TABLE customers (id bigint PRIMARY KEY, "LoginID" text, updated_at timestamptz NOT NULL DEFAULT now());
      INSERT INTO customers SELECT n, 'login ' || n, now() - interval '1 day' FROM generate_series(1, 1000) n;
      CREATE TABLE notes (body text);
@@ -33,16 +32,6 @@ afterAll(async () => {
   await destination[Symbol.asyncDispose]();
   await home[Symbol.asyncDispose]();
 });
-
-async function run(database: TestDatabase, sql: string): Promise<pg.QueryResult> {
-  const client = new pg.Client(database.url);
-  await client.connect();
-  try {
-    return await client.query(sql);
-  } finally {
-    await client.end();
-  }
-}
 
 /** An answer of the running server, proved against the published document. */
 async function get(operation: string, path: string): Promise<ReturnType<typeof JSON.parse>> {
@@ -77,7 +66,7 @@ it('tells of real executions as published, and proves them in receipts', { timeo
   ]);
   expect(first.execution.record_count).toBe(1002);
 
-  await run(source, 'UPDATE customers SET updated_at = now() WHERE id <= 10');
+  await queryDatabase(source.url, 'UPDATE customers SET updated_at = now() WHERE id <= 10');
   const again = await client.startBulkSync(made.id, {}, LIMIT);
   const second = await untilEnded(server, made.id, again.id, LIMIT);
   expect(second.receipt?.verdict).toBe('equal');
@@ -100,9 +89,9 @@ it('tells of real executions as published, and proves them in receipts', { timeo
     ['public.customers', 'done', 1000],
     ['public.notes', 'done', 2],
   ]);
-  const { rows } = await run(
-    destination,
+  const rows = await queryDatabase(
+    destination.url,
     'SELECT count(*)::int AS records, min(login_id) AS login FROM landing.customers',
   );
-  expect(rows).toEqual([{ records: 1000, login: 'login 1' }]);
+  expect(rows).toEqual([[1000, 'login 1']]);
 });

@@ -5,9 +5,8 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
+import { createTestDatabase, queryDatabase, type TestDatabase } from '../setup/databases.ts';
 import { listBlocks, readBlocks, readPage } from '../setup/markdown.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
 import { makeSync, untilEnded } from '../setup/syncs.ts';
@@ -38,16 +37,6 @@ async function makeDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   databases.push(database);
   return database;
-}
-
-async function execute(url: string, sql: string): Promise<void> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
-  }
 }
 
 /** Puts what is true here in the place of an example's names; each must be in it. */
@@ -99,13 +88,13 @@ beforeAll(async () => {
   // Two million orders are there for somebody who wants to see them move.
   const sql = adapt(readBlocks(QUICK_START, 'shop'), { millrace_reader: READER, '2000000': '20000' });
   roles.push(READER);
-  await execute(shop.url, sql);
+  await queryDatabase(shop.url, sql);
 }, LIMIT_MS);
 
 afterAll(async () => {
   await millrace?.[Symbol.asyncDispose]();
   for (const database of databases) await database[Symbol.asyncDispose]();
-  for (const role of roles) await execute(inject('postgresSuperuserUrl'), `DROP ROLE IF EXISTS ${role}`);
+  for (const role of roles) await queryDatabase(inject('postgresSuperuserUrl'), `DROP ROLE IF EXISTS ${role}`);
   await home?.[Symbol.asyncDispose]();
   rmSync(place, { recursive: true, force: true });
 }, LIMIT_MS);
@@ -139,7 +128,7 @@ describe('the quick start', () => {
   it(
     'reads and writes what changed',
     async () => {
-      await execute(shop.url, readBlocks(QUICK_START, 'change'));
+      await queryDatabase(shop.url, readBlocks(QUICK_START, 'change'));
       const { code, output } = await runShell(scripts[2]?.text ?? '');
       expect(output).toMatch(/public\.orders +equal +\d+ +100 /);
       expect(output).toMatch(/public\.customers +equal +1,001 +1 +1,000 +0 +0\n/);
@@ -176,13 +165,13 @@ describe('the privileges of the PostgreSQL page', () => {
       const warehouse = await makeDatabase();
       const [reader, writer] = [`reader_${variant}_${SUFFIX}`, `writer_${variant}_${SUFFIX}`];
       roles.push(reader, writer);
-      await execute(shop.url, adapt(readBlocks(POSTGRESQL, 'source'), { millrace_reader: reader }));
+      await queryDatabase(shop.url, adapt(readBlocks(POSTGRESQL, 'source'), { millrace_reader: reader }));
       const grants = adapt(readBlocks(POSTGRESQL, variant), { millrace_writer: writer });
       // Two of its lines are about the sync's own schema and its database.
       const here = grants
         .replace('DATABASE warehouse', `DATABASE ${warehouse.name}`)
         .replace('SCHEMA shop', 'SCHEMA landing');
-      await execute(warehouse.url, here);
+      await queryDatabase(warehouse.url, here);
 
       const signal = AbortSignal.timeout(LIMIT_MS);
       const as = (database: TestDatabase, user: string) => {
@@ -232,7 +221,7 @@ describe('the README', () => {
       const warehouse = await makeDatabase();
       const writer = `writer_readme_${SUFFIX}`;
       roles.push(writer);
-      await execute(
+      await queryDatabase(
         warehouse.url,
         `CREATE ROLE ${writer} LOGIN PASSWORD '${PASSWORD}'; GRANT CREATE ON DATABASE ${warehouse.name} TO ${writer}`,
       );

@@ -5,8 +5,7 @@ import { expect, it } from 'vitest';
 import { queryDatabase } from '../setup/databases.ts';
 import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { LIMIT_MS, useDatabase, useServer } from '../setup/hooks.ts';
-import { waitFor } from '../setup/millrace.ts';
-import { postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+import { makeSync, postgresConfiguration, type Side, untilEnded } from '../setup/syncs.ts';
 
 // Files as sources through a whole server: the owner's thread reads, whichever side has one.
 
@@ -17,35 +16,11 @@ let number = 0;
 const inFolder = (name: string) => join(server.filesFolder, name);
 const inTarget = (sql: string) => queryDatabase(target.ownerUrl, sql);
 
-type Side = readonly [type: string, configuration: Record<string, unknown>];
-
-async function connect([type, configuration]: Side, signal: AbortSignal): Promise<string> {
+async function make(source: Side, destination: Side, schemas: string[], schema: string): Promise<string> {
   number += 1;
-  const { id } = await server.client.createConnection({ name: `${type} ${number}`, type, configuration }, signal);
-  return id;
-}
-
-async function makeSync(from: Side, to: Side, schemas: readonly string[], schema: string): Promise<string> {
-  const signal = AbortSignal.timeout(LIMIT_MS);
-  const source = await connect(from, signal);
-  const destination = await connect(to, signal);
-  await waitFor(
-    async () => ((await server.client.getSchemasStatus(source, signal)).cache_status === 'refreshing' ? null : true),
-    signal,
-  );
-  const sync = await server.client.createBulkSync(
-    {
-      name: `sync ${number}`,
-      mode: 'replicate',
-      source_connection_id: source,
-      destination_connection_id: destination,
-      destination_configuration: { schema },
-      default_schedule: { frequency: 'manual' },
-      schemas: [...schemas],
-    },
-    signal,
-  );
-  return sync.id;
+  const options = { destination_configuration: { schema } };
+  const given = { name: `files ${number}`, source, destination, schemas, options };
+  return (await makeSync(server, given, AbortSignal.timeout(LIMIT_MS))).id;
 }
 
 /** Runs to a good end, proved by checksums, and answers how each schema was loaded. */
@@ -70,7 +45,7 @@ it(
       "CREATE TABLE orders (id INTEGER PRIMARY KEY, note VARCHAR, total DECIMAL(12,2)); INSERT INTO orders SELECT i, 'n' || i, i / 4 FROM range(50000) r(i); CREATE TABLE log AS SELECT 'a' AS line",
     );
     const to: Side = ['postgresql', postgresConfiguration(target.ownerUrl)];
-    const sync = await makeSync(['duckdb', { path: 'shop.duckdb' }], to, ['main.orders', 'main.log'], 'shop');
+    const sync = await make(['duckdb', { path: 'shop.duckdb' }], to, ['main.orders', 'main.log'], 'shop');
     expect(await run(sync)).toEqual(['replace', 'replace']);
     await queryFile(path, "UPDATE orders SET note = 'changed' WHERE id = 7; DELETE FROM orders WHERE id = 8");
     expect([...(await run(sync))].sort()).toEqual(['merge', 'replace']);
@@ -88,15 +63,13 @@ it(
   'copies from one database file into another, and files into a database file',
   async () => {
     await queryFile(inFolder('from.duckdb'), 'CREATE TABLE t AS SELECT i AS id, [i] AS l FROM range(1000) r(i)');
-    await run(
-      await makeSync(['duckdb', { path: 'from.duckdb' }], ['duckdb', { path: 'to.duckdb' }], ['main.t'], 'main'),
-    );
+    await run(await make(['duckdb', { path: 'from.duckdb' }], ['duckdb', { path: 'to.duckdb' }], ['main.t'], 'main'));
     mkdirSync(inFolder('in'), { recursive: true });
     await writeFile(inFolder('in/people.csv'), 'id,name\n1,Ann\n2,\n');
     await queryFile(':memory:', `COPY (SELECT 1 AS id) TO '${inFolder('in/x.parquet')}'`);
     const to: Side = ['duckdb', { path: 'to.duckdb' }];
-    await run(await makeSync(['files', { path: 'in', format: 'csv' }], to, ['people'], 'main'));
-    await run(await makeSync(['files', { path: 'in/x.parquet', format: 'parquet' }], to, ['x'], 'main'));
+    await run(await make(['files', { path: 'in', format: 'csv' }], to, ['people'], 'main'));
+    await run(await make(['files', { path: 'in/x.parquet', format: 'parquet' }], to, ['x'], 'main'));
     const landed = inFolder('to.duckdb');
     expect(await queryFile(landed, 'SELECT count(*)::INTEGER, sum((l::INTEGER[])[1])::INTEGER FROM t')).toEqual([
       [1000, 499_500],
@@ -117,7 +90,7 @@ it(
     const signal = AbortSignal.timeout(LIMIT_MS);
     await queryFile(inFolder('same.duckdb'), 'CREATE TABLE t AS SELECT 1 AS id');
     const file: Side = ['duckdb', { path: 'same.duckdb' }];
-    const sync = await makeSync(file, file, ['main.t'], 'copies');
+    const sync = await make(file, file, ['main.t'], 'copies');
     const { id } = await server.client.startBulkSync(sync, {}, signal);
     const { execution } = await untilEnded(server, sync, id, signal);
     expect([execution.status, execution.status_message]).toEqual(['failed', expect.stringContaining('the same file')]);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { Gate } from '../setup/gate.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-import { postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+import { makeConnection, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 
 /** Lanes that one process runs at once; each sync has two. */
 const PLACES = 8;
@@ -68,20 +68,16 @@ it(
 /** One sync of two tables each, all over the same two connections. */
 async function makeSyncs(sourceUrl: string, destinationUrl: string, signal: AbortSignal): Promise<string[]> {
   const connect = (name: string, url: string) =>
-    server.client.createConnection({ name, type: 'postgresql', configuration: postgresConfiguration(url) }, signal);
+    makeConnection(server, ['postgresql', postgresConfiguration(url)], name, signal);
   const [from, to] = [await connect('from', sourceUrl), await connect('to', destinationUrl)];
-  await waitFor(
-    async () => ((await server.client.getSchemasStatus(from.id, signal)).cache_status === 'refreshing' ? null : true),
-    signal,
-  );
   const ids: string[] = [];
   for (let number = 1; number <= SYNCS; number += 1) {
     const { id } = await server.client.createBulkSync(
       {
         name: `sync ${number}`,
         mode: 'replicate',
-        source_connection_id: from.id,
-        destination_connection_id: to.id,
+        source_connection_id: from,
+        destination_connection_id: to,
         destination_configuration: { schema: 'landing' },
         default_schedule: { frequency: 'manual' },
         schemas: [`public.t${number}a`, `public.t${number}b`],

@@ -1,10 +1,9 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { readCliFile } from '../../src/runtime/index.ts';
+import { basename, join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
+import { useServer } from '../setup/hooks.ts';
+import { askServer } from '../setup/millrace.ts';
 import {
   expectOwnColumns,
   expectRun,
@@ -22,6 +21,7 @@ import {
   toCondition,
 } from '../setup/random/expected-tables.ts';
 import { type End, toDuckdb, toPostgresql, toReturned } from '../setup/random/random-ends.ts';
+import { toCreateRequest, toSchemaPatch } from '../setup/random/random-requests.ts';
 import {
   changeSource,
   inSource,
@@ -45,7 +45,7 @@ import {
   type SyncChoice,
   type TableChoice,
 } from '../setup/random/random-syncs.ts';
-import { type Ended, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+import { type Ended, makeConnection, postgresConfiguration, type Side, untilEnded } from '../setup/syncs.ts';
 import { createRandom, type Random } from '../torture/random.ts';
 
 // Random tables over all types, through a whole server with random options, three executions with random changes between
@@ -58,30 +58,15 @@ const SEEDS = Array.from({ length: RUNS }, (_, i) => FIRST_SEED + i);
 const LIMIT_MS = 120_000;
 const MASTER_KEY = randomBytes(32);
 
-let metadata: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
-let folder: string;
+const server = useServer(() => ({ MILLRACE_ENCRYPTION_KEY: MASTER_KEY.toString('hex') }));
 let hashKey: Uint8Array;
 
 beforeAll(async () => {
-  metadata = await createTestDatabase();
-  home = await createTestHome();
-  const environment = { DATABASE_URL: metadata.url, MILLRACE_ENCRYPTION_KEY: MASTER_KEY.toString('hex') };
-  server = await startMillrace(home, environment);
-  const organization = readCliFile(home.folder)?.organizationId ?? '';
-  folder = join(home.folder, 'files', organization);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  await using session = await openSession(metadata.url);
+  const organization = basename(server.filesFolder);
+  await using session = await openSession(server.metadata.url);
   const [row] = await session.query(`SELECT encode(obfuscation_salt, 'hex') FROM installation`);
   const salt = Buffer.from(String(row?.[0]), 'hex');
   hashKey = new Uint8Array(hkdfSync('sha256', MASTER_KEY, salt, `millrace obfuscation ${organization}`, 32));
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
 });
 
 /** A sync over the API, and what its tables must hold. */
@@ -102,71 +87,13 @@ interface Story {
   readonly signal: AbortSignal;
 }
 
-async function send(method: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {
-  const answer = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    signal,
-  });
-  if (!answer.ok) throw new Error(`${method} ${path} ${JSON.stringify(body)}: ${await answer.text()}`);
-}
-
-async function connect(type: string, configuration: Record<string, unknown>, signal: AbortSignal): Promise<string> {
-  const name = `random ${randomBytes(6).toString('hex')}`;
-  const { id } = await server.client.createConnection({ name, type, configuration }, signal);
-  const isRefreshed = async () =>
-    (await server.client.getSchemasStatus(id, signal)).cache_status === 'refreshing' ? null : true;
-  await waitFor(isRefreshed, signal);
-  return id;
-}
-
-const fieldsOf = ({ table, fields, obfuscated, userFieldNames }: TableChoice) => {
-  if (fields === null && obfuscated.length === 0 && Object.keys(userFieldNames).length === 0) return undefined;
-  return (fields ?? table.columns.map(({ name }) => name)).map((id) => ({
-    id,
-    isObfuscated: obfuscated.includes(id),
-    userName: userFieldNames[id] ?? null,
-  }));
-};
-
-const recordsOf = (choice: TableChoice) => ({
-  filters: choice.filters.map(({ sql: _, ...filter }) => filter),
-  tracking_field: choice.tracking,
-  data_cutoff_timestamp: choice.cutoff,
-  disable_data_cutoff: choice.isCutoffDisabled,
-});
+const connect = (side: Side, signal: AbortSignal) =>
+  makeConnection(server, side, `random ${randomBytes(6).toString('hex')}`, signal);
 
 async function makeSync(story: Story, destinationId: string, choice: SyncChoice): Promise<string> {
   const { signal } = story;
-  const sync = await server.client.createBulkSync(
-    {
-      name: `random ${randomBytes(6).toString('hex')}`,
-      mode: choice.mode,
-      source_connection_id: story.sourceId,
-      destination_connection_id: destinationId,
-      destination_configuration: {
-        schema: 'landing',
-        mirror_schemas: choice.mirrors,
-        advanced: {
-          table_prefix: choice.prefix,
-          truncate_existing: choice.truncates,
-          hard_deletes: choice.hardDeletes,
-        },
-      },
-      default_schedule: { frequency: 'manual' },
-      normalize_names: choice.normalizeNames,
-      disable_record_timestamps: !choice.hasTimestamps,
-      data_cutoff_timestamp: choice.cutoff,
-      concurrency_limit: choice.concurrency,
-      schemas: choice.tables.map((table) => ({
-        id: table.table.id,
-        ...recordsOf(table),
-        fields: fieldsOf(table)?.map(({ id, isObfuscated }) => ({ id, enabled: true, obfuscate: isObfuscated })),
-      })),
-    },
-    signal,
-  );
+  const body = toCreateRequest(`random ${randomBytes(6).toString('hex')}`, [story.sourceId, destinationId], choice);
+  const sync = await server.client.createBulkSync(body, signal);
   await server.client.setSyncSettings(sync.id, { max_loss_percent: 100 }, signal);
   const named = choice.tables.filter(
     ({ userName, userFieldNames }) => userName !== null || Object.keys(userFieldNames).length > 0,
@@ -176,19 +103,8 @@ async function makeSync(story: Story, destinationId: string, choice: SyncChoice)
 }
 
 async function patch({ signal }: Story, syncId: string, choices: readonly TableChoice[]): Promise<void> {
-  const schemas = choices.map((choice) => ({
-    id: choice.table.id,
-    enabled: true,
-    ...recordsOf(choice),
-    user_output_name: choice.userName,
-    fields: fieldsOf(choice)?.map(({ id, isObfuscated, userName }) => ({
-      id,
-      enabled: true,
-      obfuscated: isObfuscated,
-      user_output_name: userName,
-    })),
-  }));
-  await send('PATCH', `/api/bulk/syncs/${syncId}/schemas`, { schemas }, signal);
+  const schemas = choices.map(toSchemaPatch);
+  await askServer(server, 'PATCH', `/api/bulk/syncs/${syncId}/schemas`, { schemas }, signal);
 }
 
 /** The source's records that belong to the sync, by key, as they must arrive. */
@@ -322,8 +238,8 @@ function pickStart({ random, tables }: Story): StartChoice {
 /** From the DuckDB file into another PostgreSQL: its tables as they are, marked records included. */
 async function sendBack(story: Story, line: Line, path: string, destination: TestDatabase): Promise<void> {
   const { signal } = story;
-  const sourceId = await connect('duckdb', { path }, signal);
-  const destinationId = await connect('postgresql', postgresConfiguration(destination.ownerUrl), signal);
+  const sourceId = await connect(['duckdb', { path }], signal);
+  const destinationId = await connect(['postgresql', postgresConfiguration(destination.ownerUrl)], signal);
   const sync = await server.client.createBulkSync(
     {
       name: `back ${path}`,
@@ -346,9 +262,9 @@ async function sendBack(story: Story, line: Line, path: string, destination: Tes
 async function describeToServer(table: SourceTable, sourceId: string, signal: AbortSignal): Promise<void> {
   const at = `/api/connections/${sourceId}/schemas/${encodeURIComponent(table.id)}`;
   const key = table.declaredKey?.map((field_id) => ({ field_id, is_primary_key: true }));
-  if (key !== undefined) await send('PUT', `${at}/primary_keys`, { fields: key }, signal);
+  if (key !== undefined) await askServer(server, 'PUT', `${at}/primary_keys`, { fields: key }, signal);
   if (table.columns.some(({ name }) => name === ADD_TOWN.field_id))
-    await send('POST', `${at}/fields`, { fields: [ADD_TOWN] }, signal);
+    await askServer(server, 'POST', `${at}/fields`, { fields: [ADD_TOWN] }, signal);
 }
 
 /** A table in short, for messages. */
@@ -370,13 +286,17 @@ describe('random tables with random options', () => {
       await using source = await openSession(database.ownerUrl);
       await using landed = await openSession(destination.ownerUrl);
       await makeSource(random, source, tables);
-      const sourceId = await connect('postgresql', postgresConfiguration(database.ownerUrl), signal);
+      const sourceId = await connect(['postgresql', postgresConfiguration(database.ownerUrl)], signal);
       const story: Story = { random, tables, source, sourceId, signal };
       for (const table of tables) await describeToServer(table, sourceId, signal);
       const path = `seed ${seed}.duckdb`;
       const ends = [
-        [toPostgresql(landed), await connect('postgresql', postgresConfiguration(destination.ownerUrl), signal), false],
-        [toDuckdb(join(folder, path)), await connect('duckdb', { path }, signal), true],
+        [
+          toPostgresql(landed),
+          await connect(['postgresql', postgresConfiguration(destination.ownerUrl)], signal),
+          false,
+        ],
+        [toDuckdb(join(server.filesFolder, path)), await connect(['duckdb', { path }], signal), true],
       ] as const;
       const lines: Line[] = [];
       for (const [end, destinationId, isCaseless] of ends) {

@@ -1,23 +1,16 @@
-import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
+import { queryDatabase } from '../setup/databases.ts';
+import { LIMIT_MS, useDatabase, useServer } from '../setup/hooks.ts';
 import { makeSync, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 
 // Roles that may have few sessions at once: syncs take their turns instead of failing.
 
-const LIMIT_MS = 90_000;
 const ROLE = `few_${process.pid}`;
 
-let metadata: TestDatabase;
-let shop: TestDatabase;
-let home: TestHome;
-let server: MillraceProcess;
+const shop = useDatabase();
+const inShop = (sql: string) => queryDatabase(shop.url, sql);
 
 beforeAll(async () => {
-  metadata = await createTestDatabase();
-  shop = await createTestDatabase();
-  home = await createTestHome();
   await inShop(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'few' CONNECTION LIMIT 3`);
   await inShop(`GRANT CREATE ON DATABASE ${shop.name} TO ${ROLE}`);
   for (let table = 0; table < 12; table += 1) {
@@ -25,22 +18,13 @@ beforeAll(async () => {
     await inShop(`ALTER TABLE t${table} ADD PRIMARY KEY (id)`);
   }
   await inShop(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${ROLE}`);
-  server = await startMillrace(home, { DATABASE_URL: metadata.url });
-}, LIMIT_MS);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await home[Symbol.asyncDispose]();
-  await inShop(`DROP OWNED BY ${ROLE}; DROP ROLE ${ROLE}`);
-  await shop[Symbol.asyncDispose]();
-  await metadata[Symbol.asyncDispose]();
 });
 
-async function inShop(sql: string): Promise<void> {
-  const client = new pg.Client(shop.url);
-  await client.connect();
-  await client.query(sql).finally(() => client.end());
-}
+afterAll(async () => {
+  await inShop(`DROP OWNED BY ${ROLE}; DROP ROLE ${ROLE}`);
+});
+
+const server = useServer();
 
 /** The shop's database as the role with few sessions. */
 function asFew(): string {

@@ -1,6 +1,6 @@
-import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody } from '../../src/contract/index.ts';
+import { queryDatabase } from '../setup/databases.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
 import type { SyncScene } from '../setup/sync-scene.ts';
 
@@ -189,15 +189,7 @@ const declareKey = (sync: BulkSyncBody, schema: string, field: string) =>
     fields: [{ field_id: field, is_primary_key: true }],
   });
 
-async function inMetadata(sql: string): Promise<unknown[][]> {
-  const client = new pg.Client(server.metadata.url);
-  await client.connect();
-  try {
-    return (await client.query<unknown[]>({ text: sql, rowMode: 'array' })).rows;
-  } finally {
-    await client.end();
-  }
-}
+const inMetadata = (sql: string) => queryDatabase(server.metadata.url, sql);
 
 describe('fields that users added', () => {
   const addFields = (sync: BulkSyncBody) =>

@@ -1,8 +1,8 @@
-import pg from 'pg';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import { refreshSchemas } from '../../src/operations/index.ts';
 import { startTestApi, type TestApi, type TestApiOptions } from './api.ts';
-import { createTestDatabase, type TestDatabase } from './databases.ts';
+import { createTestDatabase, queryDatabase, type TestDatabase } from './databases.ts';
+import { postgresConfiguration } from './syncs.ts';
 
 /** An API with a filled source and an empty destination, both on the tests' PostgreSQL. */
 export interface BulkFixture extends AsyncDisposable {
@@ -51,7 +51,7 @@ export const SOURCE_SCHEMAS = [
 export async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = {}): Promise<BulkFixture> {
   const source = await createTestDatabase();
   const destination = await createTestDatabase();
-  await query(source.url, SOURCE_SQL);
+  await queryDatabase(source.url, SOURCE_SQL);
   const api = await startTestApi({ ...options, connectors: [...CONNECTORS.values()] });
   const connect = (name: string, database: TestDatabase): Promise<string> => createConnection(api, name, database);
   const refresh = async (connectionId: string): Promise<void> => {
@@ -89,15 +89,7 @@ export async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = 
 }
 
 async function createConnection(api: TestApi, name: string, database: TestDatabase): Promise<string> {
-  const url = new URL(database.url);
-  const configuration = {
-    hostname: url.hostname,
-    port: Number(url.port),
-    username: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: database.name,
-    ssl: false,
-  };
+  const configuration = postgresConfiguration(database.url);
   const answer = await api.send({
     method: 'POST',
     url: '/api/connections',
@@ -111,15 +103,4 @@ async function createSync(api: TestApi, body: Record<string, unknown>): Promise<
   const answer = await api.send({ method: 'POST', url: '/api/bulk/syncs', body });
   if (answer.statusCode !== 200) throw new Error(`The sync was refused: ${answer.body}`);
   return answer.json().data.id;
-}
-
-/** Runs statements on a test database, in a session of their own. */
-async function query(url: string, sql: string): Promise<pg.QueryResult> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    return await client.query(sql);
-  } finally {
-    await client.end();
-  }
 }

@@ -14,38 +14,51 @@ export function postgresConfiguration(url: string): Record<string, unknown> {
   };
 }
 
+/** A system that a connection leads to. */
+export type Side = readonly [type: string, configuration: Record<string, unknown>];
+
 /** Both ends of a sync, and what it takes along. */
 export interface SyncToMake {
   readonly name: string;
-  readonly source: string;
-  /** Type and configuration. */
-  readonly destination: readonly [type: string, configuration: Record<string, unknown>];
+  /** A text is the URL of a PostgreSQL database. */
+  readonly source: Side | string;
+  readonly destination: Side;
   readonly schemas: NonNullable<BulkSyncRequest['schemas']>;
   readonly mode?: BulkSyncRequest['mode'];
   /** Other options of the sync, laid over those that it is made with. */
   readonly options?: Partial<BulkSyncRequest>;
 }
 
+/** Makes a connection through the API, and answers its id when its schemas have been read. */
+export async function makeConnection(
+  { client }: Pick<MillraceProcess, 'client'>,
+  [type, configuration]: Side,
+  name: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { id } = await client.createConnection({ name, type, configuration }, signal);
+  await waitFor(
+    async () => ((await client.getSchemasStatus(id, signal)).cache_status === 'refreshing' ? null : true),
+    signal,
+  );
+  return id;
+}
+
 /** Makes connections and sync through the API; the destination's schema is `landing`. */
 export async function makeSync(
-  { client }: Pick<MillraceProcess, 'client'>,
+  server: Pick<MillraceProcess, 'client'>,
   { name, source, destination: [type, configuration], schemas, mode = 'replicate', options }: SyncToMake,
   signal: AbortSignal,
 ): Promise<BulkSyncBody> {
-  const from = await client.createConnection(
-    { name: `source of ${name}`, type: 'postgresql', configuration: postgresConfiguration(source) },
-    signal,
-  );
+  const { client } = server;
+  const from: Side = typeof source === 'string' ? ['postgresql', postgresConfiguration(source)] : source;
+  const sourceId = await makeConnection(server, from, `source of ${name}`, signal);
   const to = await client.createConnection({ name: `destination of ${name}`, type, configuration }, signal);
-  await waitFor(
-    async () => ((await client.getSchemasStatus(from.id, signal)).cache_status === 'refreshing' ? null : true),
-    signal,
-  );
   return client.createBulkSync(
     {
       name,
       mode,
-      source_connection_id: from.id,
+      source_connection_id: sourceId,
       destination_connection_id: to.id,
       destination_configuration: { schema: 'landing' },
       default_schedule: { frequency: 'manual' },
