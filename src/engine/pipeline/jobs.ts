@@ -14,6 +14,7 @@ import type {
   TrackingRequest,
 } from '../../connector-kit/index.ts';
 import type { LoadPreview, RangeSum, SchemaDescription, SerializedError, TimeParts } from '../../core/index.ts';
+import type { ImageJob, LookAtSourceJob, LookResults } from '../comparison/look-jobs.ts';
 
 /** A connection as a thread needs it to connect again: plain data, secrets opened, never logged. */
 export interface ConnectionSpec {
@@ -82,6 +83,13 @@ export interface InspectJob {
   readonly table: TableName;
 }
 
+export interface PreviewJob {
+  readonly kind: 'preview';
+  readonly destination: ConnectionSpec;
+  readonly load: LoadPlan;
+  readonly state: TableState;
+}
+
 export interface CheckJob {
   readonly kind: 'check';
   readonly destination: ConnectionSpec;
@@ -139,7 +147,18 @@ export interface ServeJob {
   readonly load: LoadPlan;
 }
 
-export type Job = PrepareJob | SegmentJob | FinishJob | DiscardJob | InspectJob | CheckJob | ServeJob | SourceJob;
+export type Job =
+  | PrepareJob
+  | SegmentJob
+  | FinishJob
+  | DiscardJob
+  | InspectJob
+  | PreviewJob
+  | CheckJob
+  | ServeJob
+  | LookAtSourceJob
+  | ImageJob
+  | SourceJob;
 
 export interface ExpectedRange {
   readonly range: SegmentRange;
@@ -161,12 +180,18 @@ export interface FinishOutcome {
   readonly published: boolean;
 }
 
-export interface JobResults {
+/** Where the time of a job went, of all that the thread saw of it. */
+export interface Timed {
+  readonly timing: TimeParts;
+}
+
+export interface JobResults extends LookResults {
   readonly prepare: Timed;
   readonly segment: SegmentOutcome & Timed;
   readonly finish: FinishOutcome & Timed;
   readonly discard: Timed;
   readonly inspect: TableState;
+  readonly preview: LoadPreview;
   readonly check: null;
   readonly serve: null;
   readonly discover: readonly SchemaDescription[];
@@ -175,11 +200,6 @@ export interface JobResults {
   readonly closeSnapshot: null;
   readonly planSegments: readonly SegmentRange[];
   readonly planTracking: TrackingPlan;
-}
-
-/** Where the time of a job went, of all that the thread saw of it. */
-export interface Timed {
-  readonly timing: TimeParts;
 }
 
 export interface Progress {

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import { deserializeError, SyncError } from '../../core/index.ts';
+import type { ImageJob } from '../comparison/look-jobs.ts';
 import type { FromThread, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
 
 /** A thread without work or open connections ends after this time, so that idle memory is given back. */
@@ -22,6 +23,8 @@ export class ThreadPool {
   readonly #options: ThreadPoolOptions;
   readonly #threads = new Set<PipelineThread>();
   readonly #owners = new Map<string, PipelineThread>();
+  /** Who holds which image of a destination without an owner. */
+  readonly #images = new Map<string, PipelineThread>();
 
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
@@ -38,7 +41,7 @@ export class ThreadPool {
     signal: AbortSignal,
     onProgress?: (progress: Progress) => void,
   ): Promise<JobResults[J['kind']]> {
-    if (ownerKey === null) return this.#readerOf(job).run(job, signal, onProgress);
+    if (ownerKey === null) return this.#threadOf(job).run(job, signal, onProgress);
     if (job.kind !== 'segment') return this.#ownerOf(ownerKey).run(job, signal, onProgress);
     // A segment's result, by the test above; the compiler does not carry that over to J.
     return this.#runSplit(job, ownerKey, signal, onProgress) as Promise<JobResults[J['kind']]>;
@@ -55,8 +58,23 @@ export class ThreadPool {
     this.#owners.clear();
   }
 
+  #threadOf(job: Job): PipelineThread {
+    return 'image' in job ? this.#imageHolder(job) : this.#readerOf(job);
+  }
+
+  /** An image lives in the thread that opened it. */
+  #imageHolder({ kind, image }: ImageJob): PipelineThread {
+    const holder = this.#images.get(image);
+    // One that ended has lost the image; any thread says so.
+    const thread = holder !== undefined && this.#threads.has(holder) ? holder : this.#leastBusy();
+    if (kind === 'closeImage') this.#images.delete(image);
+    else this.#images.set(image, thread);
+    return thread;
+  }
+
   #readerOf(job: Job): PipelineThread {
-    const owner = job.kind === 'segment' ? job.source.readOwner : undefined;
+    const isRead = job.kind === 'segment' || job.kind === 'lookAtSource';
+    const owner = isRead ? job.source.readOwner : undefined;
     return owner === undefined ? this.#leastBusy() : this.#ownerOf(owner);
   }
 

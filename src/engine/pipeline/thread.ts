@@ -8,6 +8,7 @@ import type {
   Load,
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
+import { HeldImages, lookAtSource } from '../comparison/look.ts';
 import { answerForSource } from './answer-for-source.ts';
 import { finishLoad } from './finish-load.ts';
 import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ServeJob, ToThread } from './jobs.ts';
@@ -72,6 +73,16 @@ async function runJob(
   if (job.kind === 'check') return (await connections.open(job.destination)).check(signal);
   if (job.kind === 'inspect')
     return destinationOf(job.destination, await connections.open(job.destination)).inspect(job.table, signal);
+  if (job.kind === 'preview')
+    return destinationOf(job.destination, await connections.open(job.destination)).preview(job.load, job.state, signal);
+  if (job.kind === 'lookAtSource') {
+    const source = sourceOf(job.source, await connections.open(job.source));
+    return lookAtSource(job, source, throttle(onProgress), signal);
+  }
+  if ('image' in job) {
+    const { images } = connections;
+    return images.answer(job, destinationOf(job.destination, await connections.open(job.destination)), signal);
+  }
   if ('source' in job) return answerForSource(job, sourceOf(job.source, await connections.open(job.source)), signal);
   const clock = new PipelineClock();
   await using load = await clock.wait('destination', () => openLoad(job.destination, job.load, connections, signal));
@@ -150,6 +161,8 @@ function destinationOf(spec: ConnectionSpec, { destination }: Connector): BulkDe
 
 /** Connectors stay open in this thread from one segment to the next, until their execution is released. */
 class ConnectionCache {
+  /** Read through these connections; let go of before they are. */
+  readonly images = new HeldImages();
   readonly #options: ThreadOptions;
   readonly #open = new Map<string, { readonly holder: string; readonly connector: Promise<Connector> }>();
 
@@ -173,6 +186,7 @@ class ConnectionCache {
   }
 
   async release(holder: string): Promise<void> {
+    await this.images.release(holder);
     for (const [key, entry] of this.#open) {
       if (entry.holder !== holder) continue;
       this.#open.delete(key);
