@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import type {
   BulkMode,
+  Estimate,
   FieldDescription,
   LoadKind,
+  LoadPreview,
   LogicalType,
   ModelMode,
   RangeSum,
@@ -149,6 +151,11 @@ export interface BulkSource {
   openSnapshot(signal: AbortSignal): Promise<SourceSnapshot>;
   /** Cuts one schema into segments of about `segmentBytes`, each a disjoint part of the image. One `all` segment for a small table. */
   planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]>;
+  /**
+   * How much a read would give, by the system's own statistics and without reading. Absent, or null, where it has none that
+   * know of filters and cursors.
+   */
+  estimate?(request: EstimateRequest, signal: AbortSignal): Promise<Estimate | null>;
   /** The cursor that the next execution starts from, if this one succeeds. Asked once per execution, in its snapshot. */
   planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan>;
   /**
@@ -206,6 +213,11 @@ export interface SegmentRequest {
   readonly filters: readonly RowFilter[];
 }
 
+/** Part of a schema: the records behind a cursor, or those that pass filters. */
+export type EstimateRequest = Pick<SegmentRequest, 'schema' | 'snapshot' | 'from' | 'filters'> & {
+  readonly fields: readonly OfferedField[];
+};
+
 export interface TrackingRequest {
   readonly schema: SchemaDescription;
   readonly field: FieldDescription;
@@ -249,8 +261,29 @@ export interface BulkDestination {
   readonly defaultSchema: string;
   /** Facts about a table before a plan is made. */
   inspect(table: TableName, signal: AbortSignal): Promise<TableState>;
+  /**
+   * What a load would do to the table, by the catalogue alone; writes nothing, whatever it finds. `state` is what `inspect`
+   * has just said. Called when an execution is planned, so it is cheap where nothing has changed.
+   */
+  preview(plan: LoadPlan, state: TableState, signal: AbortSignal): Promise<LoadPreview>;
   /** Opens one schema's load into one generation. Makes nothing yet. */
   open(plan: LoadPlan, signal: AbortSignal): Promise<Load>;
+  /**
+   * One image of the table's living records, tombstones left out, as a load of this plan would have written them. It reads
+   * only, and asks nobody who owns the table. Absent: the system cannot be compared.
+   * @throws `TABLE_DIFFERS` when the table or one of the plan's columns is missing
+   */
+  openImage?(plan: LoadPlan, signal: AbortSignal): Promise<TableImage>;
+}
+
+/** A destination's table at one moment, until it is disposed of. */
+export interface TableImage extends AsyncDisposable {
+  /** What of it could not be compared as it is, for the receipt. */
+  readonly notes: readonly string[];
+  /** Count and hash sum of the records in a range of the key, or of all (null). */
+  digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;
+  /** The same records in the plan's wire format. */
+  read(range: SegmentRange | null, signal: AbortSignal): AsyncIterable<SourceChunk>;
 }
 
 export interface Acceptance {
@@ -270,6 +303,8 @@ export interface TableState {
   readonly owner: { readonly syncId: string; readonly schemaId: string } | null;
   /** Data columns and their types; Millrace's own columns are left out. */
   readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Names of Millrace's own columns that are there; absent where that was not looked for. */
+  readonly ownColumns?: readonly string[];
   /** True when a unique key over exactly these columns exists or a merge works without one. */
   readonly keyColumns: readonly string[];
 }
@@ -298,6 +333,11 @@ export interface LoadPlan {
   readonly stampedAt: string;
   /** Take over an existing table that Millrace did not create. */
   readonly adopt: boolean;
+  /**
+   * `delta` only: keys of live records that the source does not have, by field id as text. The publication removes them
+   * before it writes, as it would in a complete scan: tombstones, or deletes where the sync keeps none. Absent = none.
+   */
+  readonly removals?: readonly Readonly<Record<string, string | null>>[];
 }
 
 /**

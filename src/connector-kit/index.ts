@@ -1,3 +1,4 @@
+export { collectRefusals } from './collect-refusals.ts';
 export type {
   Acceptance,
   BulkDestination,
@@ -9,6 +10,7 @@ export type {
   ConnectorContext,
   ConnectorDefinition,
   DatabaseAddress,
+  EstimateRequest,
   FormatOffer,
   Load,
   LoadColumn,
@@ -29,6 +31,7 @@ export type {
   SnapshotRef,
   SourceChunk,
   SourceSnapshot,
+  TableImage,
   TableName,
   TableState,
   TrackingPlan,

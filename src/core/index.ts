@@ -29,6 +29,15 @@ export type { FilterBound } from './filters/operands.ts';
 export { resolveFilters } from './filters/resolve.ts';
 export { formatJsonPath, parseJsonPath } from './json-path.ts';
 export {
+  COUNTERS,
+  type CounterName,
+  DISTRIBUTIONS,
+  type DistributionName,
+  type FleetFacts,
+  type Meter,
+  type SyncLag,
+} from './measures.ts';
+export {
   findNameFault,
   NAME_RULES,
   type NameRule,
@@ -43,6 +52,29 @@ export {
   type SchemaToName,
   splitSchemaId,
 } from './output-tables.ts';
+export {
+  DESTRUCTIVE_STEPS,
+  type DestructiveStep,
+  type Estimate,
+  LOSS_BASES,
+  type LoadDescription,
+  type LoadPreview,
+  type LossBasis,
+  PLACED_WRITERS,
+  PLAN_OUTCOMES,
+  type PlacedWriter,
+  type PlanDescription,
+  type PlanOutcome,
+  type PlanRefusal,
+  REPLACEMENT_WAYS,
+  type ReplacementWay,
+  type SchemaPlanDescription,
+  TABLE_CHANGES,
+  type TableChange,
+  TRANSFER_PATHS,
+  type TransferDescription,
+  type TransferPath,
+} from './plans.ts';
 export type { RangeSum, Receipt, SchemaReceipt, SourcePosition } from './receipts.ts';
 export {
   applyOverrides,

@@ -86,6 +86,7 @@ function routedDestination(destination: BulkDestination, { spec, key, threads }:
     defaultSchema: destination.defaultSchema,
     accept: (offer) => destination.accept(offer),
     inspect: (table, signal) => threads.run({ kind: 'inspect', destination: spec, table }, key, signal),
+    preview: (load, state, signal) => threads.run({ kind: 'preview', destination: spec, load, state }, key, signal),
     open: () => Promise.reject(outside(spec, 'written')),
   };
 }

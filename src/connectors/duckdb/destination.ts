@@ -9,8 +9,10 @@ import type {
   TableState,
 } from '../../connector-kit/index.ts';
 import { findTable } from './destination/catalogue.ts';
+import { missingTable, openImage } from './destination/image.ts';
 import { DuckdbLoad } from './destination/load.ts';
 import { isOwnColumn } from './destination/prepare.ts';
+import { previewLoad } from './destination/preview.ts';
 import { findOwner, hasState } from './destination/state.ts';
 import type { Lease } from './leases.ts';
 
@@ -30,9 +32,18 @@ export function createDestination(path: string, lease: Lease, context: Connector
         signal,
       );
     },
+    async preview(plan, _state, signal) {
+      if (!existsSync(path)) return previewLoad(null, plan);
+      return (await lease('look')).exclusive('Planning in', (session) => previewLoad(session, plan), signal);
+    },
     async open(plan, signal) {
       signal.throwIfAborted();
       return new DuckdbLoad(() => lease('write'), plan, context.failpoint);
+    },
+    async openImage(plan, signal) {
+      // To look at a file that is not there would make one.
+      if (!existsSync(path)) throw missingTable(plan);
+      return openImage(await lease('look'), plan, signal);
     },
   };
 }
@@ -59,6 +70,7 @@ async function inspectTable(
     exists: true,
     owner: (await hasState(session)) ? await findOwner(session, table) : null,
     columns: found.columns.filter(({ name }) => !isOwnColumn(name, prefix)),
+    ownColumns: found.columns.filter(({ name }) => isOwnColumn(name, prefix)).map(({ name }) => name),
     keyColumns: found.primaryKey,
   };
 }

@@ -6,8 +6,10 @@ import type {
   FormatOffer,
   TableState,
 } from '../../connector-kit/index.ts';
+import { openImage } from './destination/image.ts';
 import { placeOf } from './destination/layout.ts';
 import { ParquetLoad } from './destination/load.ts';
+import { previewLoad } from './destination/preview.ts';
 import { findCurrent, hasForeignFiles, readTable } from './destination/table-state.ts';
 
 /** Writes into the folder `root`. `lease` locks it on first use. */
@@ -31,10 +33,15 @@ export function createDestination(
         keyColumns: [],
       };
     },
+    async preview(plan, _state, signal) {
+      signal.throwIfAborted();
+      return previewLoad(placeOf(root, plan.table), plan);
+    },
     async open(plan, signal) {
       signal.throwIfAborted();
       return new ParquetLoad({ root, lease, plan, failpoint: context.failpoint });
     },
+    openImage: async (plan, signal) => openImage(await lease(), placeOf(root, plan.table), plan, signal),
   };
 }
 

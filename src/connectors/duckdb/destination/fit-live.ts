@@ -15,7 +15,7 @@ import { isAdopted } from './state.ts';
 import { commonType, holdsType } from './type-fit.ts';
 
 /** A live column that must get another type before it can hold what the source has now. */
-interface TypeChange {
+export interface TypeChange {
   readonly name: string;
   readonly from: string;
   readonly to: string;
@@ -31,7 +31,7 @@ export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueT
     await session.run(`CREATE TABLE ${name} (${listDefinitions(wanted)})`);
     return;
   }
-  await refuseUnfit(session, plan, live);
+  await refuseUnfit(plan, live, () => isAdopted(session, plan));
   refuseGaps(plan, live);
   for (const column of wanted) {
     if (live.typeOf(column.name) === undefined)
@@ -39,8 +39,8 @@ export async function fitLive(session: Session, plan: LoadPlan, live: CatalogueT
   }
 }
 
-/** A new field makes a read complete, so what a delta misses was taken away by another hand: old records would lack it. */
-function refuseGaps(plan: LoadPlan, live: CatalogueTable): void {
+/** A new field makes a read complete, so what a delta misses was taken away by another hand: old records would lack it. @throws `TABLE_DIFFERS` */
+export function refuseGaps(plan: LoadPlan, live: CatalogueTable): void {
   const gap = plan.columns.find(({ name }) => live.typeOf(name) === undefined);
   if (plan.kind !== 'delta' || gap === undefined) return;
   throw new SyncError(
@@ -59,7 +59,7 @@ export async function alterLive(session: Session, plan: LoadPlan, contents: 'kep
   if (live === null) return;
   const [changes, forsaken] = [listTypeChanges(plan, live), listForsaken(plan, live)];
   if (changes.length + forsaken.length === 0) return;
-  await refuseUnfit(session, plan, live);
+  await refuseUnfit(plan, live, () => isAdopted(session, plan));
   for (const name of forsaken)
     await session.run(`ALTER TABLE ${quoteTable(plan.table)} ALTER ${quoteName(name)} DROP NOT NULL`);
   for (const change of changes) {
@@ -69,7 +69,7 @@ export async function alterLive(session: Session, plan: LoadPlan, contents: 'kep
 }
 
 /** A column that holds more than the plan asks for stays as it is. */
-function listTypeChanges(plan: LoadPlan, live: CatalogueTable): readonly TypeChange[] {
+export function listTypeChanges(plan: LoadPlan, live: CatalogueTable): readonly TypeChange[] {
   return plan.columns.flatMap(({ name, type }) => {
     const from = live.typeOf(name);
     if (from === undefined || holdsType(from, type)) return [];
@@ -79,13 +79,21 @@ function listTypeChanges(plan: LoadPlan, live: CatalogueTable): readonly TypeCha
 }
 
 /** Columns that the source fills no more and that would refuse every new record. */
-function listForsaken(plan: LoadPlan, live: CatalogueTable): readonly string[] {
+export function listForsaken(plan: LoadPlan, live: CatalogueTable): readonly string[] {
   const filled = [...plan.columns.map(({ name }) => name), ...Object.values(ownColumnNames(plan.columnPrefix))];
   const names = new Set(filled.map((name) => name.toLowerCase()));
   return live.required.filter((name) => !names.has(name.toLowerCase()));
 }
 
-async function refuseUnfit(session: Session, plan: LoadPlan, live: CatalogueTable): Promise<void> {
+/**
+ * Looks whether the live table can be made to hold the plan's records; who made it is asked only when types differ.
+ * @throws `TABLE_DIFFERS` naming the first column that cannot
+ */
+export async function refuseUnfit(
+  plan: LoadPlan,
+  live: CatalogueTable,
+  isAdoptedTable: () => Promise<boolean>,
+): Promise<void> {
   const own = ownColumns(plan).find(({ name, type }) => (live.typeOf(name) ?? type) !== type);
   if (own !== undefined)
     throw differs(
@@ -96,7 +104,7 @@ async function refuseUnfit(session: Session, plan: LoadPlan, live: CatalogueTabl
   const changes = listTypeChanges(plan, live);
   const [change] = changes;
   if (change === undefined) return;
-  if (await isAdopted(session, plan))
+  if (await isAdoptedTable())
     throw differs(plan, change, 'Millrace did not make this table, so it leaves its types alone');
   const bound = changes.find(({ name }) => live.isBound(name));
   if (bound !== undefined) throw differs(plan, bound, 'DuckDB changes no type under an index or a constraint');

@@ -63,7 +63,7 @@ export function refuseRebuild(plan: LoadPlan, live: CatalogueTable): void {
 
 /** With `adopt`, the engine has made sure that the owner's sync is gone. */
 async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
-  if (live?.isView) throw differs(plan, 'it is a view');
+  if (live !== null) refuseView(plan, live);
   const owner = await findOwner(session, plan.table);
   if (owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId) {
     // What was adopted is gone.
@@ -88,7 +88,13 @@ async function isLoading(session: Session, owner: Owner): Promise<boolean> {
   return (await findTablesByPrefix(session, workPrefix(owner.syncId, owner.schemaId))).length > 0;
 }
 
-function assertAdoptable(plan: LoadPlan, live: CatalogueTable): void {
+/** @throws `TABLE_DIFFERS` for a view */
+export function refuseView(plan: LoadPlan, live: CatalogueTable): void {
+  if (live.isView) throw differs(plan, 'it is a view');
+}
+
+/** @throws `TABLE_NOT_OURS` without `adopt`; `TABLE_DIFFERS` when taking the table over would lose values */
+export function assertAdoptable(plan: LoadPlan, live: CatalogueTable): void {
   if (!plan.adopt) {
     throw new SyncError(
       'TABLE_NOT_OURS',

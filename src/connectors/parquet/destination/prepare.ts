@@ -68,8 +68,8 @@ async function refuseOthers(place: TablePlace, plan: LoadPlan, owner: Owner | nu
   );
 }
 
-/** No table lies inside another, and nothing of ours is written through somebody's link. */
-async function refusePlace(place: TablePlace, plan: LoadPlan): Promise<void> {
+/** No table lies inside another, and nothing of ours is written through somebody's link. @throws `TABLE_DIFFERS` */
+export async function refusePlace(place: TablePlace, plan: LoadPlan): Promise<void> {
   const inside = relative(place.root, place.folder).split(sep);
   const folders = inside.map((_, depth) => join(place.root, ...inside.slice(0, depth + 1)));
   for (const folder of [...folders, place.state]) {

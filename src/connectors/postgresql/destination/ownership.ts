@@ -3,6 +3,7 @@ import { SyncError } from '../../../core/index.ts';
 import type { Session } from '../client.ts';
 import { quoteTable } from '../sql.ts';
 import { dropGenerations, findScratchTables } from './generations.ts';
+import { hasState } from './state.ts';
 
 /** Who writes a table, by the destination's own record. */
 interface Owner {
@@ -58,6 +59,12 @@ async function findOwner(session: Session, { table }: LoadPlan, signal: AbortSig
 /** True when another hand made the table: then its types, rules and key stay as they are. */
 export async function isAdopted(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<boolean> {
   return (await findOwner(session, plan, signal))?.adopted ?? false;
+}
+
+/** What `isAdopted` will answer once the load has taken the table, which exists. */
+export async function willBeAdopted(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<boolean> {
+  const owner = (await hasState(session, signal)) ? await findOwner(session, plan, signal) : null;
+  return owner === null || owner.adopted;
 }
 
 /** A table that Millrace made itself has taken the adopted one's place. */

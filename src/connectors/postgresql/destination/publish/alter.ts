@@ -118,6 +118,23 @@ async function alterType(
   }
 }
 
+/** @throws `TABLE_DIFFERS` when a foreign key of another table keeps the records from being replaced */
+export function refuseReferenced(plan: LoadPlan, live: LiveTable, isAdopted: boolean): void {
+  const table = quoteTable(plan.table);
+  const keys = plan.columns.filter(({ isKey }) => isKey).map(({ name }) => quoteName(name));
+  if (keys.length === 0) {
+    throw new SyncError(
+      'TABLE_DIFFERS',
+      `Another table’s foreign key points to ${table}, so a table without a key cannot replace its records. Remove the foreign key.`,
+    );
+  }
+  if (isAdopted || live.primaryKey.length === 0 || !isOtherKey(plan, live)) return;
+  throw new SyncError(
+    'TABLE_DIFFERS',
+    `The source’s key is (${keys.join(', ')}) now, and another table’s foreign key points to ${table} with its old one. Nothing was changed. Remove the foreign key.`,
+  );
+}
+
 /** True when the live table's primary key is not over the plan's key columns. */
 export function isOtherKey(plan: LoadPlan, live: LiveTable): boolean {
   const keys = plan.columns.filter(({ isKey }) => isKey).map(({ name }) => name);

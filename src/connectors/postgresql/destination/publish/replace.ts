@@ -1,5 +1,4 @@
 import type { LoadPlan, PublishCounts } from '../../../../connector-kit/index.ts';
-import { SyncError } from '../../../../core/index.ts';
 import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteTable } from '../../sql.ts';
@@ -7,7 +6,7 @@ import type { LiveTable } from '../live-table.ts';
 import { lockOutReaders } from '../lock-out-readers.ts';
 import { endAdoption, isAdopted } from '../ownership.ts';
 import { commonType } from '../type-fit.ts';
-import { alterLive, isOtherKey } from './alter.ts';
+import { alterLive, refuseReferenced } from './alter.ts';
 import { carryGrants, findDependants, isReferenced, refuseRebuild } from './dependants.ts';
 import { guardLoss } from './guard.ts';
 import { carryHistory, isAlive, sameKey } from './history.ts';
@@ -136,20 +135,7 @@ async function mergeReferenced(
   live: LiveTable,
   signal: AbortSignal,
 ): Promise<PublishCounts> {
-  const { names } = scene;
-  if (names.keys.length === 0) {
-    throw new SyncError(
-      'TABLE_DIFFERS',
-      `Another table’s foreign key points to ${names.live}, so a table without a key cannot replace its records. Remove the foreign key.`,
-    );
-  }
-  const isKeyHeld = live.primaryKey.length > 0 && isOtherKey(scene.plan, live);
-  if (isKeyHeld && !(await isAdopted(session, scene.plan, signal))) {
-    throw new SyncError(
-      'TABLE_DIFFERS',
-      `The source’s key is (${names.keys.join(', ')}) now, and another table’s foreign key points to ${names.live} with its old one. Nothing was changed. Remove the foreign key.`,
-    );
-  }
+  refuseReferenced(scene.plan, live, await isAdopted(session, scene.plan, signal));
   const fitted = await alterLive(session, scene, live, 'kept', signal);
   const counts = await mergeStage(session, scene, fitted, signal);
   await proveInPlace(session, scene, fitted, counts, signal);
