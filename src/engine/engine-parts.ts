@@ -1,10 +1,11 @@
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
-import { SyncError } from '../core/index.ts';
+import { type Meter, SyncError } from '../core/index.ts';
 import { loadRun, type Run, type RunConnection, type Store } from '../store/index.ts';
 import type { CancelWatch } from './cancellation.ts';
 import type { ConsoleLog } from './console-log.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
+import type { Places } from './places.ts';
 import type { SnapshotHolder } from './snapshots.ts';
 
 /** Structured log: facts first, one sentence behind. */
@@ -23,10 +24,15 @@ export interface EngineParts {
   readonly threads: ThreadPool;
   readonly snapshots: SnapshotHolder;
   readonly cancels: CancelWatch;
+  /** Where steps are worked on. */
+  readonly places: Places;
+  /** Executions whose lanes have run in this process, and which may hold something open here. */
+  readonly visited: Set<string>;
   /** Restarts of schemas that are under way, by execution. */
   readonly restarts: Map<string, Promise<void>>;
   readonly columnPrefix: string;
   readonly log: EngineLog;
+  readonly meter: Meter;
   /** What people are told about an execution, beside the process's own log. */
   readonly console: ConsoleLog;
   readonly random: () => number;
@@ -38,6 +44,9 @@ export interface EngineParts {
   readonly inFlight: Set<Promise<unknown>>;
 }
 
+/** The part of them that planning needs; a process that runs nothing has it, too. */
+export type PlannerParts = Pick<EngineParts, 'store' | 'connectors' | 'contextFor' | 'columnPrefix'>;
+
 /** Both sides of an execution as the threads need them. */
 export interface RunSpecs {
   readonly source: ConnectionSpec;
@@ -46,7 +55,7 @@ export interface RunSpecs {
   readonly ownerKey: string | null;
 }
 
-export function definitionOf(parts: EngineParts, type: string): ConnectorDefinition<unknown> {
+export function definitionOf(parts: PlannerParts, type: string): ConnectorDefinition<unknown> {
   const definition = parts.connectors.get(type);
   if (definition === undefined)
     throw new SyncError('INTERNAL', `This build has no connector of type ${type}. Start a version that has it.`);
@@ -58,7 +67,7 @@ export function applicationNameOf(run: Run): string {
   return `millrace ${run.execution.id}`;
 }
 
-export function specsOf(parts: EngineParts, run: Run): RunSpecs {
+export function specsOf(parts: PlannerParts, run: Run): RunSpecs {
   const spec = (connection: RunConnection): ConnectionSpec => ({
     type: connection.type,
     config: connection.config,
@@ -75,7 +84,7 @@ export function specsOf(parts: EngineParts, run: Run): RunSpecs {
 }
 
 function ownerOf(
-  parts: EngineParts,
+  parts: PlannerParts,
   run: Run,
   connection: RunConnection,
   side: 'source' | 'destination',

@@ -1,5 +1,6 @@
 import {
   addSchemas,
+  draftSelection,
   hasSync,
   lastSnapshotEpoch,
   listKnownSchemas,
@@ -8,7 +9,7 @@ import {
   nextGenerations,
   type Run,
 } from '../store/index.ts';
-import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
+import { definitionOf, type EngineParts, type PlannerParts, retryStore } from './engine-parts.ts';
 import { type ExecutionPlan, planExecution } from './planner/plan-execution.ts';
 import { openConnection, openSides, type Sides } from './sides.ts';
 import type { SharedSnapshot } from './snapshots.ts';
@@ -36,7 +37,7 @@ export async function planRun(parts: EngineParts, run: Run, stop: AbortSignal): 
 
 /** Plans in a source image; `only` names the schemas that are begun again, null = all that the execution is about. */
 export async function planInSnapshot(
-  parts: EngineParts,
+  parts: PlannerParts,
   run: Run,
   sides: Sides,
   { snapshot, only }: { readonly snapshot: SharedSnapshot; readonly only: ReadonlySet<string> | null },
@@ -80,20 +81,20 @@ export function renewSnapshot(
   return parts.snapshots.renew(run.execution.id, lostEpoch, () => openConnection(parts, run, run.source), stop);
 }
 
-/** Before anything is planned: lanes, and a plan that is repeated, find the rows. A test only names what is new. */
+/** Before anything is planned: lanes, and a plan that is repeated, find the rows. A test stores none of it. */
 async function enableSchemas(
-  parts: EngineParts,
+  parts: PlannerParts,
   run: Run,
   ids: readonly string[],
   stop: AbortSignal,
 ): Promise<Run['schemas']> {
-  if (run.execution.isTest) return run.schemas;
+  if (run.execution.isTest) return [...run.schemas, ...ids.map((id) => draftSelection(run.sync, id))];
   await retryStore(() => addSchemas(parts.store.db, run.sync, ids), stop);
   return (await retryStore(() => loadRun(parts.store, run.execution.id), stop)).schemas;
 }
 
 /** What an execution would find out by its first statements. */
-async function checkSides({ source, destination }: Sides, stop: AbortSignal): Promise<void> {
+export async function checkSides({ source, destination }: Sides, stop: AbortSignal): Promise<void> {
   await source.check(stop);
   await destination.check(stop);
 }

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { tableText } from '../connector-kit/index.ts';
 import { type DriftEvent, firstError, isAbort, isTerminal, serializeError } from '../core/index.ts';
@@ -6,23 +5,22 @@ import {
   type ExecutionSchemas,
   loadRun,
   markPlanned,
-  type PlannedSchema,
   type Run,
   recordExecutionEvent,
   rememberSchemas,
   replaceDrift,
   replacePlan,
   saveAutoFields,
+  savePlanSummary,
 } from '../store/index.ts';
-import { type EngineParts, retryStore } from './engine-parts.ts';
+import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
 import { planRun } from './plan-run.ts';
 import type { ExecutionPlan } from './planner/plan-execution.ts';
+import { laneCount, summarizePlan } from './planner/plan-summary.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
 import { isRetryable, type RetryPolicy, waitBeforeRetry } from './retry.ts';
 
 const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
-/** Each holds a session on both sides. */
-const MAX_LANES = 64;
 const NEVER = new AbortController().signal;
 
 /**
@@ -79,6 +77,7 @@ function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<vo
   return parts.store.transaction(async ({ db }) => {
     await replacePlan(db, run.execution, plan);
     await markPlanned(db, run.execution.id);
+    await savePlanSummary(db, run.execution.id, summarizePlan(definitionOf(parts, run.destination.type), run, plan));
     await replaceDrift(db, run.execution, plan.drift);
     await rememberSchemas(db, run.execution, plan.seenChanges);
     const taken = plan.planned
@@ -91,20 +90,24 @@ function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<vo
 
 /** What a test leaves: for each schema what an execution would do with it. */
 function toTest({ planned, failed, skipped, added }: ExecutionPlan): ExecutionSchemas {
-  const described = planned.map(({ plan, ...schema }) => {
+  const refused = planned.flatMap(({ schemaId, position, plan }) => {
+    // Made by this build's planner.
+    const { preview } = plan as SchemaPlan;
+    const [refusal] = preview?.refusals ?? [];
+    return refusal === undefined ? [] : [{ schemaId, position, message: refusal.message }];
+  });
+  const isRefused = new Set(refused.map(({ schemaId }) => schemaId));
+  const taken = new Set(added);
+  const described = planned.flatMap(({ plan, ...schema }) => {
+    if (isRefused.has(schema.schemaId)) return [];
     // Made by this build's planner.
     const { kind, kindReason, table } = plan as SchemaPlan;
+    const isNew = taken.has(schema.schemaId) ? 'Would be added to the sync, since it is new in the source. ' : '';
     const records = schema.estimatedRecords === null ? '' : `; about ${schema.estimatedRecords} records`;
-    const message = `Would be loaded into ${tableText(table)} as ${kind}: ${kindReason}${records}.`;
-    return { schemaId: schema.schemaId, position: schema.position, outputName: schema.outputName, message };
+    const message = `${isNew}Would be loaded into ${tableText(table)} as ${kind}: ${kindReason}${records}.`;
+    return [{ schemaId: schema.schemaId, position: schema.position, outputName: schema.outputName, message }];
   });
-  const behind = planned.length + failed.length + skipped.length;
-  const taken = added.map((schemaId, index) => ({
-    schemaId,
-    position: behind + index,
-    message: 'Would be added to the sync: it is new in the source.',
-  }));
-  return { planned: [], failed, skipped: [...described, ...skipped, ...taken] };
+  return { planned: [], failed: [...failed, ...refused], skipped: [...described, ...skipped] };
 }
 
 function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPlan): void {
@@ -136,11 +139,4 @@ function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPl
 function describeDrift({ kind, field, before, after, outcome }: DriftEvent): string {
   const what = field === null ? 'The source has changed' : `The field ${field} has changed in the source`;
   return `${what} (${kind.replace('_', ' ')}: ${before ?? 'nothing'} → ${after ?? 'nothing'}). ${outcome}`;
-}
-
-function laneCount({ sync, execution }: Run, planned: readonly PlannedSchema[]): number {
-  const reads = planned.reduce((sum, schema) => sum + schema.ranges.length, 0);
-  const ofResync = execution.resyncMode === null ? null : sync.resyncConcurrencyLimit;
-  const limit = ofResync ?? sync.concurrencyLimit ?? Math.max(2, availableParallelism());
-  return Math.max(0, Math.min(limit, reads, MAX_LANES));
 }

@@ -1,7 +1,7 @@
 import type { Connector } from '../connector-kit/index.ts';
 import { SyncError } from '../core/index.ts';
 import type { Run, RunConnection } from '../store/index.ts';
-import { applicationNameOf, definitionOf, type EngineParts, specsOf } from './engine-parts.ts';
+import { applicationNameOf, definitionOf, type PlannerParts, specsOf } from './engine-parts.ts';
 
 export interface Sides extends AsyncDisposable {
   readonly source: Connector;
@@ -12,7 +12,7 @@ export interface Sides extends AsyncDisposable {
  * Opens both systems of an execution in the main thread, for planning.
  * @throws `REQUEST_REFUSED` when both are one thing that cannot be written while it is read
  */
-export async function openSides(parts: EngineParts, run: Run): Promise<Sides> {
+export async function openSides(parts: PlannerParts, run: Run): Promise<Sides> {
   refuseSameOwner(parts, run);
   const source = await openConnection(parts, run, run.source);
   const destination = await openConnection(parts, run, run.destination).catch(async (error: unknown) => {
@@ -30,7 +30,7 @@ export async function openSides(parts: EngineParts, run: Run): Promise<Sides> {
 }
 
 /** Two connections may lead to one file: it would wait for its own reader. */
-function refuseSameOwner(parts: EngineParts, run: Run): void {
+function refuseSameOwner(parts: PlannerParts, run: Run): void {
   const { source, ownerKey } = specsOf(parts, run);
   if (ownerKey === null || source.readOwner !== ownerKey) return;
   throw new SyncError(
@@ -40,7 +40,7 @@ function refuseSameOwner(parts: EngineParts, run: Run): void {
 }
 
 /** Opens one side of an execution in this thread. */
-export function openConnection(parts: EngineParts, run: Run, connection: RunConnection): Promise<Connector> {
+export function openConnection(parts: PlannerParts, run: Run, connection: RunConnection): Promise<Connector> {
   const definition = definitionOf(parts, connection.type);
   return definition.connect(
     definition.config.parse(connection.config),

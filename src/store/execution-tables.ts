@@ -3,6 +3,7 @@ import type {
   ExecutionTiming,
   FetchMode,
   PlacedWriter,
+  PlanRefusal,
   Receipt,
   ResyncMode,
   SchemaReceipt,
@@ -40,6 +41,8 @@ export interface PlanSummary {
   readonly lanes: number;
   readonly writtenBy: PlacedWriter;
   readonly addedSchemas: readonly string[];
+  /** Why schemas could not be planned, by id. */
+  readonly refused: Readonly<Record<string, PlanRefusal>>;
 }
 
 export interface ExecutionsTable {
@@ -155,7 +158,23 @@ export interface WorkersTable {
   host: string;
   pid: number;
   build: string;
+  roles: Defaulted<string[]>;
+  lanes: Defaulted<number>;
+  usualLanes: Defaulted<number>;
+  protocol: Defaulted<string>;
   startedAt: DefaultedTimestamp;
   heartbeatAt: DefaultedTimestamp;
   deadAt: NullableTimestamp;
+}
+
+export interface WorkerLocksTable {
+  name: string;
+  workerId: string;
+  expiresAt: NullableTimestamp;
+}
+
+export interface ConnectionLanesTable {
+  connectionId: string;
+  laneId: string;
+  workerId: string;
 }

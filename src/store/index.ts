@@ -1,3 +1,5 @@
+export { type Restored, restoreBackup } from './backup/restore.ts';
+export { backupLines } from './backup/write.ts';
 export type { ActorType } from './columns.ts';
 export {
   type ConnectionRecord,
@@ -10,6 +12,7 @@ export {
   updateConnection,
 } from './connections.ts';
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
+export type { PlanSummary } from './execution-tables.ts';
 export {
   appendConsoleLogs,
   type ConsoleEntry,
@@ -30,6 +33,8 @@ export {
   requestCancellation,
   requestSchemaCancellation,
 } from './executions/executions.ts';
+export { readFleetFacts } from './executions/fleet.ts';
+export { Heartbeat } from './executions/heartbeat.ts';
 export { listRejects, type RejectPosition, type RejectRecord } from './executions/rejects.ts';
 export { type Retention, removeExpiredExecutions, removeOldWorkers } from './executions/retention.ts';
 export {
@@ -60,8 +65,8 @@ export {
   type RunConnection,
   recordExecutionEvent,
 } from './executions/runs.ts';
-export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
 export { findPlanSummary, listPlannedSchemas, savePlanSummary } from './executions/stored-plans.ts';
+export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
 export {
   claimItem,
   finishItem,
@@ -74,7 +79,15 @@ export {
   saveRejects,
   type WorkItem,
 } from './executions/work-items.ts';
-export { beat, buryWorkers, listDeadWorkers, registerWorker, retireWorker } from './executions/workers.ts';
+export { giveBackWorkerLock, takeWorkerLock, type WorkerLock } from './executions/worker-locks.ts';
+export {
+  buryWorkers,
+  listDeadWorkers,
+  listTakers,
+  registerWorker,
+  requireLiving,
+  retireWorker,
+} from './executions/workers.ts';
 export {
   findKeyHolder,
   findOrganization,

@@ -24,6 +24,7 @@ import {
 import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../store/index.ts';
 import { isOutage } from '../retry.ts';
 import { findDrift } from './drift.ts';
+import { estimateRead, type Foresight, previewLoad } from './foresight.ts';
 import { planSchema } from './plan-schema.ts';
 import { findSchemaDrift, type SeenChanges } from './schema-drift.ts';
 import type { SchemaPlan } from './schema-plan.ts';
@@ -86,7 +87,8 @@ export async function planExecution(
     } catch (error) {
       if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
         throw error;
-      failed.push({ schemaId: selection.schemaId, position, message: serializeError(error).message });
+      const { code, message } = serializeError(error);
+      failed.push({ schemaId: selection.schemaId, position, code, message });
     }
   }
   const skipped = scope.skipped.map(({ schemaId, reason }, index) => ({
@@ -182,7 +184,7 @@ async function planOne(
   const destination = targetOf(context.destination);
   const state = await destination.inspect(table, context.signal);
   await refuseForeignTable(context, selection.schemaId, table, state);
-  const plan = await planSchema(
+  const chosen = await planSchema(
     { ...context, source: sideOf(context.source), destination, transports: listTransports(context) },
     {
       selection,
@@ -193,6 +195,7 @@ async function planOne(
       seen: seen.get(schema.id) ?? null,
     },
   );
+  const plan = await foresee(context, chosen, { destination, state, generation });
   const ranges = await planRanges(context, plan);
   return {
     schemaId: schema.id,
@@ -204,6 +207,22 @@ async function planOne(
     estimatedRecords: plan.kind === 'delta' ? null : schema.estimatedRecords,
     estimatedBytes: plan.kind === 'delta' ? null : schema.estimatedBytes,
     ranges,
+  };
+}
+
+/** With what the load will do to its table, and how much there is to read. */
+async function foresee(
+  context: ExecutionPlanContext,
+  plan: SchemaPlan,
+  { destination, state, generation }: Pick<Foresight, 'destination' | 'state'> & { readonly generation: number },
+): Promise<SchemaPlan> {
+  const { run, snapshot, signal } = context;
+  const asked = { isAsked: run.execution.isTest, signal };
+  const ids = { syncId: run.sync.id, executionId: run.execution.id, generation };
+  return {
+    ...plan,
+    preview: await previewLoad(plan, { destination, state, ids, ...asked }),
+    estimate: await estimateRead(plan, { source: sideOf(context.source), snapshot, ...asked }),
   };
 }
 

@@ -6,7 +6,16 @@ import type {
   Replacement,
   TableName,
 } from '../../connector-kit/index.ts';
-import type { DriftEvent, LoadKind, ReceiptDepth, RowFilter, SchemaDescription, SeenSchema } from '../../core/index.ts';
+import type {
+  DriftEvent,
+  Estimate,
+  LoadKind,
+  LoadPreview,
+  ReceiptDepth,
+  RowFilter,
+  SchemaDescription,
+  SeenSchema,
+} from '../../core/index.ts';
 import type { Hashing, WireFormat } from '../../formats/index.ts';
 import type { SchemaToPlan } from './plan-context.ts';
 
@@ -57,6 +66,10 @@ export interface SchemaPlan {
   readonly adopt: boolean;
   readonly depth: ReceiptDepth;
   readonly maxLossPercent: number;
+  /** What was found to be done with the destination's table; absent in plans of older builds. */
+  readonly preview?: LoadPreview;
+  /** Of what is read; absent in plans of older builds. */
+  readonly estimate?: Estimate;
 }
 
 /** The part of the plan that the destination's load needs. */

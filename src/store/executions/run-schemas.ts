@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { SchemaReceipt, SchemaStatus, SeenSchema, TimeParts } from '../../core/index.ts';
+import type { ErrorCode, SchemaReceipt, SchemaStatus, SeenSchema, TimeParts } from '../../core/index.ts';
 import type { Store, StoreDatabase } from '../database.ts';
 import { saveSeenSchema } from '../syncs/drift.ts';
 import { finishItem, type WorkItem } from './work-items.ts';
@@ -21,6 +21,8 @@ export interface EndedSchema {
   readonly schemaId: string;
   readonly position: number;
   readonly message: string;
+  /** Of the failure; absent for what is skipped. */
+  readonly code?: ErrorCode;
   readonly outputName?: string;
 }
 
@@ -30,7 +32,11 @@ export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
 /** Rows of one statement, and of its values in memory; 65,535 parameters is the protocol's limit. */
 const ROWS_PER_INSERT = 500;
 
-/** Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. */
+/**
+ * Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. At least the seconds
+ * since 1970, so that metadata from an older backup do not begin what the destination has seen: one load a second and
+ * schema would have to be begun all the time to be ahead of the clock.
+ */
 export async function nextGenerations(
   db: StoreDatabase,
   syncId: string,
@@ -38,7 +44,7 @@ export async function nextGenerations(
 ): Promise<ReadonlyMap<string, number>> {
   const rows = await db
     .updateTable('bulkSyncSchemas')
-    .set({ generation: sql`generation + 1` })
+    .set({ generation: sql`greatest(generation + 1, extract(epoch FROM now())::bigint)` })
     .where('syncId', '=', syncId)
     .where('schemaId', '=', sql<string>`ANY (${[...schemaIds]})`)
     .returning(['schemaId', 'generation'])

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { StoreDatabase } from '../database.ts';
+import type { BulkSyncSchemaRecord } from '../syncs/bulk-sync-schemas.ts';
 
 const ROWS_PER_INSERT = 1000;
 
@@ -28,6 +29,31 @@ export async function addSchemas(
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+}
+
+/** What `addSchemas` would store for a schema; nothing is stored. */
+export function draftSelection(
+  sync: { readonly id: string; readonly organizationId: string },
+  schemaId: string,
+): BulkSyncSchemaRecord {
+  return {
+    syncId: sync.id,
+    organizationId: sync.organizationId,
+    schemaId,
+    enabled: true,
+    enabledAt: new Date(),
+    fields: null,
+    filters: [],
+    trackingField: null,
+    partitionKey: null,
+    dataCutoffTimestamp: null,
+    disableDataCutoff: false,
+    userOutputName: null,
+    generation: '0',
+    autoFields: null,
+    cursor: null,
+    loadedShape: null,
+  };
 }
 
 /** Remembers which fields an execution takes along by itself. @param fields by schema id */

@@ -1,0 +1,39 @@
+import { availableParallelism } from 'node:os';
+import type { ConnectorDefinition } from '../../connector-kit/index.ts';
+import type { PlacedWriter } from '../../core/index.ts';
+import type { PlannedSchema, PlanSummary, Run } from '../../store/index.ts';
+import type { ExecutionPlan } from './plan-execution.ts';
+
+/** Each holds a session on both sides. */
+const MAX_LANES = 64;
+
+/** What of an execution's plan is kept beside its schemas'. */
+export function summarizePlan(
+  destination: Pick<ConnectorDefinition<unknown>, 'capabilities'>,
+  run: Run,
+  plan: ExecutionPlan,
+): PlanSummary {
+  const refused = plan.failed.flatMap(({ schemaId, code, message }) =>
+    code === undefined ? [] : [[schemaId, { code, message }] as const],
+  );
+  return {
+    plannedAt: new Date().toISOString(),
+    lanes: laneCount(run, plan.planned),
+    writtenBy: writerOf(destination),
+    addedSchemas: plan.added,
+    refused: Object.fromEntries(refused),
+  };
+}
+
+/** A file has one owner thread in one process; a server is written to by every worker. */
+export function writerOf({ capabilities }: Pick<ConnectorDefinition<unknown>, 'capabilities'>): PlacedWriter {
+  return capabilities.destination?.placement === 'owner' ? 'one_process' : 'any_worker';
+}
+
+/** Pipelines that an execution keeps at work, at most. */
+export function laneCount({ sync, execution }: Run, planned: readonly PlannedSchema[]): number {
+  const reads = planned.reduce((sum, schema) => sum + schema.ranges.length, 0);
+  const ofResync = execution.resyncMode === null ? null : sync.resyncConcurrencyLimit;
+  const limit = ofResync ?? sync.concurrencyLimit ?? Math.max(2, availableParallelism());
+  return Math.max(0, Math.min(limit, reads, MAX_LANES));
+}
