@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { createServer } from './api/index.ts';
+import { createHealthServer, createServer } from './api/index.ts';
 import {
   type ConnectorContext,
   type ConnectorDefinition,
@@ -11,7 +11,15 @@ import {
 } from './connector-kit/index.ts';
 import { createAddressCheck } from './connector-kit/net/index.ts';
 import { CONNECTORS } from './connectors/index.ts';
-import { createFailpoints, type Engine, routeToOwner, startEngine, ThreadPool } from './engine/index.ts';
+import {
+  createFailpoints,
+  createPlanner,
+  type Engine,
+  type Planner,
+  routeToOwner,
+  startEngine,
+  ThreadPool,
+} from './engine/index.ts';
 import { bootstrap, type FirstKeys, type Services } from './operations/index.ts';
 import {
   type Config,
@@ -32,7 +40,7 @@ import {
   workerUrl,
   writeCliFile,
 } from './runtime/index.ts';
-import { startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
+import { startRetention, startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
 import { openStore, type Store } from './store/index.ts';
 
 /** What `worker.ts` is started with. */
@@ -41,7 +49,7 @@ export interface WorkerData {
   readonly failpoints: string;
 }
 
-/** Runs all roles in this process until it is asked to stop. Never resolves: the shutdown ends the process. */
+/** Runs this process's roles until it is asked to stop. Never resolves: the shutdown ends the process. */
 export async function serve(overrides: ConfigOverrides, version: string): Promise<number> {
   const config = readConfig(undefined, overrides);
   const log = createLogger();
@@ -63,7 +71,10 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   const databaseUrl = await openDatabase(config, log, shutdown);
   const store = await openMetadata(config, databaseUrl, log, () => shutdown.signal.aborted);
   shutdown.onStop('the metadata store', () => store.close());
-  const keys = await bootstrap({ store, newId: randomUUID }, async (made) => keepKeys(config, made));
+  // The keys are written into the home of a process that has the API: there somebody looks for them.
+  const keys = config.roles.has('api')
+    ? await bootstrap({ store, newId: randomUUID }, async (made) => keepKeys(config, made))
+    : null;
   const settings: ConnectorSettings = {
     filesRoot: config.filesRoot,
     denyPrivate: config.denyPrivate,
@@ -88,6 +99,8 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
     log,
     random: Math.random,
     isSoleProcess: config.databaseUrl === undefined,
+    lanes: config.roles.has('worker') ? config.lanes : 0,
+    roles: [...config.roles],
     onFenced: () => {
       log.error(
         'This process was silent for too long and was declared dead; it ends so that its work can go on elsewhere.',
@@ -96,13 +109,24 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
     },
   });
   shutdown.onStop('the workers', () => engine.stop());
-  const services = toServices(store, engine, wiring);
+  const planner = createPlanner({ store, ...wiring, columnPrefix: config.columnPrefix });
+  const services = toServices(store, engine, planner, wiring);
+  if (config.roles.has('scheduler')) startScheduler(config, services, engine, log, shutdown);
+  const url = await listen(config, log, shutdown, version, services);
+  announce(config, url, keys);
+}
+
+function startScheduler(config: Config, services: Services, engine: Engine, log: Logger, shutdown: Shutdown): void {
   const refresher = startSchemaRefresher(services, { log });
   shutdown.onStop('the reading of schemas', () => refresher.stop());
   const schedules = startScheduleRunner(services, { log });
   shutdown.onStop('the schedules', () => schedules.stop());
-  const url = await listen(config, log, shutdown, version, services);
-  announce(config, url, keys);
+  const history = startRetention(services.store, {
+    retention: config.retention,
+    removeEndedWorkflows: (until) => engine.removeEndedWorkflows(until),
+    log,
+  });
+  shutdown.onStop('the removal of old executions', () => history.stop());
 }
 
 async function openDatabase(config: Config, log: Logger, shutdown: Shutdown): Promise<string> {
@@ -152,11 +176,12 @@ function wireConnectors(settings: ConnectorSettings, threads: ThreadPool, failpo
   };
 }
 
-function toServices(store: Store, engine: Engine, wiring: Wiring): Services {
+function toServices(store: Store, engine: Engine, planner: Planner, wiring: Wiring): Services {
   return {
     store,
     connectors: wiring.connectors,
     executions: engine,
+    planner,
     connectorContext: (organizationId) => wiring.contextFor(organizationId, 'millrace'),
     newId: randomUUID,
     clock: () => new Date(),
@@ -170,7 +195,10 @@ async function listen(
   version: string,
   services: Services,
 ): Promise<string> {
-  const app = createServer({ services, defaultVersion: config.apiVersion, productVersion: version, logger: log });
+  const options = { services, productVersion: version, logger: log };
+  const app = config.roles.has('api')
+    ? createServer({ ...options, defaultVersion: config.apiVersion })
+    : createHealthServer(options);
   try {
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
@@ -187,6 +215,10 @@ function keepKeys(config: Config, keys: FirstKeys): void {
 }
 
 function announce(config: Config, url: string, keys: FirstKeys | null): void {
+  if (!config.roles.has('api')) {
+    process.stdout.write(`Millrace answers at ${url}/healthz only; roles: ${[...config.roles].join(', ')}.\n`);
+    return;
+  }
   const known = readCliFile(config.home);
   if (known !== undefined && known.url !== url) writeCliFile(config.home, { ...known, url });
   process.stdout.write(`Millrace answers at ${url} (API reference: ${url}/reference).\n`);

@@ -93,6 +93,7 @@ export {
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';
+export { type PlanBody, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
 export {
   listRejectsQuerySchema,
   type ReceiptBody,

@@ -1,5 +1,6 @@
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
-import type { ScopedStore, Store, StoreTransaction } from '../store/index.ts';
+import type { PlanDescription } from '../core/index.ts';
+import type { NewExecution, ScopedStore, Store, StoreTransaction } from '../store/index.ts';
 
 /** Who asks. Every operation acts in `organizationId` and nowhere else. */
 export interface Caller {
@@ -26,11 +27,24 @@ export interface ExecutionQueue {
   enqueue(transaction: StoreTransaction, execution: { readonly id: string; readonly syncId: string }): Promise<void>;
 }
 
+/** What knows how executions are planned, passed in by `main.ts`; it runs none. */
+export interface ExecutionPlanner {
+  /** What this start would do now, planned as its execution would be; nothing is written anywhere. */
+  planStart(organizationId: string, start: NewExecution, signal: AbortSignal): Promise<PlanDescription>;
+  /** What an execution was planned to do; null while it is not. */
+  describePlan(execution: {
+    readonly id: string;
+    readonly syncId: string;
+    readonly organizationId: string;
+  }): Promise<PlanDescription | null>;
+}
+
 /** The parts of the process that operations use; one per process. */
 export interface Services {
   readonly store: Store;
   readonly connectors: ConnectorRegistry;
   readonly executions: ExecutionQueue;
+  readonly planner: ExecutionPlanner;
   /** What a connector is given when it acts for that organization. */
   readonly connectorContext: (organizationId: string) => ConnectorContext;
   readonly newId: () => string;

@@ -23,6 +23,7 @@ export {
   getBulkSync,
   getConsoleLog,
   getExecution,
+  getExecutionPlan,
   getProgress,
   getReceipt,
   getSchedule,
@@ -37,6 +38,7 @@ export {
   listStatuses,
   listWholeBulkSchemas,
   patchBulkSchemas,
+  planBulkSync,
   type RejectView,
   replaceBulkSchema,
   replaceSyncSettings,
@@ -69,7 +71,14 @@ export {
   updateConnection,
 } from './connections/connections.ts';
 export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
-export { type Caller, type Context, createContext, type ExecutionQueue, type Services } from './context.ts';
+export {
+  type Caller,
+  type Context,
+  createContext,
+  type ExecutionPlanner,
+  type ExecutionQueue,
+  type Services,
+} from './context.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
 export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';

@@ -10,6 +10,7 @@ import { driftRoutes } from './drift.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { modelTargetRoutes } from './model-targets.ts';
+import { planRoutes } from './plans.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
 import { watchingRoutes } from './watching.ts';
@@ -29,5 +30,6 @@ export const ROUTES: readonly Route[] = [
   ...watchingRoutes,
   ...bulkExtraRoutes,
   ...driftRoutes,
+  ...planRoutes,
   ...identityRoutes,
 ];

@@ -9,6 +9,7 @@ export {
   getSyncStatus,
   listExecutions,
 } from './executions/executions.ts';
+export { getExecutionPlan, planBulkSync } from './executions/plans.ts';
 export { type ExecutionProgress, getProgress } from './executions/progress.ts';
 export { getReceipt, listRejects, type RejectView } from './executions/receipts.ts';
 export { type StartInput, startBulkSync } from './executions/start.ts';

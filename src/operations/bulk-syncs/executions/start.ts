@@ -124,7 +124,8 @@ export async function insertAndEnqueue(
   return true;
 }
 
-async function runningAlready(context: Context, syncId: string): Promise<SyncError> {
+/** What a start is told while the sync runs. */
+export async function runningAlready(context: Context, syncId: string): Promise<SyncError> {
   const { current } = await findCurrentAndLast(context.store.db, context.caller.organizationId, syncId);
   return new SyncError(
     'EXECUTION_RUNNING',
