@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   AUTH_REQUIRED: 'unauthenticated',
   /** The caller may not do this. Use a key that may. */
   FORBIDDEN: 'forbidden',
+  /** The server is reached from other machines and has no token for metrics. Set `MILLRACE_METRICS_TOKEN`, and send it. */
+  METRICS_CLOSED: 'forbidden',
   /** The id is unknown in the caller's organization. */
   NOT_FOUND: 'not_found',
   /** The path does not exist, or not in the asked API version. The message names the versions that have it. */
@@ -135,6 +137,12 @@ export const ERROR_CODES = {
   EMBEDDED_DATABASE_VERSION: 'configuration',
   /** The metadata database named by `DATABASE_URL` does not answer or refuses us. Correct the URL or start the database. */
   METADATA_UNREACHABLE: 'configuration',
+  /** The destination has seen a newer load than the metadata know of: an older backup of them was restored. Start the sync again. */
+  DESTINATION_AHEAD: 'configuration',
+  /** The file is no backup, is damaged, or was written by a newer Millrace. Take another one, or start the version that wrote it. */
+  BACKUP_INVALID: 'configuration',
+  /** The metadata database to restore into holds something, or is in use. Use an empty one, or stop its servers and say `--replace`. */
+  RESTORE_REFUSED: 'configuration',
   /** A defect in Millrace. Report it with the log. */
   INTERNAL: 'internal',
 } as const satisfies Record<string, FailureKind>;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SegmentRange, SnapshotRef } from '../connector-kit/index.ts';
+import type { SegmentRange } from '../connector-kit/index.ts';
 import { firstError, isAbort, SyncError, serializeError } from '../core/index.ts';
 import {
   claimItem,
@@ -18,10 +18,13 @@ import type { Watch } from './cancellation.ts';
 import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly, finishSchema } from './finish-schema.ts';
 import { LaneClock } from './lane-clock.ts';
-import type { Obfuscation, Progress } from './pipeline/jobs.ts';
+import { measureRead, measureTimes } from './measuring.ts';
+import type { Progress } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
+import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
 import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
+import { sumSegment, verifySchema } from './verify-schema.ts';
 
 const POLL_MS = 100;
 const PROGRESS_MS = 500;
@@ -56,6 +59,7 @@ export async function runLane(
     clock: new LaneClock(),
     unfinished: new Map(),
   };
+  parts.visited.add(executionId);
   while (!stop.aborted && (await step(lane)));
   if (watch.signal.aborted) await discardIfDeleted(lane);
   if (parts.draining.aborted) await new Promise<never>(() => {});
@@ -89,17 +93,22 @@ async function discardIfDeleted({ parts, run, specs, unfinished }: Lane): Promis
 
 // False when nothing is left to do.
 async function step(lane: Lane): Promise<boolean> {
-  const { parts, run, stop } = lane;
-  const executionId = run.execution.id;
-  const item = await retryStore(
-    () => claimItem(parts.store.db, { executionId, laneId: lane.laneId, workerId: parts.workerId }),
-    stop,
-  );
-  if (item === null) {
-    if (!(await retryStore(() => hasOpenItems(parts.store.db, executionId), stop))) return false;
-    await lane.clock.spend('idle', () => sleep(POLL_MS, undefined, { signal: stop }).catch(() => {}));
-    return true;
-  }
+  const { parts, run, stop, clock } = lane;
+  if (await workOnNext(lane)) return true;
+  if (!(await retryStore(() => hasOpenItems(parts.store.db, run.execution.id), stop))) return false;
+  await clock.spend('idle', () => sleep(POLL_MS, undefined, { signal: stop }).catch(() => {}));
+  return true;
+}
+
+// False when nothing may be begun now. Behind each step it is others' turn: the place is given back.
+async function workOnNext(lane: Lane): Promise<boolean> {
+  const { parts, run, stop, clock, laneId } = lane;
+  const { id: executionId, organizationId } = run.execution;
+  using place = await clock.spend('idle', () => parts.places.take({ organizationId, executionId }, stop));
+  if (place === null) return false;
+  const owner = { executionId, laneId, workerId: parts.workerId };
+  const item = await retryStore(() => claimItem(parts.store.db, owner), stop);
+  if (item === null) return false;
   const work = runItem(lane, item);
   parts.inFlight.add(work);
   await work.finally(() => parts.inFlight.delete(work));
@@ -119,7 +128,7 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       if (item.token > MAX_CLAIMS)
         throw new SyncError(
           'INTERNAL',
-          `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end.`,
+          `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end. Start the sync again.`,
         );
       return await runOnce(lane, item, isolate);
     } catch (thrown) {
@@ -127,11 +136,13 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       if (stop.aborted) return;
       const error = await restartIfSnapshotLost(lane, item, firstError(thrown));
       if (error === null || stop.aborted) return;
+      if (await isDestinationAhead(lane, item, error)) return failSchema(lane, item, destinationAhead(item, error));
       // Fenced off: whoever holds it now goes on; if that is this lane again, its next claim asks what became of it.
       if (isAbort(error)) return;
       if (error instanceof SyncError && error.kind === 'data' && item.kind === 'read' && !isolate) isolate = true;
       else if (isOutage(error) && failures + 1 < SEGMENT_RETRY.maxAttempts) {
         failures += 1;
+        parts.meter.count('steps_repeated', { step: item.kind });
         parts.log.warn(
           { ...factsOf(item), attempt: failures },
           `A step is tried again: ${serializeError(error).message}`,
@@ -147,6 +158,20 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       item = again;
     }
   }
+}
+
+// A generation is begun once, so nobody else raises its fence: the destination has seen one that this metadata has not.
+async function isDestinationAhead({ parts, stop }: Lane, item: WorkItem, error: unknown): Promise<boolean> {
+  if (item.kind !== 'prepare' || !(error instanceof SyncError) || error.code !== 'FENCE_LOST') return false;
+  return (await retryStore(() => reclaimItem(parts.store.db, item, parts.workerId), stop)) !== null;
+}
+
+function destinationAhead(item: WorkItem, cause: unknown): SyncError {
+  return new SyncError(
+    'DESTINATION_AHEAD',
+    `The destination has seen a newer load of ${item.schemaId} than this metadata database knows of, as after an older backup was restored. Start the sync again: the next load is newer.`,
+    { cause },
+  );
 }
 
 // Null when the schema was begun again, else the error that is left to be dealt with.
@@ -182,7 +207,9 @@ async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<vo
   remember(lane, item, { plan, snapshotEpoch });
   if (item.kind === 'prepare') return prepareSchema(lane, item, plan, snapshotEpoch);
   if (item.kind === 'read') return readSegment(lane, item, plan, snapshotEpoch, isolate);
-  await finishSchema(parts, { run, specs: lane.specs, item, plan, snapshotEpoch }, lane.clock, stop);
+  const todo = { run, specs: lane.specs, item, plan, snapshotEpoch };
+  if (plan.isVerification) await verifySchema(parts, todo, lane.clock, stop);
+  else await finishSchema(parts, todo, lane.clock, stop);
   lane.unfinished.delete(item.schemaId);
 }
 
@@ -210,24 +237,24 @@ async function findPlan(
   return { plan: row.plan as SchemaPlan, snapshotEpoch: row.snapshotEpoch ?? 0 };
 }
 
-/** The image that a schema is read from. @throws `SNAPSHOT_LOST` */
-async function requireSnapshot({ parts, stop }: Lane, item: WorkItem, epoch: number): Promise<SnapshotRef> {
-  const snapshot = await retryStore(() => parts.snapshots.find(item.executionId, epoch), stop);
-  if (snapshot !== null) return snapshot;
-  throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the process that held it.`);
-}
-
 async function prepareSchema(lane: Lane, item: WorkItem, plan: SchemaPlan, snapshotEpoch: number): Promise<void> {
   const { parts, run, specs, stop } = lane;
   // Before anything is made for reads that could not begin.
-  await requireSnapshot(lane, item, snapshotEpoch);
+  await requireSnapshot(parts, item, snapshotEpoch, stop);
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'running'), stop);
+  // A comparison finds the table as it is.
+  if (plan.isVerification) {
+    const timing = lane.clock.take();
+    await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null, { timing }), stop);
+    return;
+  }
   const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
   const job = { kind: 'prepare', destination: specs.destination, load } as const;
   lane.clock.add((await parts.threads.run(job, specs.ownerKey, stop)).timing);
   parts.failpoint('prepared');
   const timing = lane.clock.take();
-  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null, { timing }), stop);
+  if (await retryStore(() => finishItem(parts.store.db, item, parts.workerId, null, { timing }), stop))
+    measureTimes(parts, timing);
 }
 
 async function readSegment(
@@ -238,29 +265,25 @@ async function readSegment(
   isolate: boolean,
 ): Promise<void> {
   const { parts, run, specs, stop } = lane;
-  const snapshot = await requireSnapshot(lane, item, snapshotEpoch);
+  const snapshot = await requireSnapshot(parts, item, snapshotEpoch, stop);
   // Written by planSegments of the source's connector and stored untouched.
   const range = item.range as SegmentRange;
   using watch = watchProgress(lane, item);
+  if (plan.isVerification) {
+    const watched = { clock: lane.clock, onProgress: watch.onProgress };
+    return sumSegment(parts, { run, specs, item, plan, snapshotEpoch }, watched, stop);
+  }
   const { timing: spent, ...outcome } = await parts.threads.run(
     {
       kind: 'segment',
       source: specs.source,
       destination: specs.destination,
       load: toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation }),
-      read: {
-        schema: plan.schema,
-        format: plan.format,
-        fields: plan.fields,
-        range,
-        snapshot,
-        from: plan.from,
-        filters: plan.filters,
-      },
+      read: toReadRequest(plan, range, snapshot),
       segment: { no: item.no, token: item.token },
       isolate,
       countsOnly: plan.depth === 'counts',
-      obfuscation: obfuscationOf(lane, plan),
+      obfuscation: obfuscationOf(parts, run, plan),
       maxRejects: MAX_REJECTS_PER_SEGMENT,
       lookupFirst: item.token > 1,
     },
@@ -274,13 +297,9 @@ async function readSegment(
     progress: { records: outcome.recordsRead, bytes: outcome.bytesRead },
     timing: lane.clock.take(),
   };
-  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, figures), stop);
-}
-
-function obfuscationOf({ parts, run }: Lane, { fields, obfuscated }: SchemaPlan): Obfuscation | null {
-  if (obfuscated.length === 0) return null;
-  const positions = fields.flatMap(({ id }, position) => (obfuscated.includes(id) ? [position] : []));
-  return { positions, key: parts.store.obfuscationKeyOf(run.execution.organizationId) };
+  if (!(await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, figures), stop))) return;
+  measureRead(parts, run, outcome);
+  measureTimes(parts, figures.timing);
 }
 
 /**

@@ -291,6 +291,27 @@ export async function completeSchema(store: Store, done: CompletedSchema): Promi
   });
 }
 
+/**
+ * Ends a schema that was compared and found equal. Unlike {@link completeSchema} it leaves nothing for the next execution.
+ * @returns false when the `finish` item was taken over or the schema was cancelled meanwhile
+ */
+export async function completeVerification(
+  store: Store,
+  { item, workerId, receipt, timing }: Pick<CompletedSchema, 'item' | 'workerId' | 'receipt' | 'timing'>,
+): Promise<boolean> {
+  return store.transaction(async ({ db }) => {
+    if (!(await finishItem(db, item, workerId, null, timing === undefined ? {} : { timing }))) return false;
+    const completed = await db
+      .updateTable('executionSchemas')
+      .set({ status: 'completed', receipt: JSON.stringify(receipt), completedAt: sql`now()` })
+      .where('executionId', '=', item.executionId)
+      .where('schemaId', '=', item.schemaId)
+      .where('status', 'in', OPEN_STATUSES)
+      .executeTakeFirst();
+    return completed.numUpdatedRows > 0n;
+  });
+}
+
 /** Keeps a failed schema's proof, so that the difference it found can be read. */
 export async function saveSchemaReceipt(
   db: StoreDatabase,
