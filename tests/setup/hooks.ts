@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { readCliFile } from '../../src/runtime/index.ts';
 import { createTestDatabase, type TestDatabase } from './databases.ts';
+import { lateBound } from './late-bound.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from './millrace.ts';
 import { createSyncScene, type SyncScene } from './sync-scene.ts';
 
@@ -62,15 +63,4 @@ export function useSyncScene(server: UsedServer, sql: string): SyncScene {
   }, LIMIT_MS);
   afterEach(() => scene?.[Symbol.asyncDispose]());
   return lateBound(() => scene);
-}
-
-/** Stands for what a hook makes later. */
-function lateBound<T extends object>(find: () => T | undefined): T {
-  const get = (_: object, name: string | symbol): unknown => {
-    const found = find();
-    if (found === undefined) throw new Error('A hook makes this: look into it from hooks and tests only.');
-    return Reflect.get(found, name);
-  };
-  // Whatever is asked of the empty object, it asks what was made.
-  return new Proxy<T>({} as T, { get });
 }

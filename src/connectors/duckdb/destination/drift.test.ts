@@ -1,16 +1,7 @@
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  connectFile,
-  createFilesRoot,
-  createPlan,
-  type Fields,
-  type PlanOptions,
-  queryFile,
-  runLoad,
-  sumOf,
-} from '../../../../tests/setup/duckdb/duckdb-loads.ts';
-import type { Connector, LoadPlan } from '../../../connector-kit/index.ts';
+import { describe, expect, it } from 'vitest';
+import { type Fields, type PlanOptions, runLoad, sumOf } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
+import { useDuckdbFile } from '../../../../tests/setup/duckdb/use-file.ts';
+import type { LoadPlan } from '../../../connector-kit/index.ts';
 import type { LogicalType } from '../../../core/index.ts';
 
 const INT: LogicalType = { kind: 'integer', bits: 32 };
@@ -25,23 +16,13 @@ const THREE: readonly Fields[] = [
 ];
 const LATER = '2024-06-01T00:00:00Z';
 
-let files: Awaited<ReturnType<typeof createFilesRoot>>;
-let connector: Connector;
+const file = useDuckdbFile(FIELDS);
+const { connector, query } = file;
 let generation = 0;
-
-beforeEach(async () => {
-  files = await createFilesRoot();
-  connector = await connectFile(files.root, 'flights.duckdb');
-});
-
-afterEach(async () => {
-  await connector[Symbol.asyncDispose]();
-  await files[Symbol.asyncDispose]();
-});
 
 function plan(options: Partial<PlanOptions> = {}): LoadPlan {
   generation += 1;
-  return createPlan(connector, { fields: FIELDS, generation, stampedAt: LATER, ...options });
+  return file.plan({ generation, stampedAt: LATER, ...options });
 }
 
 /** One execution: what landed is what was read, or this fails. */
@@ -53,13 +34,6 @@ async function load(options: Partial<PlanOptions>, records: readonly Fields[]) {
 }
 
 const first = () => load({ kind: 'merge', stampedAt: '2024-05-01T00:00:00Z' }, THREE);
-
-async function query(sql: string): Promise<readonly (readonly unknown[])[]> {
-  await connector[Symbol.asyncDispose]();
-  const rows = await queryFile(join(files.root, 'flights.duckdb'), sql);
-  connector = await connectFile(files.root, 'flights.duckdb');
-  return rows;
-}
 
 const TYPES = `SELECT data_type FROM duckdb_columns() WHERE table_name = 'flights' AND column_name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY column_index`;
 const refusal = (text: string) =>
