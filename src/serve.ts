@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { createHealthServer, createServer } from './api/index.ts';
+import { createHealthServer, createServer, type Watching } from './api/index.ts';
 import {
   type ConnectorContext,
   type ConnectorDefinition,
@@ -25,6 +25,7 @@ import {
   type Config,
   type ConfigOverrides,
   createLogger,
+  createMetrics,
   createShutdown,
   describeFailure,
   type Logger,
@@ -33,15 +34,18 @@ import {
   prepareHome,
   readCliFile,
   readConfig,
+  readFilesMark,
   type Shutdown,
   startEmbeddedPostgres,
   toDatabaseError,
   toListenError,
   workerUrl,
   writeCliFile,
+  writeFilesMark,
 } from './runtime/index.ts';
 import { startRetention, startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
-import { openStore, type Store } from './store/index.ts';
+import { claimFilesMark, findFilesMark, openStore, type Store } from './store/index.ts';
+import { watchProcess } from './watching.ts';
 
 /** What `worker.ts` is started with. */
 export interface WorkerData {
@@ -52,7 +56,7 @@ export interface WorkerData {
 /** Runs this process's roles until it is asked to stop. Never resolves: the shutdown ends the process. */
 export async function serve(overrides: ConfigOverrides, version: string): Promise<number> {
   const config = readConfig(undefined, overrides);
-  const log = createLogger();
+  const log = createLogger({ level: config.logLevel });
   prepareHome(config.home);
   const lock = lockHome(config.home);
   const shutdown = createShutdown({ log });
@@ -88,6 +92,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
     size: Math.max(1, availableParallelism() - 1),
   });
   const wiring = wireConnectors(settings, threads, config.failpoints);
+  const metrics = createMetrics({ version, perSync: config.metricsPerSync });
   const engine = await startEngine({
     store,
     databaseUrl,
@@ -97,10 +102,12 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
     threads,
     columnPrefix: config.columnPrefix,
     log,
+    meter: metrics.meter,
     random: Math.random,
     isSoleProcess: config.databaseUrl === undefined,
     lanes: config.roles.has('worker') ? config.lanes : 0,
     roles: [...config.roles],
+    seesFiles: await seesFiles(config, store, log),
     onFenced: () => {
       log.error(
         'This process was silent for too long and was declared dead; it ends so that its work can go on elsewhere.',
@@ -112,7 +119,11 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   const planner = createPlanner({ store, ...wiring, columnPrefix: config.columnPrefix });
   const services = toServices(store, engine, planner, wiring);
   if (config.roles.has('scheduler')) startScheduler(config, services, engine, log, shutdown);
-  const url = await listen(config, log, shutdown, version, services);
+  const url = await listen(config, log, shutdown, {
+    services,
+    productVersion: version,
+    watching: watchProcess({ config, store, engine, threads, metrics, stopping: shutdown.signal }),
+  });
   announce(config, url, keys);
 }
 
@@ -127,6 +138,29 @@ function startScheduler(config: Config, services: Services, engine: Engine, log:
     log,
   });
   shutdown.onStop('the removal of old executions', () => history.stop());
+}
+
+/**
+ * Files lie on one machine, or in a folder that several share. A mark in it tells which: the first worker writes it, and
+ * only processes that find it take executions that touch files.
+ */
+async function seesFiles(config: Config, store: Store, log: Logger): Promise<boolean> {
+  if (config.databaseUrl === undefined) return true;
+  const { filesRoot } = config;
+  const own = readFilesMark(filesRoot);
+  const known = await findFilesMark(store.db);
+  const installed =
+    known === null && config.roles.has('worker')
+      ? await claimFilesMark(store.db, own ?? writeFilesMark(filesRoot, randomUUID()))
+      : known;
+  if (installed === null || installed === own) return true;
+  const sees = readFilesMark(filesRoot) === installed;
+  if (!sees)
+    log.info(
+      { filesRoot },
+      'The folder for files is not the one of this installation: syncs with files run in other processes.',
+    );
+  return sees;
 }
 
 async function openDatabase(config: Config, log: Logger, shutdown: Shutdown): Promise<string> {
@@ -192,10 +226,9 @@ async function listen(
   config: Config,
   log: Logger,
   shutdown: Shutdown,
-  version: string,
-  services: Services,
+  served: { readonly services: Services; readonly productVersion: string; readonly watching: Watching },
 ): Promise<string> {
-  const options = { services, productVersion: version, logger: log };
+  const options = { ...served, logger: log };
   const app = config.roles.has('api')
     ? createServer({ ...options, defaultVersion: config.apiVersion })
     : createHealthServer(options);

@@ -1,2 +1,2 @@
-export { createHealthServer } from './health.ts';
+export { createHealthServer, type Watching } from './health.ts';
 export { createServer } from './server.ts';

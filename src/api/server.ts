@@ -7,6 +7,7 @@ import { SyncError } from '../core/index.ts';
 import { type Caller, createContext, type Services } from '../operations/index.ts';
 import { registerAuth } from './auth.ts';
 import { registerErrors, sendError } from './errors.ts';
+import type { Watching } from './health.ts';
 import { registerOpenApi } from './openapi.ts';
 import { registerPages } from './pages.ts';
 import type { Route } from './route.ts';
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly defaultVersion: string;
   /** Of this Millrace, for people. */
   readonly productVersion: string;
+  /** Absent = the metadata database is all that readiness asks about, and there are no metrics. */
+  readonly watching?: Watching;
   /** Absent = silent. */
   readonly logger?: FastifyBaseLogger;
 }
@@ -63,7 +66,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   registerAuth(app, options.services);
   registerNotFound(app, ROUTES);
   registerOpenApi(app, options.productVersion);
-  registerPages(app, options.services, options.productVersion);
+  registerPages(app, options.services, options.productVersion, options.watching ?? {});
   void app.after(() => {
     for (const route of ROUTES) for (const version of route.versions) addRoute(app, route, version, options.services);
   });

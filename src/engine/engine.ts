@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
+import type { Meter } from '../core/index.ts';
 import {
   beat,
   buryWorkers,
@@ -36,6 +37,7 @@ export interface EngineOptions {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   readonly threads: ThreadPool;
+  readonly meter: Meter;
   readonly columnPrefix: string;
   readonly log: EngineLog;
   readonly random: () => number;
@@ -50,7 +52,17 @@ export interface Engine {
   /** Enqueues an execution inside the transaction that inserts its row. */
   enqueue(transaction: StoreTransaction, execution: { readonly id: string; readonly syncId: string }): Promise<void>;
   /** Lets work in flight end or gives it back, within ten seconds. */
+/** What the engine of this process is at, at one moment. */
+export interface EngineState {
+  /** Steps that are worked on. */
+  readonly busyLanes: number;
+  readonly allowedLanes: number;
+  /** True once the process was asked to stop: nothing new is begun. */
+  readonly isDraining: boolean;
+}
+
   stop(): Promise<void>;
+  state(): EngineState;
 }
 
 /** Starts this process's worker: it takes up what dead workers left, then what is enqueued. One per process. */

@@ -12,6 +12,7 @@ import {
 } from '../store/index.ts';
 import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
 import type { LaneClock } from './lane-clock.ts';
+import { measurePublication, measureTimes } from './measuring.ts';
 import type { RangeDifference } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
@@ -85,6 +86,8 @@ export async function finishSchema(
     );
     parts.failpoint('schema-completed');
     if (isOurs) {
+      measureTimes(parts, timing);
+      measurePublication(parts, run, receipt);
       describePublication(parts, todo, receipt);
       await clock.spend('publication', () => discardQuietly(parts, todo, stop));
     }
@@ -106,6 +109,7 @@ async function keepDifferences(
   // `finishLoad` puts them into the error's detail.
   const differences = (error.detail.differences ?? []) as readonly RangeDifference[];
   const receipt = refuseReceipt(plan, position, reads, error.message, differences);
+  parts.meter.count('verifications', { verdict: receipt.verdict });
   await retryStore(() => saveSchemaReceipt(parts.store.db, item.executionId, item.schemaId, receipt), stop);
 }
 

@@ -81,6 +81,7 @@ async function planAgain(
   const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
   await using sides = await openSides(parts, run);
   const planIn = (snapshot: SharedSnapshot) => planInSnapshot(parts, run, sides, { snapshot, only }, stop);
+    parts.meter.count('schemas_restarted', {});
   const snapshot = await renewSnapshot(parts, run, row?.snapshotEpoch ?? 0, stop);
   try {
     return await planIn(snapshot);

@@ -17,6 +17,7 @@ import {
 import { type EngineParts, findRun, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly } from './finish-schema.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
+import { measureEnd } from './measuring.ts';
 
 /** Ends an execution: leftovers dropped, receipt written, final status set. Repeatable. */
 export async function settleExecution(parts: EngineParts, executionId: string): Promise<void> {
@@ -51,6 +52,7 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
   );
   parts.failpoint('settled');
   parts.log.info(
+  measureEnd(parts, { status, createdAt: run.execution.createdAt }, timing, worked);
     { executionId, syncId: run.sync.id, status, verdict: receipt?.verdict ?? null, ...factsOfTiming(timing) },
     'Execution ended.',
   );

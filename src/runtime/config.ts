@@ -31,10 +31,21 @@ export interface Config {
 }
 
 /** Newest first; the contract room has the same list, and this room may not know that one. */
+  /** `MILLRACE_RETENTION_DAYS` and `MILLRACE_RETENTION_EXECUTIONS`: what is kept of the history; null = everything. */
+  readonly retention: { readonly days: number; readonly executions: number } | null;
+  /** `MILLRACE_METRICS_TOKEN`: opens `/metrics`; absent means that only this machine may look. Secret. */
+  readonly metricsToken?: string;
+  /** `MILLRACE_METRICS_PER_SYNC`: with a time series for each sync. */
+  readonly metricsPerSync: boolean;
+  /** `MILLRACE_LOG_LEVEL`: least level that is logged. */
+  readonly logLevel: LogLevel;
 const API_VERSIONS = ['2025-09-18', '2024-02-08', '2023-04-25'] as const;
 type ApiVersion = (typeof API_VERSIONS)[number];
 
 /** What options of the command line may replace; each stands for its variable. */
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
 export interface ConfigOverrides {
   readonly home?: string;
   readonly host?: string;
@@ -82,6 +93,10 @@ export function localUrl(host: string, port: number): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
+    retention: readRetention(read('MILLRACE_RETENTION_DAYS'), read('MILLRACE_RETENTION_EXECUTIONS')),
+    ...optional('metricsToken', readMetricsToken(read('MILLRACE_METRICS_TOKEN'))),
+    metricsPerSync: readBoolean('MILLRACE_METRICS_PER_SYNC', read('MILLRACE_METRICS_PER_SYNC')),
+    logLevel: readLogLevel(read('MILLRACE_LOG_LEVEL')),
 /** The type forbids a field that is there and undefined. */
 function optional<Name extends string, Value>(name: Name, value: Value | undefined): { [key in Name]?: Value } {
   // A computed name widens to string; it is exactly `name`.
@@ -90,6 +105,11 @@ function optional<Name extends string, Value>(name: Name, value: Value | undefin
 
 function invalid(name: string, problem: string): SyncError {
   return new SyncError('CONFIG_INVALID', `${name} ${problem}`, { detail: { variable: name } });
+}
+
+/** True when only this machine reaches a server that listens on the host. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** No shell expands a tilde inside a variable that a service manager sets. */
@@ -158,3 +178,30 @@ function readColumnPrefix(text: string): string {
     `is "${text}": write at most ${MAX_PREFIX_LENGTH} letters, digits and underscores, not beginning with a digit.`,
   );
 }
+function readRetention(days: string | undefined, executions: string | undefined): Config['retention'] {
+  const kept = readCount('MILLRACE_RETENTION_DAYS', days, 90);
+  const atLeast = Math.max(1, readCount('MILLRACE_RETENTION_EXECUTIONS', executions, 100));
+  return kept === 0 ? null : { days: kept, executions: atLeast };
+}
+
+function readCount(name: string, text: string | undefined, absent: number): number {
+  if (text === undefined) return absent;
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw invalid(name, `is "${text}": write a whole number from 0 to 99999.`);
+}
+
+function readLogLevel(text: string | undefined): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === (text?.toLowerCase() ?? 'info'));
+  if (level !== undefined) return level;
+  throw invalid('MILLRACE_LOG_LEVEL', `is "${text}": write one of ${LOG_LEVELS.join(', ')}.`);
+}
+
+/** It travels in a header. */
+function readMetricsToken(text: string | undefined): string | undefined {
+  if (text === undefined || /^[\x21-\x7e]{16,}$/.test(text)) return text;
+  throw invalid(
+    'MILLRACE_METRICS_TOKEN',
+    'is too short, or holds what a header cannot: make one with `openssl rand -hex 32`.',
+  );
+}
+

@@ -2,6 +2,7 @@ export {
   type Config,
   type ConfigOverrides,
   type Environment,
+  isLoopback,
   localUrl,
   readConfig,
   readEnvironment,
@@ -10,6 +11,8 @@ export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgre
 export { type CliFile, lockHome, prepareHome, readCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { createShutdown, type Shutdown } from './shutdown.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
+export { ROLES, type Role } from './roles.ts';
 export { describeFailure, exitWith, toDatabaseError, toListenError } from './startup-errors.ts';
 export { createTemporaryHome, type TemporaryHome } from './temporary-home.ts';
 export { workerUrl } from './worker-url.ts';

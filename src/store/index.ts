@@ -103,6 +103,7 @@ export {
 export {
   findCachedSchema,
   findDetectedSchema,
+export { listMissingMigrations } from './migrate.ts';
   listCachedSchemaIds,
   listCachedSchemas,
   listPendingRefreshes,

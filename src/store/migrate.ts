@@ -41,6 +41,17 @@ export async function migrate(pool: pg.Pool, folder = join(import.meta.dirname, 
   }
 }
 
+/** Names of the migrations of this program that the database does not have, as after an older backup was restored. */
+export async function listMissingMigrations(
+  pool: pg.Pool,
+  folder = join(import.meta.dirname, 'migrations'),
+): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ number: number }>('SELECT number FROM schema_migrations');
+  const applied = new Set(rows.map(({ number }) => number));
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
+  return names.filter((name) => !applied.has(Number.parseInt(name, 10)));
+}
+
 function isPrivilegeMissing(error: unknown): error is Error {
   // The second one: no schema of its search_path is there.
   return error instanceof Error && 'code' in error && (error.code === '42501' || error.code === '3F000');

@@ -52,6 +52,17 @@ export class ThreadPool {
     await Promise.all([...this.#threads, ...this.#owners.values()].map((thread) => thread.release(holder)));
   }
 
+  /** How many threads run, and how many jobs they have. */
+  state(): { readonly pool: number; readonly owner: number; readonly allowed: number; readonly jobs: number } {
+    const all = [...this.#threads, ...this.#owners.values()];
+    return {
+      pool: this.#threads.size,
+      owner: this.#owners.size,
+      allowed: this.#options.size,
+      jobs: all.reduce((sum, thread) => sum + thread.jobs, 0),
+    };
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#threads, ...this.#owners.values()].map((thread) => thread.terminate()));
     this.#threads.clear();
