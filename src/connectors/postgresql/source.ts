@@ -1,5 +1,6 @@
 import type {
   BulkSource,
+  EstimateRequest,
   FormatOffer,
   ReadRequest,
   SegmentRange,
@@ -9,11 +10,12 @@ import type {
   TrackingPlan,
   TrackingRequest,
 } from '../../connector-kit/index.ts';
-import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
+import { type Estimate, type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
 import type { Session } from './client.ts';
 import { discoverSchemas } from './schema.ts';
 import { fromSchemaId } from './schema-id.ts';
 import type { SessionPool } from './sessions.ts';
+import { estimateRead } from './source/estimate.ts';
 import { toCopyStatement } from './source/read.ts';
 import { sampleRecords } from './source/sample.ts';
 import { planSegments } from './source/segments.ts';
@@ -65,6 +67,10 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]> {
     return this.#inSnapshot(request.snapshot.token, signal, (session) => planSegments(session, request, signal));
+  }
+
+  estimate(request: EstimateRequest, signal: AbortSignal): Promise<Estimate | null> {
+    return this.#inSnapshot(request.snapshot.token, signal, (session) => estimateRead(session, request, signal));
   }
 
   planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan> {

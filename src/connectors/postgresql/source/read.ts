@@ -12,6 +12,11 @@ const OPTIONS = { 'pgcopy-binary': 'FORMAT binary', csv: 'FORMAT csv' } as const
 
 /** The COPY statement that sends one segment. */
 export function toCopyStatement(request: ReadRequest): string {
+  return `COPY (${toSelect(request)}) TO STDOUT (${OPTIONS[request.format]})`;
+}
+
+/** The SELECT of one segment: columns, conversions, range, cursor and filters. */
+export function toSelect(request: Omit<ReadRequest, 'format'>): string {
   // Written by planSegments of this connector; nobody else makes range values.
   const range = request.range.value as RangeValue;
   const from = toFrom(fromSchemaId(request.schema.id), range.only);
@@ -19,11 +24,11 @@ export function toCopyStatement(request: ReadRequest): string {
   const conditions = [toCondition(request, range), filtered].filter((condition) => condition !== null);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   const columns = request.fields.map((field) => toExpression(request, field)).join(', ');
-  return `COPY (SELECT ${columns} FROM ${from}${where}) TO STDOUT (${OPTIONS[request.format]})`;
+  return `SELECT ${columns} FROM ${from}${where}`;
 }
 
 /** The column itself, or the conversion that was offered. */
-function toExpression(request: ReadRequest, field: ReadRequest['fields'][number]): string {
+function toExpression(request: Pick<ReadRequest, 'schema'>, field: ReadRequest['fields'][number]): string {
   const described = request.schema.fields.find(({ id }) => id === field.id);
   if (described === undefined) {
     throw new SyncError(
@@ -34,7 +39,7 @@ function toExpression(request: ReadRequest, field: ReadRequest['fields'][number]
   return toWireExpression(described, field.wireType);
 }
 
-function toCondition(request: ReadRequest, range: RangeValue): string | null {
+function toCondition(request: Pick<ReadRequest, 'schema' | 'from'>, range: RangeValue): string | null {
   switch (range.kind) {
     case 'whole':
       return null;
