@@ -17,6 +17,8 @@ try {
     serve: async (overrides) => (await import('./serve.ts')).serve(overrides, manifest.version),
     startPrivateServer: async (options, signal) =>
       (await import('./private-server.ts')).startPrivateServer(options, signal),
+    backup: async (overrides, request) => (await import('./backup.ts')).runBackup(overrides, request, manifest.version),
+    restore: async (overrides, request) => (await import('./backup.ts')).runRestore(overrides, request),
     doctor: async (options) => (await import('./doctor.ts')).runDoctor(options, manifest.version),
   });
 } catch (error) {

@@ -12,6 +12,8 @@ async function run(args: readonly string[], actions: Partial<CliActions> = {}) {
       version: '1.2.3',
       serve: async () => 0,
       doctor: async () => 0,
+      backup: async () => 0,
+      restore: async () => 0,
       startPrivateServer: async () => {
         throw new Error('No test starts a server here.');
       },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { SyncError } from '../core/index.ts';
@@ -59,6 +60,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     lock.release();
     throw error;
   }
+}
+
+/** URL of the home's database while its server runs, else undefined. Starts, adopts and makes nothing. */
+export function findEmbeddedPostgres(home: string, name = 'metadata'): string | undefined {
+  if (!existsSync(join(home, 'embedded', name, 'passwords.json'))) return undefined;
+  const place = findPlace(home, name, findServerAccount());
+  const server = findPostmaster(place.dataFolder);
+  return server?.isReady ? toUrl(OWNER, findSecrets(place).password, server.port, OWNER) : undefined;
 }
 
 function lockServer(place: Place): ProcessLock {

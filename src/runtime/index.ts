@@ -7,12 +7,13 @@ export {
   readConfig,
   readEnvironment,
 } from './config.ts';
-export { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
+export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
+export { readFilesMark, writeFilesMark } from './files-mark.ts';
 export { type CliFile, lockHome, prepareHome, readCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger } from './logger.ts';
-export { createShutdown, type Shutdown } from './shutdown.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { ROLES, type Role } from './roles.ts';
+export { createShutdown, type Shutdown } from './shutdown.ts';
 export { describeFailure, exitWith, toDatabaseError, toListenError } from './startup-errors.ts';
 export { createTemporaryHome, type TemporaryHome } from './temporary-home.ts';
 export { workerUrl } from './worker-url.ts';

@@ -39,6 +39,7 @@ export { listRejects, type RejectPosition, type RejectRecord } from './execution
 export { type Retention, removeExpiredExecutions, removeOldWorkers } from './executions/retention.ts';
 export {
   completeSchema,
+  completeVerification,
   type EndedSchema,
   type ExecutionSchemas,
   findRunSchema,
@@ -59,6 +60,7 @@ export {
   hasSync,
   insertSnapshot,
   lastSnapshotEpoch,
+  listConnectionTypes,
   listOpenExecutions,
   loadRun,
   type Run,
@@ -88,6 +90,7 @@ export {
   requireLiving,
   retireWorker,
 } from './executions/workers.ts';
+export { claimFilesMark, findFilesMark } from './files-mark.ts';
 export {
   findKeyHolder,
   findOrganization,
@@ -100,10 +103,10 @@ export {
   lockOrganizations,
   type Organization,
 } from './identity.ts';
+export { listMissingMigrations } from './migrate.ts';
 export {
   findCachedSchema,
   findDetectedSchema,
-export { listMissingMigrations } from './migrate.ts';
   listCachedSchemaIds,
   listCachedSchemas,
   listPendingRefreshes,

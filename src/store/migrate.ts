@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { SyncError } from '../core/index.ts';
 
-interface Migration {
+/** One file of the folder `migrations`. */
+export interface Migration {
   readonly number: number;
   readonly name: string;
   readonly sql: string;
@@ -12,21 +13,20 @@ interface Migration {
 }
 
 /** Any constant will do that nobody else locks in this database. */
-const MIGRATION_LOCK = 7_106_442_001;
+export const MIGRATION_LOCK = 7_106_442_001;
 
 /**
  * Brings the metadata database to this program's state, all migrations in one transaction: a crash leaves the old state.
  * Only one process at a time does it; the others wait and find nothing to do.
  * @throws `METADATA_NEWER` when a newer program wrote the database, `METADATA_DIFFERS` when an applied file has changed since
  */
-export async function migrate(pool: pg.Pool, folder = join(import.meta.dirname, 'migrations')): Promise<void> {
+export async function migrate(pool: pg.Pool, folder = MIGRATIONS): Promise<void> {
   const migrations = await readMigrations(folder);
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    const applied = await readApplied(client);
-    for (const migration of pendingOf(migrations, applied)) await apply(client, migration);
+    await applyMigrations(client, migrations);
     await client.query('COMMIT');
     client.release();
   } catch (error) {
@@ -57,8 +57,24 @@ function isPrivilegeMissing(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && (error.code === '42501' || error.code === '3F000');
 }
 
-/** The files are named `0001_foundation.sql`: the number orders them, without gaps. */
-async function readMigrations(folder: string): Promise<Migration[]> {
+const MIGRATIONS = join(import.meta.dirname, 'migrations');
+
+/**
+ * Applies what is not applied yet, in the caller's transaction.
+ * @param isWanted leaves others for later
+ * @throws `METADATA_NEWER`, `METADATA_DIFFERS`
+ */
+export async function applyMigrations(
+  client: pg.ClientBase,
+  migrations: readonly Migration[],
+  isWanted: (migration: Migration) => boolean = () => true,
+): Promise<void> {
+  const pending = pendingOf(migrations, await readApplied(client));
+  for (const migration of pending.filter(isWanted)) await apply(client, migration);
+}
+
+/** In their order: the files are named `0001_foundation.sql`. */
+export async function readMigrations(folder = MIGRATIONS): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(
     names.map(async (name) => {
@@ -68,7 +84,7 @@ async function readMigrations(folder: string): Promise<Migration[]> {
   );
 }
 
-async function readApplied(client: pg.PoolClient): Promise<Map<number, string>> {
+async function readApplied(client: pg.ClientBase): Promise<Map<number, string>> {
   await client.query(
     `CREATE TABLE IF NOT EXISTS schema_migrations (
        number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
@@ -79,7 +95,11 @@ async function readApplied(client: pg.PoolClient): Promise<Map<number, string>> 
   return new Map(rows.map((row) => [row.number, row.checksum]));
 }
 
-function pendingOf(migrations: readonly Migration[], applied: ReadonlyMap<number, string>): Migration[] {
+/**
+ * What a database lacks that has these migrations, by their numbers and checksums.
+ * @throws `METADATA_NEWER`, `METADATA_DIFFERS`
+ */
+export function pendingOf(migrations: readonly Migration[], applied: ReadonlyMap<number, string>): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.number, migration]));
   for (const [number, checksum] of applied) {
     const migration = known.get(number);
@@ -99,7 +119,7 @@ function pendingOf(migrations: readonly Migration[], applied: ReadonlyMap<number
   return migrations.filter((migration) => !applied.has(migration.number));
 }
 
-async function apply(client: pg.PoolClient, migration: Migration): Promise<void> {
+async function apply(client: pg.ClientBase, migration: Migration): Promise<void> {
   await client.query(migration.sql);
   await client.query('INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)', [
     migration.number,

@@ -62,7 +62,7 @@ export async function openInstallation(pool: pg.Pool, source: MasterKeySource): 
   const found = await readInstallation(pool);
   const masterKey = await findMasterKey(source, found !== undefined);
   const installation = found ?? (await createInstallation(pool, masterKey));
-  if (!timingSafeEqual(installation.key_check, keyCheckOf(masterKey))) {
+  if (!isKeyOf(masterKey, installation.key_check)) {
     throw new SyncError(
       'MASTER_KEY_MISMATCH',
       `The master key does not open this metadata database's secrets. Restore the key that belongs to it in MILLRACE_ENCRYPTION_KEY or ${source.file}.`,
@@ -102,10 +102,38 @@ async function createInstallation(pool: pg.Pool, masterKey: Buffer): Promise<Ins
   return row;
 }
 
+/** True when secrets of the installation with that key check value were sealed under this key. */
+export function isKeyOf(masterKey: Buffer, keyCheck: Buffer): boolean {
+  const own = keyCheckOf(masterKey);
+  return own.length === keyCheck.length && timingSafeEqual(own, keyCheck);
+}
+
+/** The master key as it is set; undefined where there is none. @throws `CONFIG_INVALID` when it is not one */
+export async function readMasterKey(source: MasterKeySource): Promise<Buffer | undefined> {
+  return source.environment === null
+    ? readKeyFile(source.file)
+    : parseKey(source.environment, 'MILLRACE_ENCRYPTION_KEY');
+}
+
+/** Written under another name, flushed, then linked: a crash leaves a whole key or none, and a key that is there wins. */
+export async function storeMasterKey(file: string, masterKey: Buffer): Promise<void> {
+  const draft = `${file}.${randomUUID()}`;
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${masterKey.toString('base64')}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await link(draft, file).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  });
+  await unlink(draft);
+}
+
 async function findMasterKey(source: MasterKeySource, mustExist: boolean): Promise<Buffer> {
-  if (source.environment !== null) return parseKey(source.environment, 'MILLRACE_ENCRYPTION_KEY');
-  const stored = await readKeyFile(source.file);
-  if (stored !== undefined) return stored;
+  const given = await readMasterKey(source);
+  if (given !== undefined) return given;
   if (mustExist) {
     throw new SyncError(
       'MASTER_KEY_MISMATCH',
@@ -124,20 +152,8 @@ async function readKeyFile(file: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Written under another name, flushed, then linked: a crash leaves a whole key or none, and a key that is there wins. */
 async function createKeyFile(file: string): Promise<Buffer> {
-  const draft = `${file}.${randomUUID()}`;
-  const handle = await open(draft, 'wx', 0o600);
-  try {
-    await handle.writeFile(`${randomBytes(KEY_BYTES).toString('base64')}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await link(draft, file).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  });
-  await unlink(draft);
+  await storeMasterKey(file, randomBytes(KEY_BYTES));
   return parseKey(await readFile(file, 'utf8'), file);
 }
 

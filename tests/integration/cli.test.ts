@@ -76,6 +76,8 @@ async function millrace(
       version: '0',
       serve: async () => 0,
       doctor: async () => 0,
+      backup: async () => 0,
+      restore: async () => 0,
       startPrivateServer: () => Promise.reject(new Error('No test starts a server here.')),
     },
     {

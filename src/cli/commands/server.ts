@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ConfigOverrides } from '../../runtime/index.ts';
 import type { CliActions, GlobalOptions, RunHere } from '../command.ts';
 
 interface ServeOptions extends GlobalOptions {
@@ -30,4 +31,28 @@ export function addServerCommands(program: Command, actions: CliActions, runHere
       const { json = false, ...overrides } = command.optsWithGlobals<GlobalOptions>();
       return runHere(() => actions.doctor({ ...overrides, isJson: json }));
     });
+  addBackupCommands(program, actions, runHere);
+}
+
+function addBackupCommands(program: Command, actions: CliActions, runHere: RunHere): void {
+  program
+    .command('backup <file>')
+    .description('write the metadata into a new file, also while the server runs')
+    .option('--with-key', 'put the master key into it, too')
+    .action((file: string, _: unknown, command: Command) => {
+      const { withKey = false, ...options } = command.optsWithGlobals<GlobalOptions & { readonly withKey?: boolean }>();
+      return runHere(() => actions.backup(toOverrides(options), { file, withKey }));
+    });
+  program
+    .command('restore <file>')
+    .description('restore the metadata from such a file; no server may run')
+    .option('--replace', 'drop what the database holds now')
+    .action((file: string, _: unknown, command: Command) => {
+      const { replace = false, ...options } = command.optsWithGlobals<GlobalOptions & { readonly replace?: boolean }>();
+      return runHere(() => actions.restore(toOverrides(options), { file, replace }));
+    });
+}
+
+function toOverrides({ home, url }: GlobalOptions): ConfigOverrides {
+  return { ...(home === undefined ? {} : { home }), ...(url === undefined ? {} : { url }) };
 }
