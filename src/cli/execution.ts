@@ -22,8 +22,9 @@ const STATUS_STYLES: Readonly<Record<string, Style>> = {
 export function executionLine(execution: ExecutionBody, terminal: Pick<Terminal, 'style'>): string {
   const { status, record_count, error_count, status_message } = execution;
   const seconds = secondsBetween(execution.started_at, execution.completed_at);
+  const isComparison = execution.type === 'verify';
   const parts = [
-    `${formatCount(record_count)} records written`,
+    isComparison ? 'source and destination compared' : `${formatCount(record_count)} records written`,
     ...(error_count > 0 ? [`${formatCount(error_count)} errors`] : []),
   ];
   const sentence = `${parts.join(', ')}${seconds === null ? '' : ` in ${formatDuration(seconds)}`}`;

@@ -23,6 +23,8 @@ function receipt(part: Partial<SchemaReceiptBody>): ReceiptBody {
     counts: { read: 3_000_000, written: 5_000, unchanged: 2_995_000, deleted: 1, rejected: 2 },
     conversions: [],
     differences: [],
+    differing: null,
+    repaired: null,
     ...part,
   };
   const { verdict, depth } = schema;

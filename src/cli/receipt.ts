@@ -1,4 +1,4 @@
-import type { ReceiptBody, RejectBody, SchemaReceiptBody } from '../contract/index.ts';
+import type { ReceiptBody, RecordDifferencesBody, RejectBody, SchemaReceiptBody } from '../contract/index.ts';
 import { type Column, formatCount, formatTable, formatTime, toOneLine } from './format.ts';
 import type { Style, Terminal } from './terminal.ts';
 
@@ -20,6 +20,8 @@ const PROOFS: readonly Column[] = [
   { title: 'sum at the source' },
   { title: 'sum at the destination' },
 ];
+
+const SHOWN_KEYS = 20;
 
 const VERDICT_STYLES: Readonly<Record<string, Style>> = { equal: 'green', different: 'red', unproved: 'yellow' };
 
@@ -74,7 +76,8 @@ function remarks(schemas: readonly SchemaReceiptBody[], terminal: Pick<Terminal,
     .flatMap(({ title, lines }) => ['', terminal.style('dim', title), ...lines.map((line) => `  ${line}`)]);
 }
 
-function remarksOf({ positions, hashing, format, conversions, notes, differences }: SchemaReceiptBody): string[] {
+function remarksOf(receipt: SchemaReceiptBody): string[] {
+  const { positions, hashing, format, conversions, notes, differences, differing, repaired } = receipt;
   return [
     ...positions.map(({ position, taken_at }) => `read at ${position ?? 'no position'}, ${formatTime(taken_at)}`),
     `moved as ${format}`,
@@ -85,7 +88,22 @@ function remarksOf({ positions, hashing, format, conversions, notes, differences
       ({ range, source, destination }) =>
         `differs: ${range} (${formatCount(source.records)} records at the source, ${formatCount(destination.records)} at the destination)`,
     ),
+    ...recordLines('differing', differing),
+    ...recordLines('repaired', repaired),
   ].map(toOneLine);
+}
+
+/** Numbers first, then the first keys; the JSON form holds all that were kept. */
+function recordLines(title: string, found: RecordDifferencesBody | null): string[] {
+  if (found === null) return [];
+  const counts = `${formatCount(found.missing)} missing, ${formatCount(found.extra)} extra, ${formatCount(found.different)} different`;
+  const keys = found.records.slice(0, SHOWN_KEYS).map(({ kind, key }) => `${title}, ${kind}: ${keyText(key)}`);
+  const more = found.records.length - keys.length;
+  return [
+    `${title}: ${found.complete ? '' : 'at least '}${counts}`,
+    ...keys,
+    ...(more > 0 ? [`… and ${formatCount(more)} more keys with --json`] : []),
+  ];
 }
 
 /** Rejected records by their key and the destination's reason. */

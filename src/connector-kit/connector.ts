@@ -68,6 +68,8 @@ export interface Capabilities {
     readonly reservedSchemas: RegExp;
     /** True when `Id` and `id` can stand side by side as columns or tables. */
     readonly distinguishesCase: boolean;
+    /** True when it has `openPack`: many small tables are loaded together. Placement `worker` only; absent = no. */
+    readonly loadsPacks?: boolean;
   };
   /** Reverse ETL into tables; only what the API tells about it (objects, modes, creation). */
   readonly target?: { readonly modes: readonly ModelTargetMode[] };
@@ -274,6 +276,8 @@ export interface BulkDestination {
    * @throws `TABLE_DIFFERS` when the table or one of the plan's columns is missing
    */
   openImage?(plan: LoadPlan, signal: AbortSignal): Promise<TableImage>;
+  /** Opens the loads of several small tables at once, all of one sync. Makes nothing yet. Absent: each is loaded by itself. */
+  openPack?(tables: readonly PackTable[], signal: AbortSignal): Promise<Pack>;
 }
 
 /** A destination's table at one moment, until it is disposed of. */
@@ -435,9 +439,52 @@ export interface SegmentWriter extends AsyncDisposable {
   commit(outcome: SegmentOutcome, signal: AbortSignal): Promise<void>;
 }
 
+/** One table of a pack, read as a single segment. */
+export interface PackTable {
+  readonly plan: LoadPlan;
+  readonly segment: SegmentId;
+}
+
+/**
+ * How a table of a pack is loaded. `load`: it is new, so its records are written, proved and published with the others.
+ * `compare`: it is there as the plan wants it; when its records are the source's already, there is nothing to write.
+ * `alone`: it needs more than that, and goes the way of its own `Load`.
+ */
+export type PackWay = 'load' | 'compare' | 'alone';
+
+/**
+ * Small tables that are loaded together, in a few transactions of the destination for all of them: what each costs by
+ * itself would be many times what its records cost. It is the way for what goes well. After an error the pack is
+ * disposed of and each of its tables goes the way of its own `Load`, which finds what the pack has committed.
+ * Tables are named by their index in `openPack`. Order: enter, write and digest (`compare`), commit, digest (`load`),
+ * publish; and once that is recorded elsewhere, in a pack opened anew: discard.
+ */
+export interface Pack extends AsyncDisposable {
+  /** Takes ownership and fences of all that can be loaded together, under the name of this pack's session. */
+  enter(signal: AbortSignal): Promise<readonly PackWay[]>;
+  /** Makes a new table's shadow with its key, and fills it. Nothing of it is there before `commit`. @throws `RECORD_REFUSED` */
+  write(index: number, chunks: readonly Chunk[], signal: AbortSignal): Promise<void>;
+  /** Data, state rows and fences of all that was written, in one transaction. @throws `FENCE_LOST` */
+  commit(outcomes: PackOutcomes, signal: AbortSignal): Promise<void>;
+  /** As `Load.digest`, over the whole table. */
+  digest(index: number, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;
+  /**
+   * Publishes these tables and lets go of the others, in one transaction. Those to be compared are taken as found equal.
+   * @throws `FENCE_LOST`
+   */
+  publish(outcomes: PackOutcomes, signal: AbortSignal): Promise<ReadonlyMap<number, PublishCounts>>;
+  /** Drops the state rows of published loads and of older ones. */
+  discard(signal: AbortSignal): Promise<void>;
+}
+
+/** What was read of which table. */
+export type PackOutcomes = ReadonlyMap<number, SegmentOutcome>;
+
 export interface LossGuard {
   /** Share of live records that may be lost, in percent; 100 = no guard. */
   readonly maxLossPercent: number;
+  /** Records of the load, where the digest has just counted them. */
+  readonly loaded?: number;
 }
 
 export interface PublishCounts {

@@ -23,11 +23,14 @@ import {
   type ProgressBody,
   progressSchema,
   type StartBulkSyncRequest,
+  type StartVerificationRequest,
   type SyncStatusBody,
   syncStatusSchema,
 } from './executions.ts';
+import { type PlanBody, type PlanQuery, planSchema } from './plans.ts';
 import { type ReceiptBody, type RejectBody, receiptSchema, rejectSchema } from './receipts.ts';
 import { type SourceSchemaBody, schemaStatusSchema } from './schemas.ts';
+import { type TimingBody, timingSchema } from './timing.ts';
 import { ApiFailure, type ClientOptions, createTransport, pathOf, type Send } from './transport.ts';
 
 /** Systems that syncs read and write. Every call may throw `ApiFailure`. */
@@ -57,11 +60,19 @@ export interface BulkSyncCalls {
   /** Cancels what runs and forgets the sync; destination tables stay. */
   deleteBulkSync(id: string, signal?: AbortSignal): Promise<void>;
   startBulkSync(id: string, start: StartBulkSyncRequest, signal?: AbortSignal): Promise<ExecutionBody>;
+  /** Compares source and destination and writes nothing; an execution like a start's. */
+  verifyBulkSync(id: string, start: StartVerificationRequest, signal?: AbortSignal): Promise<ExecutionBody>;
   getBulkSyncStatus(id: string, signal?: AbortSignal): Promise<SyncStatusBody>;
   /** Asks for cancellation and does not wait for it. */
   cancelBulkSync(id: string, signal?: AbortSignal): Promise<string>;
   getExecution(id: string, executionId: string, signal?: AbortSignal): Promise<ExecutionBody>;
   getProgress(id: string, executionId: string, signal?: AbortSignal): Promise<ProgressBody>;
+  /** Where the time went; until now, while it runs. */
+  getTiming(id: string, executionId: string, signal?: AbortSignal): Promise<TimingBody>;
+  /** What a start with these options would do now; nothing is done. */
+  getPlan(id: string, start: PlanQuery, signal?: AbortSignal): Promise<PlanBody>;
+  /** Status 404 while the execution is not planned. */
+  getExecutionPlan(id: string, executionId: string, signal?: AbortSignal): Promise<PlanBody>;
   /** Status 404 until the execution's receipt is issued. */
   getReceipt(id: string, executionId: string, signal?: AbortSignal): Promise<ReceiptBody>;
   /** The same, or null while there is none: it is not issued yet, or the execution did not get that far. */
@@ -129,6 +140,9 @@ function executionCalls(send: Send): Omit<BulkSyncCalls, SyncCall> {
     startBulkSync: async (id, body, signal) =>
       (await send({ method: 'POST', path: pathOf`/api/bulk/syncs/${id}/executions`, body: body ?? {} }, one, signal))
         .data,
+    verifyBulkSync: async (id, body, signal) =>
+      (await send({ method: 'POST', path: pathOf`/api/x/bulk/syncs/${id}/verify`, body: body ?? {} }, one, signal))
+        .data,
     getBulkSyncStatus: (id, signal) => get(pathOf`/api/bulk/syncs/${id}/status`, syncStatusSchema, signal),
     cancelBulkSync: async (id, signal) =>
       (await send({ method: 'POST', path: pathOf`/api/bulk/syncs/${id}/cancel` }, envelope(cancelSchema), signal)).data
@@ -136,6 +150,11 @@ function executionCalls(send: Send): Omit<BulkSyncCalls, SyncCall> {
     getExecution: (id, executionId, signal) =>
       get(pathOf`/api/bulk/syncs/${id}/executions/${executionId}`, executionSchema, signal),
     getProgress: (id, executionId, signal) => get(`${at(id, executionId)}/progress`, progressSchema, signal),
+    getTiming: (id, executionId, signal) => get(`${at(id, executionId)}/timing`, timingSchema, signal),
+    getPlan: async (id, query, signal) =>
+      (await send({ method: 'GET', path: pathOf`/api/x/bulk/syncs/${id}/plan`, query }, envelope(planSchema), signal))
+        .data,
+    getExecutionPlan: (id, executionId, signal) => get(`${at(id, executionId)}/plan`, planSchema, signal),
     getReceipt: (id, executionId, signal) => get(`${at(id, executionId)}/receipt`, receiptSchema, signal),
     findReceipt: (id, executionId, signal) =>
       get(`${at(id, executionId)}/receipt`, receiptSchema, signal).catch((error: unknown) => {

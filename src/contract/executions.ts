@@ -26,6 +26,10 @@ export const startWithOverridesRequestSchema = z
   })
   .nullish();
 
+/** A comparison of source and destination may be about some schemas only; without a body it is about all enabled ones. */
+export const startVerificationRequestSchema = z.strictObject({ schemas: startFields.schemas }).nullish();
+export type StartVerificationRequest = z.infer<typeof startVerificationRequestSchema>;
+
 const countFields = { record_count: z.int(), error_count: z.int(), warning_count: z.int() };
 const timeFields = {
   created_at: timestampSchema,

@@ -79,9 +79,11 @@ export {
   progressSchema,
   type SchemaExecutionBody,
   type StartBulkSyncRequest,
+  type StartVerificationRequest,
   type SyncStatusItemBody,
   schemaExecutionParamsSchema,
   startBulkSyncRequestSchema,
+  startVerificationRequestSchema,
   startWithOverridesRequestSchema,
   syncStatusItemSchema,
   syncStatusSchema,
@@ -93,10 +95,11 @@ export {
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';
-export { type PlanBody, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
+export { type PlanBody, type PlanQuery, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
 export {
   listRejectsQuerySchema,
   type ReceiptBody,
+  type RecordDifferencesBody,
   type RejectBody,
   receiptSchema,
   rejectSchema,
@@ -115,5 +118,6 @@ export {
   sourceSchemaEnvelope,
   upsertFieldsRequestSchema,
 } from './schemas.ts';
+export { type TimingBody, timingSchema } from './timing.ts';
 export { ApiFailure } from './transport.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';

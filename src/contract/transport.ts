@@ -21,7 +21,8 @@ export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Starts with `/`; ids in it are already encoded (`pathOf`). */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** A list is sent as one parameter for each of its values. */
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly body?: unknown;
 }
 
@@ -113,7 +114,8 @@ function addressOf(url: string, request: ApiRequest): URL {
   }
   const address = new URL(`${base}${request.path}`);
   for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) address.searchParams.set(name, String(value));
+    const values = Array.isArray(value) ? value : value === undefined ? [] : [value];
+    for (const one of values) address.searchParams.append(name, String(one));
   }
   return address;
 }

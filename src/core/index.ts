@@ -75,7 +75,16 @@ export {
   type TransferDescription,
   type TransferPath,
 } from './plans.ts';
-export type { RangeSum, Receipt, SchemaReceipt, SourcePosition } from './receipts.ts';
+export {
+  DIFFERENCE_KINDS,
+  type DifferenceCounts,
+  type DifferenceKind,
+  type RangeSum,
+  type Receipt,
+  type RecordDifferences,
+  type SchemaReceipt,
+  type SourcePosition,
+} from './receipts.ts';
 export {
   applyOverrides,
   isUserFieldType,
@@ -118,6 +127,7 @@ export {
   type ScheduleResyncMode,
   SELECTIVE_MODES,
   type SelectiveMode,
+  VERIFICATION,
 } from './syncs.ts';
 export {
   addTimes,

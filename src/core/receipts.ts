@@ -18,7 +18,8 @@ export interface SchemaReceipt {
   readonly outputName: string;
   readonly scope: ReceiptScope;
   readonly depth: ReceiptDepth;
-  readonly load: LoadKind;
+  /** `none`: both sides were compared, and nothing was loaded. */
+  readonly load: LoadKind | 'none';
   readonly verdict: 'equal' | 'different' | 'unproved';
   /** Why `verdict` is not `equal`, or what the scope cannot prove. */
   readonly notes: readonly string[];
@@ -43,6 +44,30 @@ export interface SchemaReceipt {
     readonly range: string;
     readonly source: RangeSum;
     readonly destination: RangeSum;
+  }[];
+  /** Which records differ; absent where nobody looked at single records. */
+  readonly differing?: RecordDifferences;
+  /** Which records differed and were written anew before this proof; absent where nothing had to be. */
+  readonly repaired?: RecordDifferences;
+}
+
+/**
+ * How the two sides have a record unlike: `missing` in the destination, `extra` in it, or `different`: the same key with
+ * other values.
+ */
+export const DIFFERENCE_KINDS = ['missing', 'extra', 'different'] as const;
+export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
+export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;
+
+/** Records that source and destination have unlike. */
+export interface RecordDifferences extends DifferenceCounts {
+  /** False where more differ than were looked at one by one: then the numbers are lower bounds. */
+  readonly isComplete: boolean;
+  readonly ranges: readonly (DifferenceCounts & { readonly range: string })[];
+  /** The first of them, by key field id as text; none for a table without a key. */
+  readonly records: readonly {
+    readonly kind: DifferenceKind;
+    readonly key: Readonly<Record<string, string | null>>;
   }[];
 }
 

@@ -8,6 +8,12 @@ export type ResyncMode = (typeof RESYNC_MODES)[number];
 export const FETCH_MODES = ['none', 'incremental', 'full'] as const;
 export type FetchMode = (typeof FETCH_MODES)[number];
 
+/**
+ * The `type` of an execution that compares source and destination and writes nothing. Others say how they were started:
+ * `manual` or `scheduled`.
+ */
+export const VERIFICATION = 'verify';
+
 /** How much a run proves: record counts, a hash of every record on both sides, or that plus repair of what differs. */
 export const RECEIPT_DEPTHS = ['counts', 'checksums', 'repair'] as const;
 export type ReceiptDepth = (typeof RECEIPT_DEPTHS)[number];

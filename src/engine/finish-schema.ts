@@ -137,7 +137,8 @@ function describePublication(parts: EngineParts, { item, plan }: SchemaToFinish,
   }
 }
 
-async function positionOf(parts: EngineParts, executionId: string, epoch: number): Promise<SourcePosition> {
+/** Where the image of a schema stood in its source. */
+export async function positionOf(parts: EngineParts, executionId: string, epoch: number): Promise<SourcePosition> {
   const held = await parts.snapshots.find(executionId, epoch);
   if (held !== null) return held.position;
   const row = await findSnapshot(parts.store.db, executionId, epoch);
@@ -152,6 +153,8 @@ export async function discardQuietly(
   { run, specs, item, plan }: Omit<SchemaToFinish, 'snapshotEpoch'>,
   stop: AbortSignal,
 ): Promise<void> {
+  // It made nothing, and what it found there belongs to others.
+  if (plan.isVerification) return;
   const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
   try {
     await parts.threads.run({ kind: 'discard', destination: specs.destination, load }, specs.ownerKey, stop);

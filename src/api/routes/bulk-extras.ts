@@ -11,6 +11,7 @@ import {
   receiptSchema,
   rejectSchema,
   type SyncSettingsBody,
+  startVerificationRequestSchema,
   startWithOverridesRequestSchema,
   syncSettingsRequestSchema,
   syncSettingsSchema,
@@ -24,6 +25,7 @@ import {
   replaceSyncSettings,
   type SyncSettings,
   startBulkSync,
+  startVerification,
 } from '../../operations/index.ts';
 import { counterSchema, fromPageToken, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
@@ -75,6 +77,19 @@ export const bulkExtraRoutes = [
       const input = { ...toStartInput(body), maxLossPercent: body?.max_loss_percent ?? null };
       return { data: toExecutionBody(await startBulkSync(context, params.id, input)) };
     },
+  }),
+  defineRoute({
+    method: 'POST',
+    url: '/api/x/bulk/syncs/:id/verify',
+    versions: API_VERSIONS,
+    operationId: 'x.bulkSync.verify',
+    summary: 'Compare source and destination without writing; its receipt lists the records that differ',
+    params: idParamsSchema,
+    body: startVerificationRequestSchema,
+    response: envelope(executionSchema),
+    handle: async (context, { params, body }) => ({
+      data: toExecutionBody(await startVerification(context, params.id, body?.schemas ?? [])),
+    }),
   }),
   defineRoute({
     method: 'GET',

@@ -2,11 +2,12 @@ import type {
   ExecutionBody,
   ProgressBody,
   ReceiptBody,
+  RecordDifferencesBody,
   RejectBody,
   SchemaExecutionBody,
   SchemaReceiptBody,
 } from '../../contract/index.ts';
-import type { RangeSum, Receipt, ResyncMode, SchemaReceipt } from '../../core/index.ts';
+import type { RangeSum, Receipt, RecordDifferences, ResyncMode, SchemaReceipt } from '../../core/index.ts';
 import { countRecords, type ExecutionProgress, type ExecutionView, type RejectView } from '../../operations/index.ts';
 import { withoutNulls } from './without-nulls.ts';
 
@@ -94,8 +95,9 @@ export function toReceiptBody(receipt: Receipt): ReceiptBody {
 }
 
 function toSchemaReceiptBody(receipt: SchemaReceipt): SchemaReceiptBody {
-  const { schemaId, outputName, positions, source, destination, differences, notes, conversions, counts, ...rest } =
+  const { schemaId, outputName, positions, source, destination, differences, notes, conversions, counts, ...others } =
     receipt;
+  const { differing, repaired, ...rest } = others;
   return {
     ...rest,
     schema: schemaId,
@@ -111,6 +113,17 @@ function toSchemaReceiptBody(receipt: SchemaReceipt): SchemaReceiptBody {
       source: toSumBody(difference.source),
       destination: toSumBody(difference.destination),
     })),
+    differing: differing === undefined ? null : toRecordDifferencesBody(differing),
+    repaired: repaired === undefined ? null : toRecordDifferencesBody(repaired),
+  };
+}
+
+function toRecordDifferencesBody({ isComplete, ranges, records, ...counts }: RecordDifferences): RecordDifferencesBody {
+  return {
+    ...counts,
+    complete: isComplete,
+    ranges: ranges.map((range) => ({ ...range })),
+    records: records.map(({ kind, key }) => ({ kind, key: { ...key } })),
   };
 }
 

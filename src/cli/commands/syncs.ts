@@ -15,8 +15,10 @@ import { readToEnd } from '../prompt.ts';
 import { receiptLines, rejectLines } from '../receipt.ts';
 import { waitForSchemas } from '../schemas.ts';
 import { printJson, type Session } from '../session.ts';
+import { timingLines } from '../timing.ts';
 import { UsageError } from '../usage-error.ts';
 import { followExecution } from '../watch.ts';
+import { addPlanCommand } from './plan.ts';
 
 interface StartOptions extends GlobalOptions {
   readonly watch?: boolean;
@@ -32,7 +34,7 @@ interface ReceiptOptions extends GlobalOptions {
 
 const SHOWN_REJECTS = 20;
 
-/** `syncs list|create|start|status|cancel|receipt`. */
+/** `syncs list|create|start|verify|status|cancel|receipt`. */
 export function addSyncCommands(program: Command, run: Run): void {
   const syncs = program.command('syncs').description('bulk syncs: whole tables from a source into a destination');
   syncs
@@ -51,6 +53,7 @@ export function addSyncCommands(program: Command, run: Run): void {
 }
 
 function addExecutionCommands(syncs: Command, run: Run): void {
+  addPlanCommand(syncs, run);
   syncs
     .command('start')
     .description('start a sync; exit code 1 when it is watched and does not complete')
@@ -63,6 +66,15 @@ function addExecutionCommands(syncs: Command, run: Run): void {
     .action((sync: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StartOptions>();
       return run(options, (session) => startSync(session, sync, options));
+    });
+  syncs
+    .command('verify')
+    .description('compare source and destination, and write nothing; exit code 0 when they are equal, 1 when not')
+    .argument('<sync>', 'id or name')
+    .option('--schema <id...>', 'only these schemas')
+    .action((sync: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StartOptions>();
+      return run(options, (session) => verifySync(session, sync, options));
     });
   syncs
     .command('status')
@@ -149,6 +161,14 @@ async function startSync(session: Session, idOrName: string, options: StartOptio
   return 0;
 }
 
+async function verifySync(session: Session, idOrName: string, { schema }: StartOptions): Promise<number> {
+  const client = session.client();
+  const sync = await findSync(client, idOrName, session.signal);
+  const body = schema === undefined ? {} : { schemas: [...schema] };
+  const started = await client.verifyBulkSync(sync.id, body, session.signal);
+  return watchSync(session, client, sync, started);
+}
+
 /** The server knows which modes there are, and which of them this sync takes. */
 function toStart({ schema, resyncMode, fetchMode, test }: StartOptions): NonNullable<StartBulkSyncRequest> {
   return {
@@ -182,7 +202,8 @@ async function watchSync(
   if (session.isJson) {
     printJson(session, { execution, receipt });
   } else {
-    session.out.line(executionLine(execution, session.out));
+    const timing = await client.getTiming(sync.id, execution.id, session.signal);
+    session.out.line(executionLine(execution, session.out), ...timingLines(timing));
     if (execution.status !== 'completed' || execution.is_test) session.out.line(...executionTable(execution));
     if (receipt !== null) session.out.line('', ...receiptLines(receipt, session.out));
   }
@@ -197,7 +218,12 @@ async function showStatus(session: Session, idOrName: string): Promise<number> {
   const execution = status.current_execution ?? status.last_execution;
   if (execution === undefined) session.out.line(`"${sync.name}" has not run yet.`);
   else
-    session.out.line(`Execution ${execution.id}`, executionLine(execution, session.out), ...executionTable(execution));
+    session.out.line(
+      `Execution ${execution.id}`,
+      executionLine(execution, session.out),
+      ...timingLines(await client.getTiming(sync.id, execution.id, session.signal)),
+      ...executionTable(execution),
+    );
   if (status.next_execution_time !== null)
     session.out.line(`Next start by schedule: ${formatTime(status.next_execution_time)}`);
   return 0;

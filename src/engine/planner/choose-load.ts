@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Checkpoint, Replacement } from '../../connector-kit/index.ts';
-import { type LoadKind, readDestinationOptions } from '../../core/index.ts';
+import { type LoadKind, readDestinationOptions, VERIFICATION } from '../../core/index.ts';
 import { hasOtherKey, hasOtherObfuscation } from './drift.ts';
 import type { PlanContext, SchemaToPlan } from './plan-context.ts';
 import type { SchemaPlan } from './schema-plan.ts';
@@ -16,6 +16,7 @@ export function chooseLoad(
 ): LoadChoice {
   const { sync, execution } = context.run;
   const { resyncMode } = execution;
+  if (execution.type === VERIFICATION) return merge('source and destination are compared; nothing is written');
   if (sync.mode !== 'snapshot' && hasOtherObfuscation(item, draft))
     return replace('other fields are obfuscated now, so nothing of the old table is kept', 'rebuild');
   if (resyncMode === 'resync') return replace('asked for at the start: all records are replaced', 'in_place');

@@ -20,6 +20,7 @@ import {
   serializeError,
   splitSchemaId,
   takesNewSchema,
+  VERIFICATION,
 } from '../../core/index.ts';
 import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../store/index.ts';
 import { isOutage } from '../retry.ts';
@@ -120,7 +121,7 @@ async function findNewSchemas(
 ): Promise<readonly string[]> {
   const { sync, source, destination } = context.run;
   const rule = sync.automaticallyAddNewObjects;
-  if (rule === 'none') return [];
+  if (rule === 'none' || context.run.execution.type === VERIFICATION) return [];
   const known = await context.listKnownSchemas();
   const added: string[] = [];
   for (const schema of discovered.values()) {
@@ -183,7 +184,9 @@ async function planOne(
   }
   const destination = targetOf(context.destination);
   const state = await destination.inspect(table, context.signal);
-  await refuseForeignTable(context, selection.schemaId, table, state);
+  // Whoever owns it: it is only read.
+  const isVerification = context.run.execution.type === VERIFICATION;
+  if (!isVerification) await refuseForeignTable(context, selection.schemaId, table, state);
   const chosen = await planSchema(
     { ...context, source: sideOf(context.source), destination, transports: listTransports(context) },
     {
@@ -195,7 +198,7 @@ async function planOne(
       seen: seen.get(schema.id) ?? null,
     },
   );
-  const plan = await foresee(context, chosen, { destination, state, generation });
+  const plan = isVerification ? chosen : await foresee(context, chosen, { destination, state, generation });
   const ranges = await planRanges(context, plan);
   return {
     schemaId: schema.id,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TrackingPlan } from '../../connector-kit/index.ts';
-import { readDestinationOptions, SyncError } from '../../core/index.ts';
+import { readDestinationOptions, SyncError, VERIFICATION } from '../../core/index.ts';
 import { chooseFormat, listConversions, toColumns } from './choose-format.ts';
 import { chooseLoad } from './choose-load.ts';
 import { findDrift, toSeen } from './drift.ts';
@@ -22,8 +22,10 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
   const { hardDeletes } = readDestinationOptions(sync.destinationConfiguration);
   const choice = chooseLoad(context, item, { columns, shape, obfuscated });
   const seen = toSeen(item.schema, columns, obfuscated);
+  const isVerification = execution.type === VERIFICATION;
   return {
     ...choice,
+    ...(isVerification ? { isVerification } : {}),
     drift: findDrift(item.seen, item.schema, { ...choice, columns }),
     seen: isDeepStrictEqual(seen, item.seen) ? null : seen,
     schema: item.schema,
@@ -46,7 +48,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     columnPrefix: context.columnPrefix,
     stampedAt: stampOf(execution).toISOString(),
     adopt: sync.adopt,
-    depth: sync.receiptDepth,
+    depth: isVerification ? 'checksums' : sync.receiptDepth,
     maxLossPercent: execution.overrides.maxLossPercent ?? sync.maxLossPercent,
     nextCursor: tracking?.next ?? null,
     tracking:

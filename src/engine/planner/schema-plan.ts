@@ -21,6 +21,8 @@ import type { SchemaToPlan } from './plan-context.ts';
 
 /** What one schema of one execution will do, decided once, stored, and shown to the user. Plain JSON. */
 export interface SchemaPlan {
+  /** Both sides are compared and nothing is written; absent in plans of older builds. */
+  readonly isVerification?: boolean;
   readonly schema: SchemaDescription;
   readonly kind: LoadKind;
   /** Why this kind: first load, full scan, changed fields … */

@@ -81,7 +81,8 @@ export function refuseReceipt(
   };
 }
 
-function frame(plan: SchemaPlan, position: SourcePosition) {
+/** What every receipt of a schema says. */
+export function frame(plan: SchemaPlan, position: SourcePosition) {
   return {
     schemaId: plan.schema.id,
     outputName: tableText(plan.table),

@@ -12,8 +12,9 @@ export {
 export { getExecutionPlan, planBulkSync } from './executions/plans.ts';
 export { type ExecutionProgress, getProgress } from './executions/progress.ts';
 export { getReceipt, listRejects, type RejectView } from './executions/receipts.ts';
-export { type StartInput, startBulkSync } from './executions/start.ts';
+export { type StartInput, startBulkSync, startVerification } from './executions/start.ts';
 export { listStatuses, type SchemaStatusView, type StatusQuery, type SyncStatus } from './executions/statuses.ts';
+export { getTiming, type TimingView } from './executions/timing.ts';
 export type { BulkSyncInput } from './input.ts';
 export type { ScheduleInput } from './schedules/schedule-rules.ts';
 export { armSchedules, startDueSync } from './schedules/scheduled-starts.ts';

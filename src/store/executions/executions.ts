@@ -1,5 +1,11 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
-import { EXECUTION_STATUSES, EXECUTION_TRANSITIONS, isTerminal, TERMINAL_STATUSES } from '../../core/index.ts';
+import {
+  EXECUTION_STATUSES,
+  EXECUTION_TRANSITIONS,
+  isTerminal,
+  TERMINAL_STATUSES,
+  VERIFICATION,
+} from '../../core/index.ts';
 import { fromMicroseconds, toMicroseconds } from '../columns.ts';
 import type { StoreDatabase } from '../database.ts';
 import type { Database } from '../tables.ts';
@@ -130,7 +136,7 @@ export function findExecution(
     .executeTakeFirst();
 }
 
-/** The execution that runs, if one does, and the last one that ended. */
+/** The execution that runs, if one does, and the last one that ended; a comparison that has ended is none of the sync's. */
 export async function findCurrentAndLast(
   db: StoreDatabase,
   organizationId: string,
@@ -141,6 +147,7 @@ export async function findCurrentAndLast(
     .selectAll()
     .where('organizationId', '=', organizationId)
     .where('syncId', '=', syncId)
+    .where((eb) => eb.or([eb('type', '<>', VERIFICATION), eb('status', 'not in', TERMINAL_STATUSES)]))
     .orderBy('createdAt', 'desc')
     .orderBy('id', 'desc')
     .limit(2) // one at a time runs, so the running one and the last one are the newest two

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { ExecutionStatus, SchemaStatus } from '../../core/index.ts';
+import { type ExecutionStatus, type SchemaStatus, VERIFICATION } from '../../core/index.ts';
 import type { StoreDatabase } from '../database.ts';
 
-/** The newest execution of one sync; one at a time runs, so it is the running one if one runs. */
+/** The newest execution of one sync, comparisons that have ended left out; one at a time runs, so it is the running one if one runs. */
 export interface SyncStatusRecord {
   readonly syncId: string;
   /** Null before the first execution. */
@@ -19,7 +19,7 @@ export async function listSyncStatuses(
   const { rows } = await sql<SyncStatusRecord>`
     SELECT b.id AS sync_id, e.status FROM bulk_syncs b
     LEFT JOIN LATERAL (
-      SELECT status FROM executions WHERE sync_id = b.id ORDER BY created_at DESC, id DESC LIMIT 1
+      SELECT status FROM executions WHERE sync_id = b.id AND (type <> ${VERIFICATION} OR completed_at IS NULL) ORDER BY created_at DESC, id DESC LIMIT 1
     ) e ON true
     WHERE b.organization_id = ${organizationId} AND (${of !== 'active'} OR b.active)
       AND (${syncIds}::uuid[] IS NULL OR b.id = ANY(${syncIds}::uuid[]))
@@ -27,7 +27,7 @@ export async function listSyncStatuses(
   return rows;
 }
 
-/** What the newest execution with a schema did with it. */
+/** What the newest execution with a schema did, comparisons left out, with it. */
 export interface LastSchemaExecution {
   readonly executionId: string;
   readonly status: SchemaStatus;
@@ -52,7 +52,7 @@ export async function listLastSchemaExecutions(
       SELECT e.id AS execution_id, s.status, s.status_message, s.record_count::float8 AS record_count,
         s.error_count::float8 AS error_count, s.warning_count::float8 AS warning_count, s.started_at, s.completed_at
       FROM executions e JOIN execution_schemas s ON s.execution_id = e.id AND s.schema_id = b.schema_id
-      WHERE e.sync_id = b.sync_id ORDER BY e.created_at DESC, e.id DESC LIMIT 1
+      WHERE e.sync_id = b.sync_id AND e.type <> ${VERIFICATION} ORDER BY e.created_at DESC, e.id DESC LIMIT 1
     ) l ON true
     WHERE b.organization_id = ${organizationId} AND b.enabled AND b.sync_id = ANY(${[...syncIds]}::uuid[])
     ORDER BY b.sync_id, b.schema_id COLLATE "C"`.execute(db);

@@ -1,4 +1,4 @@
-import { type FetchMode, type ResyncMode, type SelectiveMode, SyncError } from '../../../core/index.ts';
+import { type FetchMode, type ResyncMode, type SelectiveMode, SyncError, VERIFICATION } from '../../../core/index.ts';
 import {
   type BulkSyncRecord,
   type BulkSyncSchemaRecord,
@@ -47,6 +47,33 @@ export async function startBulkSync(context: Context, syncId: string, input: Sta
   return getExecution(context, syncId, execution.id);
 }
 
+/**
+ * Starts a comparison of source and destination: an execution like any other, which writes nothing and is no run of the
+ * sync to its schedules and cursors. While it is under way the sync does not run.
+ * @param schemas empty = all enabled ones
+ * @throws as {@link startBulkSync}
+ */
+export async function startVerification(
+  context: Context,
+  syncId: string,
+  schemas: readonly string[],
+): Promise<ExecutionView> {
+  const sync = await requireBulkSync(context, syncId);
+  const input: ScheduledStartInput = {
+    schemas,
+    resyncMode: null,
+    fetchMode: 'none',
+    isTest: false,
+    maxLossPercent: null,
+    selectiveMode: 'none',
+  };
+  await checkStart(context, sync, input);
+  const execution = toNewExecution(context, syncId, VERIFICATION, input);
+  const isStarted = await context.store.transaction((transaction) => insertAndEnqueue(context, transaction, execution));
+  if (!isStarted) throw await runningAlready(context, syncId);
+  return getExecution(context, syncId, execution.id);
+}
+
 /** Refuses a start that could not do what it asks for, by hand or by a schedule. @throws as {@link startBulkSync}, but for a running execution */
 export async function checkStart(context: Context, sync: BulkSyncRecord, input: StartInput): Promise<void> {
   checkOwnValues(input);
@@ -90,7 +117,7 @@ function chooseSchemas(input: StartInput, rows: readonly BulkSyncSchemaRecord[])
 export function toNewExecution(
   context: Context,
   syncId: string,
-  type: 'manual' | 'scheduled',
+  type: 'manual' | 'scheduled' | typeof VERIFICATION,
   input: ScheduledStartInput,
 ): NewExecution {
   const by = toActorColumns(context.caller);

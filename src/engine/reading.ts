@@ -1,0 +1,35 @@
+import type { ReadRequest, SegmentRange, SnapshotRef } from '../connector-kit/index.ts';
+import { SyncError } from '../core/index.ts';
+import type { Run, WorkItem } from '../store/index.ts';
+import { type EngineParts, retryStore } from './engine-parts.ts';
+import type { Obfuscation } from './pipeline/jobs.ts';
+import type { SchemaPlan } from './planner/schema-plan.ts';
+
+/** The image that a schema is read from. @throws `SNAPSHOT_LOST` */
+export async function requireSnapshot(
+  parts: EngineParts,
+  item: Pick<WorkItem, 'executionId' | 'schemaId'>,
+  epoch: number,
+  stop: AbortSignal,
+): Promise<SnapshotRef> {
+  const snapshot = await retryStore(() => parts.snapshots.find(item.executionId, epoch), stop);
+  if (snapshot !== null) return snapshot;
+  throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the process that held it.`);
+}
+
+/** What the source is asked for one segment. */
+export function toReadRequest(plan: SchemaPlan, range: SegmentRange, snapshot: SnapshotRef): ReadRequest {
+  const { schema, format, fields, from, filters } = plan;
+  return { schema, format, fields, range, snapshot, from, filters };
+}
+
+/** Which fields become hashes on the way; null where none does. */
+export function obfuscationOf(
+  parts: EngineParts,
+  run: Pick<Run, 'execution'>,
+  { fields, obfuscated }: SchemaPlan,
+): Obfuscation | null {
+  if (obfuscated.length === 0) return null;
+  const positions = fields.flatMap(({ id }, position) => (obfuscated.includes(id) ? [position] : []));
+  return { positions, key: parts.store.obfuscationKeyOf(run.execution.organizationId) };
+}

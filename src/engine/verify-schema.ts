@@ -1,0 +1,96 @@
+import { type SegmentRange, tableText } from '../connector-kit/index.ts';
+import { type SchemaReceipt, type SourcePosition, SyncError } from '../core/index.ts';
+import { completeVerification, finishItem, listReads, saveSchemaReceipt, setSchemaStatus } from '../store/index.ts';
+import { type Comparison, compareSchema } from './comparison/compare-schema.ts';
+import { openSidesOf } from './comparison/open-sides.ts';
+import { type EngineParts, retryStore } from './engine-parts.ts';
+import { positionOf, type SchemaToFinish } from './finish-schema.ts';
+import type { LaneClock } from './lane-clock.ts';
+import type { Progress } from './pipeline/jobs.ts';
+import { toLoadPlan } from './planner/schema-plan.ts';
+import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
+import { toDifferenceText, toRecordDifferences } from './receipts/record-differences.ts';
+import { frame, sumReads } from './receipts/schema-receipt.ts';
+
+/** Reads one segment of the source for a verification: where a load would write, this only adds up. */
+export async function sumSegment(
+  parts: EngineParts,
+  { run, specs, item, plan, snapshotEpoch }: SchemaToFinish,
+  { clock, onProgress }: { readonly clock: LaneClock; readonly onProgress: (progress: Progress) => void },
+  stop: AbortSignal,
+): Promise<void> {
+  const snapshot = await requireSnapshot(parts, item, snapshotEpoch, stop);
+  const ids = { syncId: run.sync.id, executionId: item.executionId, generation: item.generation };
+  const job = {
+    kind: 'lookAtSource',
+    source: specs.source,
+    load: toLoadPlan(plan, ids),
+    // Written by planSegments of the source's connector and stored untouched.
+    read: toReadRequest(plan, item.range as SegmentRange, snapshot),
+    obfuscation: obfuscationOf(parts, run, plan),
+    question: { what: 'sum', countsOnly: false },
+  } as const;
+  const readOwner = specs.source.readOwner ?? null;
+  const look = await clock.spend('source', () => parts.threads.run(job, readOwner, stop, onProgress));
+  const outcome = { recordsRead: look.sum.records, bytesRead: look.bytes, source: look.sum, rejects: [] };
+  const progress = { records: look.sum.records, bytes: look.bytes };
+  const figures = { progress, timing: clock.take() };
+  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, figures), stop);
+}
+
+/**
+ * Compares a schema whose source was summed up with the destination's table, and writes its receipt. Repeatable: nothing
+ * else is written anywhere.
+ * @throws `VERIFICATION_FAILED` when they differ; the receipt names the records
+ */
+export async function verifySchema(
+  parts: EngineParts,
+  todo: SchemaToFinish,
+  clock: LaneClock,
+  stop: AbortSignal,
+): Promise<void> {
+  const { item, plan } = todo;
+  const { db } = parts.store;
+  await retryStore(() => setSchemaStatus(db, item.executionId, item.schemaId, 'processing'), stop);
+  const reads = sumReads(await retryStore(() => listReads(db, item.executionId, item.schemaId, item.generation), stop));
+  const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
+  parts.failpoint('before-comparison');
+  await using sides = await openSidesOf(parts, todo, stop);
+  const comparison = await clock.spend('proof', () => compareSchema(reads.expected, sides));
+  const receipt = toReceipt(todo, position, comparison, sides.notes);
+  if (receipt.verdict === 'equal') {
+    const done = { item, workerId: parts.workerId, receipt, timing: clock.take() };
+    await retryStore(() => completeVerification(parts.store, done), stop);
+    return;
+  }
+  await retryStore(() => saveSchemaReceipt(db, item.executionId, item.schemaId, receipt), stop);
+  throw new SyncError(
+    'VERIFICATION_FAILED',
+    `${tableText(plan.table)} differs from ${item.schemaId}: ${sayHow(receipt)}`,
+  );
+}
+
+function toReceipt(
+  { plan }: SchemaToFinish,
+  position: SourcePosition,
+  { source, destination, ranges, isComplete }: Comparison,
+  notes: readonly string[],
+): SchemaReceipt {
+  const isEqual = ranges.length === 0;
+  return {
+    ...frame(plan, position),
+    load: 'none',
+    verdict: isEqual ? 'equal' : 'different',
+    notes: [...plan.imageNotes, 'Verification: both sides were read, and nothing was written.', ...notes],
+    source,
+    destination,
+    counts: { read: source.records, written: 0, unchanged: 0, deleted: 0, rejected: 0 },
+    differences: ranges.map((range) => ({ range: range.range, source: range.source, destination: range.destination })),
+    ...(isEqual ? {} : { differing: toRecordDifferences(ranges, isComplete) }),
+  };
+}
+
+function sayHow({ differing }: SchemaReceipt): string {
+  const how = differing === undefined ? '' : `${toDifferenceText(differing)}. `;
+  return `${how}The receipt lists their keys. Run the sync with receipt depth repair, or with --resync-mode refetch, to make them equal.`;
+}
