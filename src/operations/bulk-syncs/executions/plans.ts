@@ -16,7 +16,11 @@ export async function planBulkSync(context: Context, syncId: string, input: Star
   const refusals = await listStartRefusals(context, syncId, input);
   const start = toNewExecution(context, syncId, 'manual', { ...input, selectiveMode: 'none' });
   const { organizationId } = context.caller;
-  const plan = await context.planner.planStart(organizationId, start, AbortSignal.timeout(PLAN_LIMIT_MS));
+  const signal = AbortSignal.timeout(PLAN_LIMIT_MS);
+  const plan = await context.planner.planStart(organizationId, start, signal).catch((error: unknown) => {
+    if (signal.aborted) throw tookTooLong();
+    throw error;
+  });
   return { ...plan, refusals: [...refusals, ...plan.refusals] };
 }
 
@@ -32,6 +36,14 @@ export async function getExecutionPlan(
   throw new SyncError('NOT_FOUND', `The execution ${executionId} has no plan: it is ${status}, and was not planned.`, {
     detail: { executionStatus: status },
   });
+}
+
+function tookTooLong(): SyncError {
+  const minutes = PLAN_LIMIT_MS / 60_000;
+  return new SyncError(
+    'CONN_LOST',
+    `The plan was not made within ${minutes} minutes. Look whether both systems answer, or ask for single schemas.`,
+  );
 }
 
 async function listStartRefusals(context: Context, syncId: string, input: StartInput): Promise<readonly PlanRefusal[]> {
