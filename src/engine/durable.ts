@@ -1,20 +1,34 @@
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { ClientBase } from 'pg';
+import { removeEndedWorkflows } from './ended-workflows.ts';
 
 /**
  * Number of the workflow protocol: the fixed sequence of steps below. It is raised only together with a drain, since
  * work recorded under another number is not taken up.
  */
-const WORKFLOW_PROTOCOL = '1';
+export const WORKFLOW_PROTOCOL = '2';
 const EXECUTIONS_QUEUE = 'executions';
+/** Executions that touch files: only processes that see the files take them. */
+const FILES_QUEUE = 'executions-with-files';
 const LANES_QUEUE = 'lanes';
-const LANES_PER_WORKER = 8;
 const LAUNCH_LOCK = 7_238_114;
+
+/** How an execution's lanes are spread. */
+export interface LanePlan {
+  readonly lanes: number;
+  /** Over so many workers; of each group of that many lanes, a worker takes one. */
+  readonly workers: number;
+  /** All lanes run in the process that planned, because files have one owner. */
+  readonly isLocal: boolean;
+}
+
+/** What a process takes from the queues. */
+export type Takes = 'nothing' | 'all' | 'all-without-files';
 
 /** What the durable engine calls back. No method throws: each settles its own failures as rows. */
 export interface DurableWork {
-  /** Plans the execution and answers how many lanes it needs; repeatable until it has answered. */
-  prepare(executionId: string): Promise<number>;
+  /** Plans the execution and answers which lanes it needs; repeatable until it has answered. */
+  prepare(executionId: string): Promise<LanePlan>;
   /** Works off segments until none is left. */
   runLane(executionId: string, laneId: string, signal: AbortSignal): Promise<void>;
   /** Writes receipt and final status; repeatable. */
@@ -30,20 +44,30 @@ export interface DurableOptions {
   readonly databaseUrl: string;
   /** New at every start: work of an earlier life is found by its id. */
   readonly workerId: string;
+  /** A process that takes nothing still enqueues and resumes. */
+  readonly takes: Takes;
   readonly work: DurableWork;
   readonly log: DurableLog;
   /** Serializes first launches, which can break each other's schema. Resolves when the lock is held. */
   readonly withLaunchLock: (lock: number, launch: () => Promise<void>) => Promise<void>;
 }
 
+export interface WorkToEnqueue {
+  readonly id: string;
+  readonly syncId: string;
+  readonly touchesFiles: boolean;
+}
+
 /** The narrow port to the durable engine: everything the product asks of it. */
 export interface DurableEngine {
   /** Enqueues the execution's workflow in the caller's transaction; a rollback leaves nothing. */
-  enqueue(client: ClientBase, execution: { readonly id: string; readonly syncId: string }): Promise<void>;
+  enqueue(client: ClientBase, execution: WorkToEnqueue): Promise<void>;
   /** Puts the unfinished work of dead workers back on its queues; answers how many workflows. */
   resumeWorkOf(deadWorkerIds: readonly string[]): Promise<number>;
-  /** True while the execution's workflow may still act by itself. */
-  isAlive(executionId: string): Promise<boolean>;
+  /** Of these executions those whose workflow may still act by itself, with the protocol that it was begun under. */
+  findAlive(executionIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Removes some of what ended before that moment; answers how many executions it was, 0 = nothing is left. */
+  removeEnded(until: Date): Promise<number>;
   /** Stops taking work and waits at most `drainMs` for what runs. */
   stop(drainMs: number): Promise<void>;
 }
@@ -51,36 +75,14 @@ export interface DurableEngine {
 /** Starts the durable engine on the metadata database. One per process. */
 export async function startDurableEngine(options: DurableOptions): Promise<DurableEngine> {
   const { work, log } = options;
-  const lane = DBOS.registerWorkflow(
-    async (executionId: string, laneId: string) => {
-      await DBOS.runStep(() => work.runLane(executionId, laneId, stepSignal()), { name: 'lane' });
-    },
-    { name: 'lane', maxRecoveryAttempts: 1_000 },
-  );
-  DBOS.registerWorkflow(
-    async (executionId: string) => {
-      const lanes = await DBOS.runStep(() => work.prepare(executionId), { name: 'prepare' });
-      const handles = [];
-      for (let number = 1; number <= lanes; number += 1) {
-        const laneId = `${executionId}-lane-${number}`;
-        const params = {
-          workflowID: laneId,
-          queueName: LANES_QUEUE,
-          enqueueOptions: { queuePartitionKey: executionId },
-        };
-        handles.push(await DBOS.startWorkflow(lane, params)(executionId, laneId));
-      }
-      for (const handle of handles) await handle.getResult({ pollingIntervalMs: 200 });
-      await DBOS.runStep(() => work.settle(executionId), { name: 'settle' });
-    },
-    { name: 'execution', maxRecoveryAttempts: 1_000 },
-  );
+  registerWorkflows(work);
   DBOS.setConfig({
     name: 'millrace',
     systemDatabaseUrl: options.databaseUrl,
     executorID: options.workerId,
     applicationVersion: WORKFLOW_PROTOCOL,
     logger: quietLogger(log),
+    listenQueues: queuesOf(options.takes),
   });
   // It calls pg in a way that pg has deprecated, at launch and when it connects again; the warning is not our users' to mend.
   process.noDeprecation = true;
@@ -90,7 +92,7 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
       await client.enqueueInTransaction(
         pgClient,
         {
-          queueName: EXECUTIONS_QUEUE,
+          queueName: execution.touchesFiles ? FILES_QUEUE : EXECUTIONS_QUEUE,
           workflowName: 'execution',
           workflowID: execution.id,
           appVersion: WORKFLOW_PROTOCOL,
@@ -99,11 +101,9 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
         execution.id,
       );
     },
-    resumeWorkOf: resumeWorkOf,
-    async isAlive(executionId) {
-      const status = await DBOS.getWorkflowStatus(executionId);
-      return status !== null && ['PENDING', 'ENQUEUED', 'DELAYED'].includes(status.status);
-    },
+    resumeWorkOf,
+    findAlive,
+    removeEnded: (until) => removeEndedWorkflows(client, until),
     async stop(drainMs) {
       await client.destroy();
       await DBOS.shutdown({ workflowCompletionTimeoutMS: drainMs });
@@ -111,17 +111,66 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
   };
 }
 
+/** Their sequence of steps is the protocol: a change of it takes another number. */
+function registerWorkflows(work: DurableWork): void {
+  const lane = DBOS.registerWorkflow(
+    async (executionId: string, laneId: string) => {
+      await DBOS.runStep(() => work.runLane(executionId, laneId, stepSignal()), { name: 'lane' });
+    },
+    { name: 'lane', maxRecoveryAttempts: 1_000 },
+  );
+  const spread = async (executionId: string, plan: LanePlan): Promise<void> => {
+    const handles = [];
+    for (let number = 1; number <= plan.lanes; number += 1) {
+      const group = Math.floor((number - 1) / plan.workers);
+      const params = {
+        workflowID: laneIdOf(executionId, number),
+        queueName: LANES_QUEUE,
+        enqueueOptions: { queuePartitionKey: `${executionId}-${group}` },
+      };
+      handles.push(await DBOS.startWorkflow(lane, params)(executionId, laneIdOf(executionId, number)));
+    }
+    for (const handle of handles) await handle.getResult({ pollingIntervalMs: 200 });
+  };
+  DBOS.registerWorkflow(
+    async (executionId: string) => {
+      const plan = await DBOS.runStep(() => work.prepare(executionId), { name: 'prepare' });
+      if (plan.isLocal) await DBOS.runStep(() => runHere(work, executionId, plan.lanes), { name: 'lanes' });
+      else await spread(executionId, plan);
+      await DBOS.runStep(() => work.settle(executionId), { name: 'settle' });
+    },
+    { name: 'execution', maxRecoveryAttempts: 1_000 },
+  );
+}
+
+async function runHere(work: DurableWork, executionId: string, lanes: number): Promise<void> {
+  const signal = stepSignal();
+  const numbers = Array.from({ length: lanes }, (_, index) => index + 1);
+  await Promise.all(numbers.map((number) => work.runLane(executionId, laneIdOf(executionId, number), signal)));
+}
+
+function laneIdOf(executionId: string, number: number): string {
+  return `${executionId}-lane-${number}`;
+}
+
+function queuesOf(takes: Takes): string[] {
+  if (takes === 'nothing') return [];
+  return takes === 'all' ? [EXECUTIONS_QUEUE, FILES_QUEUE, LANES_QUEUE] : [EXECUTIONS_QUEUE, LANES_QUEUE];
+}
+
 async function launch(options: DurableOptions): Promise<DBOSClient> {
   await options.withLaunchLock(LAUNCH_LOCK, async () => {
     await DBOS.launch();
-    await DBOS.registerQueue(EXECUTIONS_QUEUE, {
-      partitionConcurrency: 1,
-      minPollingIntervalMs: 100,
-      onConflict: 'always_update',
-    });
+    for (const queue of [EXECUTIONS_QUEUE, FILES_QUEUE]) {
+      await DBOS.registerQueue(queue, {
+        partitionConcurrency: 1,
+        minPollingIntervalMs: 100,
+        onConflict: 'always_update',
+      });
+    }
+    // How many lanes work at once is decided by the worker's places, step by step: a lane that waits costs next to nothing.
     await DBOS.registerQueue(LANES_QUEUE, {
-      workerConcurrency: LANES_PER_WORKER,
-      partitionWorkerConcurrency: LANES_PER_WORKER,
+      partitionWorkerConcurrency: 1,
       minPollingIntervalMs: 100,
       onConflict: 'always_update',
     });
@@ -136,20 +185,31 @@ async function launch(options: DurableOptions): Promise<DBOSClient> {
 // Resuming without a queue name would move the work to an internal queue outside all limits.
 async function resumeWorkOf(deadWorkerIds: readonly string[]): Promise<number> {
   if (deadWorkerIds.length === 0) return 0;
-  let resumed = 0;
-  for (const queueName of [EXECUTIONS_QUEUE, LANES_QUEUE]) {
-    const workflows = await DBOS.listWorkflows({
-      status: 'PENDING',
-      executorId: [...deadWorkerIds],
-      queueName,
-      loadInput: false,
-      loadOutput: false,
-    });
-    const ids = workflows.map((workflow) => workflow.workflowID);
-    if (ids.length > 0) await DBOS.resumeWorkflows(ids, { queueName });
-    resumed += ids.length;
+  const workflows = await DBOS.listWorkflows({
+    status: 'PENDING',
+    executorId: [...deadWorkerIds],
+    queueName: queuesOf('all'),
+    loadInput: false,
+    loadOutput: false,
+  });
+  for (const [queueName, group] of Map.groupBy(workflows, (workflow) => workflow.queueName)) {
+    if (queueName === undefined) continue;
+    await DBOS.resumeWorkflows(
+      group.map(({ workflowID }) => workflowID),
+      { queueName },
+    );
   }
-  return resumed;
+  return workflows.length;
+}
+
+async function findAlive(executionIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const workflows = await DBOS.listWorkflows({
+    workflowIDs: [...executionIds],
+    status: ['PENDING', 'ENQUEUED', 'DELAYED'],
+    loadInput: false,
+    loadOutput: false,
+  });
+  return new Map(workflows.map(({ workflowID, applicationVersion = '' }) => [workflowID, applicationVersion]));
 }
 
 function stepSignal(): AbortSignal {

@@ -1,6 +1,13 @@
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
 import { type Meter, SyncError } from '../core/index.ts';
-import { loadRun, type Run, type RunConnection, type Store } from '../store/index.ts';
+import {
+  listConnectionTypes,
+  loadRun,
+  type Run,
+  type RunConnection,
+  type Store,
+  type StoreDatabase,
+} from '../store/index.ts';
 import type { CancelWatch } from './cancellation.ts';
 import type { ConsoleLog } from './console-log.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
@@ -81,6 +88,23 @@ export function specsOf(parts: PlannerParts, run: Run): RunSpecs {
     destination: spec(run.destination),
     ownerKey: ownerOf(parts, run, run.destination, 'destination'),
   };
+}
+
+/** True for a sync whose ends lie in files, and must be worked on in one process that sees them. */
+export async function touchesFiles(
+  db: StoreDatabase,
+  syncId: string,
+  connectors: EngineParts['connectors'],
+): Promise<boolean> {
+  return isLocal(connectors, await listConnectionTypes(db, syncId));
+}
+
+/** The same, for the types of both connections. */
+export function isLocal(connectors: EngineParts['connectors'], types: readonly string[]): boolean {
+  return types.some((type) => {
+    const { source, destination } = connectors.get(type)?.capabilities ?? {};
+    return source?.placement === 'owner' || destination?.placement === 'owner';
+  });
 }
 
 function ownerOf(

@@ -1,12 +1,9 @@
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
 import type { Meter } from '../core/index.ts';
 import {
-  beat,
   buryWorkers,
-  listDeadWorkers,
-  listOpenExecutions,
-  recordExecutionEvent,
+  Heartbeat,
   registerWorker,
   retireWorker,
   type Store,
@@ -14,18 +11,19 @@ import {
 } from '../store/index.ts';
 import { CancelWatch } from './cancellation.ts';
 import { ConsoleLog } from './console-log.ts';
-import { type DurableEngine, startDurableEngine } from './durable.ts';
-import type { EngineLog, EngineParts } from './engine-parts.ts';
+import { type DurableEngine, startDurableEngine, type Takes, WORKFLOW_PROTOCOL } from './durable.ts';
+import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.ts';
 import { runLane } from './lane.ts';
+import { Life } from './life.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
+import { Places } from './places.ts';
 import { prepareExecution } from './prepare-execution.ts';
-import { letGo, settleExecution } from './settle-execution.ts';
+import { settleExecution } from './settle-execution.ts';
 import { SnapshotHolder } from './snapshots.ts';
+import { sweep, tidy } from './sweeper.ts';
 
-const HEARTBEAT_MS = 1_000;
-const SILENT_MS = 10_000;
-const SWEEP_MS = 2_000;
-const SWEEP_LOCK = 7_238_115;
+const SWEEP_MS = 1_000;
+const TIDY_MS = 5_000;
 /** Work in flight gets this long to come to its own end when the process stops. */
 const DRAIN_MS = 6_000;
 
@@ -37,21 +35,23 @@ export interface EngineOptions {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   readonly threads: ThreadPool;
-  readonly meter: Meter;
   readonly columnPrefix: string;
   readonly log: EngineLog;
+  readonly meter: Meter;
   readonly random: () => number;
   readonly failpoint: (name: string) => void;
   /** The metadata database is ours alone: whoever worked on it before is dead. */
   readonly isSoleProcess: boolean;
+  /** Steps of executions that this process works on at once; 0 = it leaves them to others. */
+  readonly lanes: number;
+  /** Its folder for files is that of the installation. */
+  readonly seesFiles: boolean;
+  /** For people who look at the list of workers. */
+  readonly roles: readonly string[];
   /** Called when this worker was declared dead: the process must end at once. */
   readonly onFenced: () => void;
 }
 
-export interface Engine {
-  /** Enqueues an execution inside the transaction that inserts its row. */
-  enqueue(transaction: StoreTransaction, execution: { readonly id: string; readonly syncId: string }): Promise<void>;
-  /** Lets work in flight end or gives it back, within ten seconds. */
 /** What the engine of this process is at, at one moment. */
 export interface EngineState {
   /** Steps that are worked on. */
@@ -61,39 +61,45 @@ export interface EngineState {
   readonly isDraining: boolean;
 }
 
-  stop(): Promise<void>;
+export interface Engine {
   state(): EngineState;
+  /** Enqueues an execution inside the transaction that inserts its row. */
+  enqueue(transaction: StoreTransaction, execution: { readonly id: string; readonly syncId: string }): Promise<void>;
+  /** Removes some of what the durable engine remembers of executions that ended before that moment; answers of how many. */
+  removeEndedWorkflows(until: Date): Promise<number>;
+  /** Lets work in flight end or gives it back, within ten seconds. */
+  stop(): Promise<void>;
 }
 
 /** Starts this process's worker: it takes up what dead workers left, then what is enqueued. One per process. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { store, workerId, log } = options;
+  const { store, workerId, log, connectors } = options;
   const drain = new AbortController();
-  const parts: EngineParts = {
-    ...options,
-    snapshots: new SnapshotHolder(store, workerId),
-    console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),
-    cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
-    restarts: new Map(),
-    draining: drain.signal,
-    inFlight: new Set(),
-  };
-  await registerWorker(store.db, { id: workerId, host: hostname(), pid: process.pid, build: options.build });
-  await buryWorkers(store.db, workerId, options.isSoleProcess ? -1 : SILENT_MS);
-  const durable = await startDurableEngine({
-    databaseUrl: options.databaseUrl,
-    workerId,
-    log: { info: (message) => log.info({}, message), warn: (message) => log.warn({}, message) },
-    withLaunchLock: (lock, launch) => underLock(store, lock, launch),
-    work: {
-      prepare: (executionId) => prepareExecution(parts, executionId),
-      runLane: (executionId, laneId, signal) => runLane(parts, executionId, laneId, signal),
-      settle: (executionId) => settleExecution(parts, executionId),
-    },
+  await register(options);
+  const heartbeat = new Heartbeat(options.databaseUrl, workerId);
+  const life = new Life({
+    heartbeat,
+    isSole: options.isSoleProcess,
+    onFenced: options.onFenced,
+    onFailure: (error) => log.warn({}, `The heartbeat failed and is tried again: ${String(error)}`),
   });
-  const stopTimers = startTimers(parts, durable, options.onFenced);
+  life.start();
+  const parts = createParts(options, life, drain.signal);
+  const durable = await startDurable(options, parts);
+  const stopTimers = startTimers(parts, durable, life);
   return {
-    enqueue: ({ client }, execution) => durable.enqueue(client, execution),
+    state: () => ({
+      busyLanes: parts.inFlight.size,
+      allowedLanes: options.lanes,
+      isDraining: drain.signal.aborted,
+    }),
+    async enqueue({ db, client }, execution) {
+      await durable.enqueue(client, {
+        ...execution,
+        touchesFiles: await touchesFiles(db, execution.syncId, connectors),
+      });
+    },
+    removeEndedWorkflows: (until) => durable.removeEnded(until),
     async stop() {
       drain.abort();
       stopTimers();
@@ -106,61 +112,87 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await options.threads.close();
       await parts.console.stop();
       await durable.stop(0);
+      life.stop();
+      await heartbeat[Symbol.asyncDispose]();
       await retireWorker(store.db, workerId);
     },
   };
 }
 
-function startTimers(parts: EngineParts, durable: DurableEngine, onFenced: () => void): () => void {
-  const { store, workerId, log } = parts;
-  const every = (ms: number, run: () => Promise<void>, what: string) => {
-    let running = false;
-    return setInterval(() => {
-      if (running) return;
-      running = true;
-      run()
-        .catch((error: unknown) => log.warn({}, `${what} failed and is tried again: ${String(error)}`))
-        .finally(() => {
-          running = false;
-        });
-    }, ms);
-  };
-  const timers = [
-    every(
-      HEARTBEAT_MS,
-      async () => {
-        if (!(await beat(store.db, workerId))) onFenced();
-      },
-      'The heartbeat',
-    ),
-    every(SWEEP_MS, () => sweep(parts, durable), 'Taking up the work of dead workers'),
-  ];
-  void sweep(parts, durable).catch((error: unknown) =>
-    log.warn({}, `Taking up the work of dead workers failed: ${String(error)}`),
-  );
-  return () => {
-    for (const timer of timers) clearInterval(timer);
+async function register({ store, workerId, build, roles, lanes, isSoleProcess }: EngineOptions): Promise<void> {
+  await registerWorker(store.db, {
+    id: workerId,
+    host: hostname(),
+    pid: process.pid,
+    build,
+    roles: [...roles],
+    lanes,
+    usualLanes: Math.min(lanes, Math.max(2, availableParallelism())),
+    protocol: WORKFLOW_PROTOCOL,
+  });
+  if (isSoleProcess) await buryWorkers(store.db, workerId, -1);
+}
+
+function createParts(options: EngineOptions, life: Life, draining: AbortSignal): EngineParts {
+  const { workerId, log } = options;
+  const store = options.store.guarded(() => life.proven());
+  return {
+    ...options,
+    store,
+    snapshots: new SnapshotHolder(store, workerId),
+    console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),
+    cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
+    places: new Places(options.lanes),
+    restarts: new Map(),
+    visited: new Set(),
+    draining,
+    inFlight: new Set(),
   };
 }
 
-// One node at a time sweeps: dead workers' work goes back on its queues, executions without a living workflow end.
-async function sweep(parts: EngineParts, durable: DurableEngine): Promise<void> {
-  const { store, workerId, log } = parts;
-  await underTryLock(store, SWEEP_LOCK, async () => {
-    await buryWorkers(store.db, workerId, SILENT_MS);
-    const resumed = await durable.resumeWorkOf(await listDeadWorkers(store.db));
-    if (resumed > 0) log.info({ workflows: resumed }, 'Work of a dead process was taken up again.');
-    for (const execution of await listOpenExecutions(store.db)) {
-      if (await durable.isAlive(execution.id)) continue;
-      const status = await recordExecutionEvent(store, execution.id, 'give_up', {
-        statusMessage: 'The execution lost its workflow. Start the sync again.',
-      });
-      // Between the two looks it may have ended in good order.
-      if (status !== 'interrupted') continue;
-      log.error({ executionId: execution.id }, 'An execution had no workflow any more and was given up.');
-      await letGo(parts, execution.id);
-    }
+function startDurable(options: EngineOptions, parts: EngineParts): Promise<DurableEngine> {
+  const { store, log } = options;
+  return startDurableEngine({
+    databaseUrl: options.databaseUrl,
+    workerId: options.workerId,
+    takes: takesOf(options),
+    log: { info: (message) => log.info({}, message), warn: (message) => log.warn({}, message) },
+    withLaunchLock: (lock, launch) => underLock(store, lock, launch),
+    work: {
+      prepare: (executionId) => prepareExecution(parts, executionId),
+      runLane: (executionId, laneId, signal) => runLane(parts, executionId, laneId, signal),
+      settle: (executionId) => settleExecution(parts, executionId),
+    },
   });
+}
+
+function takesOf({ lanes, seesFiles }: EngineOptions): Takes {
+  if (lanes === 0) return 'nothing';
+  return seesFiles ? 'all' : 'all-without-files';
+}
+
+function startTimers(parts: EngineParts, durable: DurableEngine, life: Life): () => void {
+  const every = (ms: number, run: () => Promise<void>, what: string) => {
+    let running = false;
+    const turn = () => {
+      if (running) return;
+      running = true;
+      run()
+        .catch((error: unknown) => parts.log.warn({}, `${what} failed and is tried again: ${String(error)}`))
+        .finally(() => {
+          running = false;
+        });
+    };
+    turn();
+    return setInterval(turn, ms);
+  };
+  const timers = [
+    every(SWEEP_MS, () => sweep(parts, durable, life), 'Taking up the work of dead workers'),
+    every(TIDY_MS, () => tidy(parts), 'Letting go of ended executions'),
+  ];
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+  };
 }
 
 async function underLock(store: Store, lock: number, run: () => Promise<void>): Promise<void> {

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { tableText } from '../connector-kit/index.ts';
-import { type DriftEvent, firstError, isAbort, isTerminal, serializeError } from '../core/index.ts';
+import { type DriftEvent, firstError, isAbort, isTerminal, serializeError, VERIFICATION } from '../core/index.ts';
 import {
   type ExecutionSchemas,
+  listTakers,
   loadRun,
   markPlanned,
   type Run,
@@ -10,10 +11,12 @@ import {
   rememberSchemas,
   replaceDrift,
   replacePlan,
+  requireLiving,
   saveAutoFields,
   savePlanSummary,
 } from '../store/index.ts';
-import { definitionOf, type EngineParts, retryStore } from './engine-parts.ts';
+import { type LanePlan, WORKFLOW_PROTOCOL } from './durable.ts';
+import { definitionOf, type EngineParts, isLocal, retryStore } from './engine-parts.ts';
 import { planRun } from './plan-run.ts';
 import type { ExecutionPlan } from './planner/plan-execution.ts';
 import { laneCount, summarizePlan } from './planner/plan-summary.ts';
@@ -23,11 +26,13 @@ import { isRetryable, type RetryPolicy, waitBeforeRetry } from './retry.ts';
 const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
 const NEVER = new AbortController().signal;
 
+const NO_LANES: LanePlan = { lanes: 0, workers: 1, isLocal: false };
+
 /**
- * Plans an execution and answers how many lanes it needs; 0 when there is nothing to do or it has ended already.
+ * Plans an execution and answers which lanes it needs; none when there is nothing to do or it has ended already.
  * Repeatable until it has answered: a plan is replaced whole, and nothing is written to the destination here.
  */
-export async function prepareExecution(parts: EngineParts, executionId: string): Promise<number> {
+export async function prepareExecution(parts: EngineParts, executionId: string): Promise<LanePlan> {
   using watch = parts.cancels.watch(executionId);
   const stop = AbortSignal.any([watch.signal, parts.draining]);
   for (let failures = 0; ; ) {
@@ -36,7 +41,7 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
     } catch (thrown) {
       const error = firstError(thrown);
       if (parts.draining.aborted) await new Promise<never>(() => {}); // the next process plans it again
-      if (watch.signal.aborted || isAbort(error)) return 0;
+      if (watch.signal.aborted || isAbort(error)) return NO_LANES;
       failures += 1;
       const { code, message } = serializeError(error);
       const shown =
@@ -48,36 +53,50 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
       if (!isRetryable(error) || failures >= PREPARE_RETRY.maxAttempts) {
         await parts.console.flush();
         await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
-        return 0;
+        return NO_LANES;
       }
       await waitBeforeRetry(PREPARE_RETRY, failures, error, parts.random, stop).catch(() => {});
     }
   }
 }
 
-async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortSignal): Promise<number> {
+async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortSignal): Promise<LanePlan> {
   const status = await retryStore(() => recordExecutionEvent(parts.store, executionId, 'start'), stop);
-  if (isTerminal(status) || status === 'canceling') return 0;
+  if (isTerminal(status) || status === 'canceling') return NO_LANES;
   const run = await retryStore(() => loadRun(parts.store, executionId), stop);
   const { resyncMode, fetchMode, type } = run.execution;
   parts.console.info(executionId, 'Planning begins.', {
     payload: { type, schemas: run.schemas.length, resync_mode: resyncMode, fetch_mode: fetchMode },
   });
   const plan = await planRun(parts, run, stop);
-  await retryStore(() => savePlan(parts, run, plan), stop);
+  const lanes = await retryStore(() => planLanes(parts, run, plan), stop);
+  await retryStore(() => savePlan(parts, run, plan, lanes.lanes), stop);
   parts.failpoint('planned');
   describePlan(parts, executionId, plan);
-  return run.execution.isTest ? 0 : laneCount(run, plan.planned);
+  return run.execution.isTest ? NO_LANES : lanes;
+}
+
+/** Files have one owner: all lanes then run here. */
+async function planLanes(parts: EngineParts, run: Run, { planned }: ExecutionPlan): Promise<LanePlan> {
+  const isHere = isLocal(parts.connectors, [run.source.type, run.destination.type]);
+  const takers = await listTakers(parts.store.db, WORKFLOW_PROTOCOL);
+  const workers = isHere ? takers.filter(({ id }) => id === parts.workerId) : takers;
+  const usual = workers.reduce((sum, { usualLanes }) => sum + usualLanes, 0);
+  return { lanes: laneCount(run, planned, usual), workers: Math.max(1, workers.length), isLocal: isHere };
 }
 
 /** In one transaction with what is remembered of the choice of fields. */
-function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): Promise<void> {
+function savePlan(parts: EngineParts, run: Run, plan: ExecutionPlan, lanes: number): Promise<void> {
   if (run.execution.isTest) return parts.store.transaction(({ db }) => replacePlan(db, run.execution, toTest(plan)));
   const known = new Map(run.schemas.map(({ schemaId, autoFields }) => [schemaId, autoFields]));
   return parts.store.transaction(async ({ db }) => {
+    // Planned again elsewhere meanwhile, it must not be replaced under the lanes.
+    await requireLiving(db, parts.workerId);
     await replacePlan(db, run.execution, plan);
     await markPlanned(db, run.execution.id);
-    await savePlanSummary(db, run.execution.id, summarizePlan(definitionOf(parts, run.destination.type), run, plan));
+    // A comparison leaves nothing for the next run of the sync.
+    if (run.execution.type === VERIFICATION) return;
+    await savePlanSummary(db, run.execution.id, summarizePlan(definitionOf(parts, run.destination.type), lanes, plan));
     await replaceDrift(db, run.execution, plan.drift);
     await rememberSchemas(db, run.execution, plan.seenChanges);
     const taken = plan.planned

@@ -1,11 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { firstError, SyncError } from '../core/index.ts';
 import {
   findRunSchema,
+  giveBackWorkerLock,
   listLostSchemas,
   markPlanned,
   type Run,
+  requireLiving,
   restartSchema,
   setSchemaStatus,
+  takeWorkerLock,
   type WorkItem,
 } from '../store/index.ts';
 import { type EngineParts, retryStore } from './engine-parts.ts';
@@ -13,6 +17,8 @@ import { planInSnapshot, renewSnapshot } from './plan-run.ts';
 import type { ExecutionPlan } from './planner/plan-execution.ts';
 import { openSides } from './sides.ts';
 import type { SharedSnapshot } from './snapshots.ts';
+
+const LOCK_POLL_MS = 100;
 
 /**
  * Begins a schema again in a new snapshot and generation, since segments of two source images must not be mixed
@@ -26,13 +32,27 @@ export async function restartInNewSnapshot(
   stop: AbortSignal,
 ): Promise<void> {
   // One after another: the first lane to lose the image does it for the others.
-  const turn = (parts.restarts.get(item.executionId) ?? Promise.resolve()).then(() => restart(parts, run, item, stop));
+  const turn = (parts.restarts.get(item.executionId) ?? Promise.resolve()).then(() =>
+    restartAlone(parts, run, item, stop),
+  );
   const last = turn.catch(() => {});
   parts.restarts.set(item.executionId, last);
   try {
     await turn;
   } finally {
     if (parts.restarts.get(item.executionId) === last) parts.restarts.delete(item.executionId);
+  }
+}
+
+/** Lanes of other processes lose the same image at the same time: one process at a time begins schemas again. */
+async function restartAlone(parts: EngineParts, run: Run, item: WorkItem, stop: AbortSignal): Promise<void> {
+  const lock = { name: `restart ${item.executionId}`, workerId: parts.workerId };
+  while (!(await retryStore(() => takeWorkerLock(parts.store.db, lock), stop)))
+    await sleep(LOCK_POLL_MS, undefined, { signal: stop });
+  try {
+    await restart(parts, run, item, stop);
+  } finally {
+    await retryStore(() => giveBackWorkerLock(parts.store.db, lock), stop);
   }
 }
 
@@ -46,6 +66,7 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
   await retryStore(
     () =>
       parts.store.transaction(async (transaction) => {
+        await requireLiving(transaction.db, parts.workerId);
         const isStillLost = async (schemaId: string) =>
           (await findRunSchema(transaction.db, executionId, schemaId))?.generation === lost.get(schemaId);
         for (const schema of planned) {
@@ -60,6 +81,7 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
     stop,
   );
   for (const { schemaId, snapshotEpoch } of planned) {
+    parts.meter.count('schemas_restarted', {});
     parts.log.info(
       { executionId, schemaId, snapshot: snapshotEpoch },
       'The source snapshot was lost; the schema is read again in a new one.',
@@ -81,7 +103,6 @@ async function planAgain(
   const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
   await using sides = await openSides(parts, run);
   const planIn = (snapshot: SharedSnapshot) => planInSnapshot(parts, run, sides, { snapshot, only }, stop);
-    parts.meter.count('schemas_restarted', {});
   const snapshot = await renewSnapshot(parts, run, row?.snapshotEpoch ?? 0, stop);
   try {
     return await planIn(snapshot);

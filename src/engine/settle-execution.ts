@@ -4,6 +4,7 @@ import {
   type ExecutionTiming,
   type Receipt,
   type SchemaReceipt,
+  VERIFICATION,
 } from '../core/index.ts';
 import {
   findRunSchema,
@@ -16,8 +17,8 @@ import {
 } from '../store/index.ts';
 import { type EngineParts, findRun, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly } from './finish-schema.ts';
-import type { SchemaPlan } from './planner/schema-plan.ts';
 import { measureEnd } from './measuring.ts';
+import type { SchemaPlan } from './planner/schema-plan.ts';
 
 /** Ends an execution: leftovers dropped, receipt written, final status set. Repeatable. */
 export async function settleExecution(parts: EngineParts, executionId: string): Promise<void> {
@@ -51,8 +52,8 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
     parts.draining,
   );
   parts.failpoint('settled');
-  parts.log.info(
   measureEnd(parts, { status, createdAt: run.execution.createdAt }, timing, worked);
+  parts.log.info(
     { executionId, syncId: run.sync.id, status, verdict: receipt?.verdict ?? null, ...factsOfTiming(timing) },
     'Execution ended.',
   );
@@ -198,7 +199,7 @@ function composeReceipt(run: Run, schemas: readonly RunSchema[]): Receipt {
     executionId: run.execution.id,
     syncId: run.sync.id,
     issuedAt: new Date().toISOString(),
-    depth: run.sync.receiptDepth,
+    depth: run.execution.type === VERIFICATION ? 'checksums' : run.sync.receiptDepth,
     verdict: isDifferent ? 'different' : isProved ? 'equal' : 'unproved',
     schemas: receipts,
   };

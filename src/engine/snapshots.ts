@@ -34,6 +34,11 @@ export class SnapshotHolder {
     this.#workerId = workerId;
   }
 
+  /** Executions for which this process holds a snapshot. */
+  get executions(): Iterable<string> {
+    return this.#held.keys();
+  }
+
   /** The snapshot of an epoch, or null when it is lost or too old and has to be renewed. */
   async find(executionId: string, epoch: number): Promise<SnapshotRef | null> {
     const own = this.#held.get(executionId)?.find((held) => held.epoch === epoch);

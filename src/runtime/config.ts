@@ -1,11 +1,16 @@
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SyncError } from '../core/index.ts';
+import { parseRoles, ROLES, type Role } from './roles.ts';
 
 /** Everything that can be set from outside, checked once. Times, sizes and tuning are not settings. */
 export interface Config {
   /** `DATABASE_URL`: PostgreSQL for our metadata; absent means the embedded one. Holds a password. */
   readonly databaseUrl?: string;
+  /** `MILLRACE_ROLE`: what this process does; all of it with an embedded database. */
+  readonly roles: ReadonlySet<Role>;
+  /** `MILLRACE_LANES`: steps of executions that this process works on at once. */
+  readonly lanes: number;
   /** `MILLRACE_HOME`: absolute path of the folder with keys, files and the embedded database. */
   readonly home: string;
   /** `MILLRACE_HOST`: address to listen on. */
@@ -26,11 +31,6 @@ export interface Config {
   readonly apiVersion: ApiVersion;
   /** `MILLRACE_COLUMN_PREFIX`: begins the names of the columns that we add to destination records. */
   readonly columnPrefix: string;
-  /** `MILLRACE_FAILPOINTS`: where a test makes us fail, in the engine's notation; empty otherwise. For tests only. */
-  readonly failpoints: string;
-}
-
-/** Newest first; the contract room has the same list, and this room may not know that one. */
   /** `MILLRACE_RETENTION_DAYS` and `MILLRACE_RETENTION_EXECUTIONS`: what is kept of the history; null = everything. */
   readonly retention: { readonly days: number; readonly executions: number } | null;
   /** `MILLRACE_METRICS_TOKEN`: opens `/metrics`; absent means that only this machine may look. Secret. */
@@ -39,18 +39,24 @@ export interface Config {
   readonly metricsPerSync: boolean;
   /** `MILLRACE_LOG_LEVEL`: least level that is logged. */
   readonly logLevel: LogLevel;
+  /** `MILLRACE_FAILPOINTS`: where a test makes us fail, in the engine's notation; empty otherwise. For tests only. */
+  readonly failpoints: string;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Newest first; the contract room has the same list, and this room may not know that one. */
 const API_VERSIONS = ['2025-09-18', '2024-02-08', '2023-04-25'] as const;
 type ApiVersion = (typeof API_VERSIONS)[number];
 
 /** What options of the command line may replace; each stands for its variable. */
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-type LogLevel = (typeof LOG_LEVELS)[number];
-
 export interface ConfigOverrides {
   readonly home?: string;
   readonly host?: string;
   readonly port?: string;
   readonly url?: string;
+  readonly role?: readonly string[];
 }
 
 /** Variables of the environment by name. */
@@ -63,6 +69,7 @@ export function readEnvironment(): Environment {
 
 const DEFAULT_PORT = 8420;
 const MAX_PREFIX_LENGTH = 40;
+const MAX_LANES = 256;
 
 /**
  * Reads and checks the settings. An empty variable counts as absent.
@@ -71,8 +78,11 @@ const MAX_PREFIX_LENGTH = 40;
 export function readConfig(env: Environment = process.env, overrides: ConfigOverrides = {}): Config {
   const read = (name: string, override?: string) => override ?? (env[name]?.trim() || undefined);
   const home = readFolder(read('MILLRACE_HOME', overrides.home) ?? join(homedir(), '.millrace'));
+  const databaseUrl = readDatabaseUrl(read('DATABASE_URL'));
   return {
-    ...optional('databaseUrl', readDatabaseUrl(read('DATABASE_URL'))),
+    ...optional('databaseUrl', databaseUrl),
+    roles: readRoles(overrides.role ?? [read('MILLRACE_ROLE') ?? ''], databaseUrl !== undefined),
+    lanes: readLanes(read('MILLRACE_LANES')),
     home,
     host: readHost(read('MILLRACE_HOST', overrides.host) ?? '127.0.0.1'),
     port: readPort(read('MILLRACE_PORT', overrides.port)),
@@ -83,6 +93,10 @@ export function readConfig(env: Environment = process.env, overrides: ConfigOver
     denyPrivate: readBoolean('MILLRACE_DENY_PRIVATE', read('MILLRACE_DENY_PRIVATE')),
     apiVersion: readApiVersion(read('MILLRACE_API_VERSION')),
     columnPrefix: readColumnPrefix(read('MILLRACE_COLUMN_PREFIX') ?? '__millrace_'),
+    retention: readRetention(read('MILLRACE_RETENTION_DAYS'), read('MILLRACE_RETENTION_EXECUTIONS')),
+    ...optional('metricsToken', readMetricsToken(read('MILLRACE_METRICS_TOKEN'))),
+    metricsPerSync: readBoolean('MILLRACE_METRICS_PER_SYNC', read('MILLRACE_METRICS_PER_SYNC')),
+    logLevel: readLogLevel(read('MILLRACE_LOG_LEVEL')),
     failpoints: read('MILLRACE_FAILPOINTS') ?? '',
   };
 }
@@ -93,10 +107,11 @@ export function localUrl(host: string, port: number): string {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
-    retention: readRetention(read('MILLRACE_RETENTION_DAYS'), read('MILLRACE_RETENTION_EXECUTIONS')),
-    ...optional('metricsToken', readMetricsToken(read('MILLRACE_METRICS_TOKEN'))),
-    metricsPerSync: readBoolean('MILLRACE_METRICS_PER_SYNC', read('MILLRACE_METRICS_PER_SYNC')),
-    logLevel: readLogLevel(read('MILLRACE_LOG_LEVEL')),
+/** True when only this machine reaches a server that listens on the host. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 /** The type forbids a field that is there and undefined. */
 function optional<Name extends string, Value>(name: Name, value: Value | undefined): { [key in Name]?: Value } {
   // A computed name widens to string; it is exactly `name`.
@@ -105,11 +120,6 @@ function optional<Name extends string, Value>(name: Name, value: Value | undefin
 
 function invalid(name: string, problem: string): SyncError {
   return new SyncError('CONFIG_INVALID', `${name} ${problem}`, { detail: { variable: name } });
-}
-
-/** True when only this machine reaches a server that listens on the host. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** No shell expands a tilde inside a variable that a service manager sets. */
@@ -122,6 +132,23 @@ function readDatabaseUrl(text: string | undefined): string | undefined {
   const url = URL.parse(text);
   if (url !== null && ['postgres:', 'postgresql:'].includes(url.protocol)) return text;
   throw invalid('DATABASE_URL', 'is not a PostgreSQL URL: write postgresql://user:password@host:5432/database.');
+}
+
+function readRoles(texts: readonly string[], isShared: boolean): ReadonlySet<Role> {
+  const roles = parseRoles(texts);
+  if (isShared || roles.size === ROLES.length) return roles;
+  throw invalid(
+    'MILLRACE_ROLE',
+    `is "${[...roles].join(',')}", but the embedded database serves one process, which does everything. Set DATABASE_URL to a PostgreSQL that all processes reach, or leave the role out.`,
+  );
+}
+
+/** A thread for each core does the work, and a lane waits for databases most of its time. */
+function readLanes(text: string | undefined): number {
+  if (text === undefined) return Math.max(8, availableParallelism());
+  const lanes = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (lanes >= 1 && lanes <= MAX_LANES) return lanes;
+  throw invalid('MILLRACE_LANES', `is "${text}": write a whole number from 1 to ${MAX_LANES}.`);
 }
 
 function readHost(text: string): string {
@@ -163,21 +190,6 @@ function readBoolean(name: string, text: string | undefined): boolean {
   throw invalid(name, `is "${text}": write true or false.`);
 }
 
-function readApiVersion(text: string | undefined): ApiVersion {
-  if (text === undefined) return API_VERSIONS[0];
-  const version = API_VERSIONS.find((known) => known === text);
-  if (version !== undefined) return version;
-  throw invalid('MILLRACE_API_VERSION', `is "${text}": write one of ${API_VERSIONS.join(', ')}.`);
-}
-
-/** Every destination must take the names as they are, so: letters, digits and underscores, short. */
-function readColumnPrefix(text: string): string {
-  if (/^[a-z_][a-z0-9_]*$/i.test(text) && text.length <= MAX_PREFIX_LENGTH) return text;
-  throw invalid(
-    'MILLRACE_COLUMN_PREFIX',
-    `is "${text}": write at most ${MAX_PREFIX_LENGTH} letters, digits and underscores, not beginning with a digit.`,
-  );
-}
 function readRetention(days: string | undefined, executions: string | undefined): Config['retention'] {
   const kept = readCount('MILLRACE_RETENTION_DAYS', days, 90);
   const atLeast = Math.max(1, readCount('MILLRACE_RETENTION_EXECUTIONS', executions, 100));
@@ -205,3 +217,18 @@ function readMetricsToken(text: string | undefined): string | undefined {
   );
 }
 
+function readApiVersion(text: string | undefined): ApiVersion {
+  if (text === undefined) return API_VERSIONS[0];
+  const version = API_VERSIONS.find((known) => known === text);
+  if (version !== undefined) return version;
+  throw invalid('MILLRACE_API_VERSION', `is "${text}": write one of ${API_VERSIONS.join(', ')}.`);
+}
+
+/** Every destination must take the names as they are, so: letters, digits and underscores, short. */
+function readColumnPrefix(text: string): string {
+  if (/^[a-z_][a-z0-9_]*$/i.test(text) && text.length <= MAX_PREFIX_LENGTH) return text;
+  throw invalid(
+    'MILLRACE_COLUMN_PREFIX',
+    `is "${text}": write at most ${MAX_PREFIX_LENGTH} letters, digits and underscores, not beginning with a digit.`,
+  );
+}

@@ -21,6 +21,8 @@ export interface ScopedStore {
 export interface Store extends ScopedStore {
   /** The same database where `db` and `transaction` see and write one organization's rows only (row-level security). */
   forOrganization(organizationId: string): ScopedStore;
+  /** The same where every statement and transaction waits for the check before it begins; `pool` does not. */
+  guarded(check: () => Promise<void>): Store;
   close(): Promise<void>;
 }
 
@@ -65,15 +67,26 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       transaction: (work) => runTransaction(sessions, work),
     });
     const forOrganization = (organizationId: string): ScopedStore => scope(sessionsOf(scopedPool, organizationId));
-    return { ...scope(pool), forOrganization, close };
+    const guarded = (check: () => Promise<void>): Store => ({
+      ...scope(sessionsBehind(pool, check)),
+      forOrganization,
+      guarded,
+      close,
+    });
+    return { ...scope(pool), forOrganization, guarded, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** The driver reads times in one form only, and our transactions are written for one isolation, whatever role and database say. */
-const SETTINGS = `SET DateStyle = 'ISO'; SET extra_float_digits = 1; SET default_transaction_isolation = 'read committed'`;
+/**
+ * The driver reads times in one form only, and our transactions are written for one isolation, whatever role and database
+ * say. A process that is frozen in the middle of a transaction, or cut off, must not keep its locks.
+ */
+const SETTINGS = `SET DateStyle = 'ISO'; SET extra_float_digits = 1; SET default_transaction_isolation = 'read committed';
+  SET idle_in_transaction_session_timeout = '5s';
+  SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s'`;
 
 function createPool(options: StoreOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -107,6 +120,16 @@ function sessionsOf(pool: pg.Pool, organizationId: string): Sessions {
   };
 }
 
+function sessionsBehind(pool: pg.Pool, check: () => Promise<void>): Sessions {
+  return {
+    options: pool.options,
+    connect: async () => {
+      await check();
+      return pool.connect();
+    },
+  };
+}
+
 function createKysely(sessions: Sessions): Kysely<Database> {
   return new Kysely<Database>({
     dialect: new PostgresDialect({
@@ -114,6 +137,13 @@ function createKysely(sessions: Sessions): Kysely<Database> {
     }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   });
+}
+
+/** The metadata database through one session that the caller keeps. */
+export function databaseOf(client: pg.Client): Kysely<Database> {
+  const session = Object.assign(client, { release: () => {} });
+  // A pool's client is one with `release`.
+  return createKysely({ options: {}, connect: async () => session as unknown as pg.PoolClient });
 }
 
 /** Kysely does not show its session, so each transaction gets a Kysely whose pool hands out the session that we know. */

@@ -24,12 +24,14 @@ import type {
   NullableTimestamp,
 } from './columns.ts';
 import type {
+  ConnectionLanesTable,
   ConsoleLogsTable,
   ExecutionSchemasTable,
   ExecutionSnapshotsTable,
   ExecutionsTable,
   RejectsTable,
   SegmentsTable,
+  WorkerLocksTable,
   WorkersTable,
 } from './execution-tables.ts';
 
@@ -57,6 +59,8 @@ export interface Database {
   rejects: RejectsTable;
   consoleLogs: ConsoleLogsTable;
   workers: WorkersTable;
+  workerLocks: WorkerLocksTable;
+  connectionLanes: ConnectionLanesTable;
   seenSchemas: SeenSchemasTable;
   driftEvents: DriftEventsTable;
 }
@@ -76,6 +80,8 @@ interface InstallationTable {
   id: string;
   keyCheck: Buffer;
   obfuscationSalt: Buffer;
+  /** Stands in a file of the folder for files, too. */
+  filesMark: Nullable<string>;
   createdAt: DefaultedTimestamp;
 }
 
@@ -133,6 +139,8 @@ interface ConnectionsTable extends AuditColumns {
   secrets: Nullable<Buffer>;
   policies: Defaulted<string[]>;
   healthcheckInterval: Nullable<string>;
+  /** Steps of executions that may work on it at once; null = no limit. */
+  maxLanes: Nullable<number>;
   status: ConnectionStatus;
   statusError: Nullable<string>;
 }

@@ -10,7 +10,7 @@ const MAX_LANES = 64;
 /** What of an execution's plan is kept beside its schemas'. */
 export function summarizePlan(
   destination: Pick<ConnectorDefinition<unknown>, 'capabilities'>,
-  run: Run,
+  lanes: number,
   plan: ExecutionPlan,
 ): PlanSummary {
   const refused = plan.failed.flatMap(({ schemaId, code, message }) =>
@@ -18,7 +18,7 @@ export function summarizePlan(
   );
   return {
     plannedAt: new Date().toISOString(),
-    lanes: laneCount(run, plan.planned),
+    lanes,
     writtenBy: writerOf(destination),
     addedSchemas: plan.added,
     refused: Object.fromEntries(refused),
@@ -30,10 +30,17 @@ export function writerOf({ capabilities }: Pick<ConnectorDefinition<unknown>, 'c
   return capabilities.destination?.placement === 'owner' ? 'one_process' : 'any_worker';
 }
 
-/** Pipelines that an execution keeps at work, at most. */
-export function laneCount({ sync, execution }: Run, planned: readonly PlannedSchema[]): number {
+/**
+ * Pipelines that an execution keeps at work, at most.
+ * @param usual those of a sync without a limit of its own: what the living workers offer
+ */
+export function laneCount(
+  { sync, execution }: Run,
+  planned: readonly PlannedSchema[],
+  usual: number = Math.max(2, availableParallelism()),
+): number {
   const reads = planned.reduce((sum, schema) => sum + schema.ranges.length, 0);
   const ofResync = execution.resyncMode === null ? null : sync.resyncConcurrencyLimit;
-  const limit = ofResync ?? sync.concurrencyLimit ?? Math.max(2, availableParallelism());
+  const limit = ofResync ?? sync.concurrencyLimit ?? usual;
   return Math.max(0, Math.min(limit, reads, MAX_LANES));
 }

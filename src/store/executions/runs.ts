@@ -102,6 +102,24 @@ async function gatherRun(store: Store, execution: Pick<ExecutionRecord, (typeof 
   };
 }
 
+/** The connection types of both ends of a sync; none when it is gone. */
+export async function listConnectionTypes(db: StoreDatabase, syncId: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('connections')
+    .innerJoin('bulkSyncs', (join) =>
+      join.on((eb) =>
+        eb.or([
+          eb('connections.id', '=', eb.ref('bulkSyncs.sourceConnectionId')),
+          eb('connections.id', '=', eb.ref('bulkSyncs.destinationConnectionId')),
+        ]),
+      ),
+    )
+    .select('connections.type')
+    .where('bulkSyncs.id', '=', syncId)
+    .execute();
+  return rows.map(({ type }) => type);
+}
+
 async function loadConnection(store: Store, id: string): Promise<RunConnection> {
   const row = await store.db.selectFrom('connections').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   const secrets =

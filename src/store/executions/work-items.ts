@@ -69,12 +69,13 @@ export async function claimItem(db: StoreDatabase, owner: Owner): Promise<WorkIt
 }
 
 /** What this lane, or a worker that has died, had begun. */
-function findOwned({ executionId, laneId }: Owner) {
+function findOwned({ executionId, laneId, workerId }: Owner) {
   return sql`
     SELECT s.ctid FROM segments s JOIN execution_schemas e ON e.execution_id = s.execution_id AND e.schema_id = s.schema_id
     WHERE s.execution_id = ${executionId} AND s.state = 'owned' AND s.generation = e.generation
       AND e.status IN ('scheduled', 'running', 'processing')
-      AND (s.lane_id = ${laneId} OR EXISTS (SELECT 1 FROM workers d WHERE d.id = s.worker_id AND d.dead_at IS NOT NULL))
+      AND (s.lane_id = ${laneId} AND s.worker_id = ${workerId}
+        OR EXISTS (SELECT 1 FROM workers d WHERE d.id = s.worker_id AND d.dead_at IS NOT NULL))
     ORDER BY s.lane_id = ${laneId} DESC, e.position, s.no LIMIT 1 FOR UPDATE OF s SKIP LOCKED`;
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { SyncError } from '../../core/index.ts';
 import type { StoreDatabase } from '../database.ts';
 
 export interface WorkerRow {
@@ -6,6 +7,13 @@ export interface WorkerRow {
   readonly host: string;
   readonly pid: number;
   readonly build: string;
+  readonly roles?: string[];
+  /** Steps that it works on at once; 0 = none. */
+  readonly lanes?: number;
+  /** Lanes that an execution without a limit of its own gets for it. */
+  readonly usualLanes?: number;
+  /** Number of the workflow protocol that it speaks. */
+  readonly protocol?: string;
 }
 
 export async function registerWorker(db: StoreDatabase, worker: WorkerRow): Promise<void> {
@@ -54,4 +62,35 @@ export async function retireWorker(db: StoreDatabase, workerId: string): Promise
     .where('id', '=', workerId)
     .where('deadAt', 'is', null)
     .execute();
+}
+
+/** Living workers that take executions of that workflow protocol. */
+export async function listTakers(
+  db: StoreDatabase,
+  protocol: string,
+): Promise<readonly { readonly id: string; readonly usualLanes: number }[]> {
+  return db
+    .selectFrom('workers')
+    .select(['id', 'usualLanes'])
+    .where('deadAt', 'is', null)
+    .where('lanes', '>', 0)
+    .where('protocol', '=', protocol)
+    .execute();
+}
+
+/**
+ * The second lock on what a dead worker may do: called first in a transaction, it holds off the declaration of death
+ * until that has ended.
+ * @throws `FENCE_LOST` when this worker was declared dead
+ */
+export async function requireLiving(db: StoreDatabase, workerId: string): Promise<void> {
+  const row = await db
+    .selectFrom('workers')
+    .select('id')
+    .where('id', '=', workerId)
+    .where('deadAt', 'is', null)
+    .forShare()
+    .executeTakeFirst();
+  if (row === undefined)
+    throw new SyncError('FENCE_LOST', 'This process was declared dead, and its work was taken up elsewhere.');
 }

@@ -1,0 +1,93 @@
+import type { Heartbeat } from '../store/index.ts';
+
+const BEAT_MS = 1_000;
+/** A worker that was not heard of for this long is declared dead, and others take up its work. */
+export const SILENT_MS = 5_000;
+/** Behind this time without an answered beat others may have begun to believe that we are dead. */
+const PROOF_MS = 3_000;
+/** A beat that comes later than this tells of a process or a network that stood still. */
+const GAP_MS = 2_500;
+
+export interface LifeOptions {
+  readonly heartbeat: Pick<Heartbeat, 'beat'>;
+  /** Nobody else could declare us dead: every call is answered at once. */
+  readonly isSole: boolean;
+  readonly onFenced: () => void;
+  readonly onFailure: (error: unknown) => void;
+  /** Milliseconds that go on while the process is frozen. */
+  readonly now?: () => number;
+}
+
+/** Whether this process is still a living worker, as far as the metadata database has told. */
+export class Life {
+  readonly #options: LifeOptions;
+  readonly #now: () => number;
+  #provenAt: number;
+  #steadySince: number;
+  #next = Promise.withResolvers<void>();
+  #timer: NodeJS.Timeout | undefined;
+  #isBeating = false;
+
+  /** Begun right behind the registration, which counts as a beat. */
+  constructor(options: LifeOptions) {
+    this.#options = options;
+    this.#now = options.now ?? laterClock();
+    this.#provenAt = this.#now();
+    this.#steadySince = this.#provenAt;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.beat(), BEAT_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * Returns when it was proved lately that we live: a process that was frozen, or cut off, asks here before it acts again.
+   * Never returns in one that was declared dead.
+   */
+  async proven(): Promise<void> {
+    while (!this.#options.isSole && this.#now() - this.#provenAt > PROOF_MS) await this.#next.promise;
+  }
+
+  /**
+   * True when this process has heard of the database without a gap for so long that every living worker must have been
+   * heard of, too: before, a silent one may just not be back from the outage that we shared.
+   */
+  get isSteady(): boolean {
+    return this.#options.isSole || this.#now() - this.#steadySince > SILENT_MS;
+  }
+
+  /** One beat; called by the timer. */
+  async beat(): Promise<void> {
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    const begun = this.#now();
+    try {
+      if (!(await this.#options.heartbeat.beat())) return this.#options.onFenced();
+      if (begun - this.#provenAt > GAP_MS) this.#steadySince = begun;
+      this.#provenAt = begun;
+      this.#next.resolve();
+      this.#next = Promise.withResolvers();
+    } catch (error) {
+      this.#options.onFailure(error);
+    } finally {
+      this.#isBeating = false;
+    }
+  }
+}
+
+/** The monotonic clock stands still while a machine sleeps, the other one may be set back; the larger step counts. */
+function laterClock(): () => number {
+  let monotonic = performance.now();
+  let wall = Date.now();
+  let total = 0;
+  return () => {
+    const [nextMonotonic, nextWall] = [performance.now(), Date.now()];
+    total += Math.max(nextMonotonic - monotonic, nextWall - wall);
+    [monotonic, wall] = [nextMonotonic, nextWall];
+    return total;
+  };
+}

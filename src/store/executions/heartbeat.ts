@@ -1,0 +1,69 @@
+import pg from 'pg';
+import { databaseOf } from '../database.ts';
+import { beat } from './workers.ts';
+
+/** Longer than a busy machine takes, and short enough to try again before anybody is declared dead. */
+const LIMIT_MS = 1_500;
+
+/**
+ * Tells the metadata database that a worker lives. It has a session of its own: neither a pool that has run dry nor a
+ * session whose network is gone may hold it up.
+ */
+export class Heartbeat implements AsyncDisposable {
+  readonly #url: string;
+  readonly #workerId: string;
+  #client: pg.Client | null = null;
+
+  constructor(url: string, workerId: string) {
+    this.#url = url;
+    this.#workerId = workerId;
+  }
+
+  /**
+   * One beat. False: the worker was declared dead, for good.
+   * @throws the driver's error, or one of ours when there was no answer in time; the next call opens another session
+   */
+  async beat(): Promise<boolean> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS);
+    try {
+      return await Promise.race([this.#beat(), late.promise]);
+    } catch (error) {
+      this.#drop();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#drop();
+  }
+
+  async #beat(): Promise<boolean> {
+    const client = this.#client ?? (await this.#connect());
+    return beat(databaseOf(client), this.#workerId);
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'millrace heartbeat',
+      connectionTimeoutMillis: LIMIT_MS,
+    });
+    // Without a listener an idle session that the server ends would end the process; the next beat finds out.
+    client.on('error', () => {
+      if (this.#client === client) this.#client = null;
+    });
+    await client.connect();
+    this.#client = client;
+    return client;
+  }
+
+  // In the middle of a statement `end` closes the socket at once.
+  #drop(): void {
+    const client = this.#client;
+    this.#client = null;
+    void client?.end().catch(() => {});
+  }
+}
