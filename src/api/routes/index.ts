@@ -13,6 +13,7 @@ import { modelTargetRoutes } from './model-targets.ts';
 import { planRoutes } from './plans.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
+import { timingRoutes } from './timing.ts';
 import { watchingRoutes } from './watching.ts';
 
 /** Every operation of the API, one list per resource. */
@@ -30,6 +31,7 @@ export const ROUTES: readonly Route[] = [
   ...watchingRoutes,
   ...bulkExtraRoutes,
   ...driftRoutes,
+  ...timingRoutes,
   ...planRoutes,
   ...identityRoutes,
 ];
