@@ -25,10 +25,10 @@ export async function finishLoad(
     failpoint('after-publish');
     return proveAfter(job, load, source, counts, signal);
   }
-  const proof = await proveRanges(job, load, signal);
+  const proof = await prove(job, load, source, signal);
   if (proof.differences.length > 0) throw verificationFailed(job, proof.differences);
   failpoint('before-publish');
-  const counts = await load.publish(job.guard, signal);
+  const counts = await load.publish({ ...job.guard, loaded: proof.total.records }, signal);
   failpoint('after-publish');
   const landed = {
     source: subtractSums(source, counts.rejected),
@@ -58,24 +58,44 @@ async function proveAfter(
   );
 }
 
-async function proveRanges(
-  job: FinishJob,
-  load: Load,
-  signal: AbortSignal,
-): Promise<{ total: RangeSum; differences: RangeDifference[] }> {
+interface Proof {
+  readonly total: RangeSum;
+  readonly differences: readonly RangeDifference[];
+}
+
+/** Where only counts are compared, one count of all is cheaper than one for each range; those find what is missing. */
+async function prove(job: FinishJob, load: Load, source: RangeSum, signal: AbortSignal): Promise<Proof> {
+  if (job.countsOnly) {
+    const total = await load.digest(null, true, signal);
+    if (isSameSum(total, source)) return { total, differences: [] };
+  }
+  return proveRanges(job, load, signal);
+}
+
+/** Ranges that are read at once: reading keeps one core of the destination busy and hashing one of ours. */
+const PARALLEL_DIGESTS = 2;
+
+async function proveRanges(job: FinishJob, load: Load, signal: AbortSignal): Promise<Proof> {
   const parts =
     job.expected.length > 1 && job.expected.every((part) => part.range.key !== undefined)
       ? job.expected
       : [wholeOf(job)];
-  const differences: RangeDifference[] = [];
-  let total = emptySum(job.countsOnly);
-  for (const part of parts) {
-    const destination = await load.digest(part.range.key === undefined ? null : part.range, job.countsOnly, signal);
-    total = addSums(total, destination);
-    if (!isSameSum(destination, part.source))
-      differences.push({ range: part.range.text, source: part.source, destination });
-  }
-  return { total, differences };
+  const found: RangeSum[] = [];
+  let next = 0;
+  const digestOthers = async () => {
+    for (let at = next++; at < parts.length; at = next++) {
+      const range = parts[at]?.range ?? null;
+      found[at] = await load.digest(range?.key === undefined ? null : range, job.countsOnly, signal);
+    }
+  };
+  // None is left reading behind a failure: what it reads is dropped then.
+  const ends = await Promise.allSettled(Array.from({ length: PARALLEL_DIGESTS }, digestOthers));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  const differences = parts.flatMap(({ range, source }, at) => {
+    const destination = found[at] ?? emptySum(job.countsOnly);
+    return isSameSum(destination, source) ? [] : [{ range: range.text, source, destination }];
+  });
+  return { total: found.reduce(addSums, emptySum(job.countsOnly)), differences };
 }
 
 function wholeOf(job: FinishJob): ExpectedRange {

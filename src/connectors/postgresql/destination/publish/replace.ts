@@ -5,11 +5,10 @@ import { quoteName, quoteTable } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { lockOutReaders } from '../lock-out-readers.ts';
 import { endAdoption, isAdopted } from '../ownership.ts';
-import { commonType } from '../type-fit.ts';
 import { alterLive, refuseReferenced } from './alter.ts';
 import { carryGrants, findDependants, isReferenced, refuseRebuild } from './dependants.ts';
-import { guardLoss } from './guard.ts';
-import { carryHistory, isAlive, sameKey } from './history.ts';
+import { carryHistory } from './history.ts';
+import { guardReplacement } from './loss.ts';
 import { mergeStage } from './merge.ts';
 import { proveInPlace } from './prove.ts';
 import { countRecords, dropShadow, refill, type Sizes } from './refill.ts';
@@ -55,32 +54,6 @@ async function replaceNothing(session: Session, scene: PublishScene, signal: Abo
   const staged = await countRecords(session, scene.names.scratch, signal);
   await rename(session, scene, signal);
   return { inserted: staged, updated: 0, unchanged: 0, deleted: 0, rejects: [], rejected: emptySum(false) };
-}
-
-async function guardReplacement(
-  session: Session,
-  { plan, names, guard }: PublishScene,
-  live: LiveTable,
-  signal: AbortSignal,
-): Promise<Sizes> {
-  const alive = isAlive(plan, live);
-  const staged = await countRecords(session, names.scratch, signal);
-  const keys = plan.columns.filter(({ isKey }) => isKey);
-  const isKeyed =
-    keys.length > 0 && keys.every(({ name, type }) => commonType(live.columns.get(name) ?? '', type) !== null);
-  // Joined, so that the planner can hash or merge: a subquery for each record costs more than the load.
-  const joined = isKeyed ? ` LEFT JOIN ${names.scratch} s ON ${sameKey(plan, live)}` : '';
-  const lostCount = isKeyed ? `count(*) FILTER (WHERE s.${names.keys[0]} IS NULL)` : '0';
-  const [row] = await session.query(
-    `Counting the records of ${names.live}`,
-    `SELECT count(*)::text AS live, ${lostCount}::text AS lost FROM ONLY ${names.live} l${joined} WHERE ${alive}`,
-    [],
-    signal,
-  );
-  const liveCount = Number(row?.live ?? 0);
-  const lost = isKeyed ? Number(row?.lost ?? 0) : Math.max(0, liveCount - staged);
-  guardLoss(names.live, lost, liveCount, guard);
-  return { staged, lost, carried: [] };
 }
 
 async function swap(
