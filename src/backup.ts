@@ -1,8 +1,6 @@
-import { once } from 'node:events';
 import { createReadStream, existsSync } from 'node:fs';
 import { link, open, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -12,11 +10,15 @@ import {
   type ConfigOverrides,
   createLogger,
   findEmbeddedPostgres,
+  localUrl,
   lockHome,
   prepareHome,
+  readCliFile,
   readConfig,
   startEmbeddedPostgres,
+  toCliFile,
   toDatabaseError,
+  writeCliFile,
 } from './runtime/index.ts';
 import { backupLines, restoreBackup } from './store/index.ts';
 
@@ -37,10 +39,11 @@ export async function runBackup(overrides: ConfigOverrides, request: BackupReque
     url: database.url,
     version,
     masterKey: request.withKey ? masterKeyOf(config) : null,
+    commandLine: request.withKey ? (readCliFile(config.home) ?? null) : null,
   });
   await asDatabaseWork(database.url, () => writeFile(file, lines));
   process.stdout.write(
-    `The metadata are in ${file}${request.withKey ? ', with the master key: keep it as you keep the key itself' : '. The master key is not: keep a copy of it elsewhere'}.\n`,
+    `The metadata are in ${file}${request.withKey ? ', with the master key and the API keys of this home: keep it as you keep the keys themselves' : '. master.key and cli.json are not: keep copies of them elsewhere'}.\n`,
   );
   return 0;
 }
@@ -66,8 +69,10 @@ export async function runRestore(overrides: ConfigOverrides, request: RestoreReq
         url: database.url,
         masterKey: masterKeyOf(config),
         replace: request.replace,
+        isAlone: config.databaseUrl === undefined,
       }),
     );
+    const broughtCliFile = keepCliFile(config, restored.commandLine);
     process.stdout.write(
       [
         `Restored ${restored.rows} rows as of ${restored.createdAt}. The next execution of each sync reads everything.`,
@@ -75,6 +80,7 @@ export async function runRestore(overrides: ConfigOverrides, request: RestoreReq
           ? [`${restored.interrupted} executions that ran then are interrupted now: start their syncs again.`]
           : []),
         ...(restored.broughtKey ? [`The master key was written to ${join(config.home, 'master.key')}.`] : []),
+        ...(broughtCliFile ? [`The API keys were written to ${join(config.home, 'cli.json')}.`] : []),
         'Start the server: millrace serve',
         '',
       ].join('\n'),
@@ -83,6 +89,14 @@ export async function runRestore(overrides: ConfigOverrides, request: RestoreReq
   } finally {
     lock.release();
   }
+}
+
+/** Keys that are there already are those of a server somewhere, and stay. */
+function keepCliFile(config: Config, kept: unknown): boolean {
+  const file = toCliFile(kept);
+  if (file === undefined || readCliFile(config.home) !== undefined) return false;
+  writeCliFile(config.home, { ...file, url: localUrl(config.host, config.port) });
+  return true;
 }
 
 function masterKeyOf(config: Config) {
@@ -134,26 +148,29 @@ async function* withEnds(lines: AsyncIterable<string>): AsyncGenerator<string> {
 
 async function* readLines(file: string): AsyncGenerator<string> {
   const packed = createReadStream(file);
-  const text = createGunzip();
-  const failure = Promise.race([once(packed, 'error'), once(text, 'error')]).then(([error]) => {
+  const text = createGunzip().setEncoding('utf8');
+  packed.on('error', (error) => text.destroy(error));
+  packed.pipe(text);
+  let rest = '';
+  try {
+    for await (const part of text) {
+      const lines = `${rest}${part}`.split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
     throw new SyncError(
       'BACKUP_INVALID',
-      `Reading ${file} failed: ${error}. It is no whole backup; nothing was restored.`,
+      `${file} is no whole backup: ${reason}. Nothing was restored. Take another one.`,
+      {
+        cause: error,
+      },
     );
-  });
-  failure.catch(() => {});
-  packed.pipe(text);
-  const lines = createInterface({ input: text, crlfDelay: Infinity })[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await Promise.race([lines.next(), failure]);
-      if (next.done) return;
-      yield next.value;
-    }
   } finally {
     packed.destroy();
-    text.destroy();
   }
+  if (rest !== '') yield rest;
 }
 
 function fileProblem(file: string, why: string): SyncError {

@@ -81,14 +81,20 @@ export function readCliFile(home: string): CliFile | undefined {
 
 function parseCliFile(text: string): CliFile | undefined {
   try {
-    // Every field is checked below before anybody sees it.
-    const { url, organizationId, userKey, deploymentKey } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof url !== 'string' || typeof organizationId !== 'string') return undefined;
-    if (typeof userKey !== 'string' || typeof deploymentKey !== 'string') return undefined;
-    return { url, organizationId, userKey, deploymentKey };
+    return toCliFile(JSON.parse(text));
   } catch {
     return undefined;
   }
+}
+
+/** What is none becomes undefined. */
+export function toCliFile(value: unknown): CliFile | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  // Every field is checked below before anybody sees it.
+  const { url, organizationId, userKey, deploymentKey } = value as Record<string, unknown>;
+  if (typeof url !== 'string' || typeof organizationId !== 'string') return undefined;
+  if (typeof userKey !== 'string' || typeof deploymentKey !== 'string') return undefined;
+  return { url, organizationId, userKey, deploymentKey };
 }
 
 const REASONS: Readonly<Record<string, string>> = {

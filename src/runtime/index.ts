@@ -9,7 +9,7 @@ export {
 } from './config.ts';
 export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 export { readFilesMark, writeFilesMark } from './files-mark.ts';
-export { type CliFile, lockHome, prepareHome, readCliFile, writeCliFile } from './home.ts';
+export { type CliFile, lockHome, prepareHome, readCliFile, toCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { ROLES, type Role } from './roles.ts';

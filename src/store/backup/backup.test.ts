@@ -54,7 +54,12 @@ afterAll(async () => {
 });
 
 async function read({ withKey }: { readonly withKey: boolean }): Promise<string[]> {
-  const lines = backupLines({ url: database.ownerUrl, version: '1.2.3', masterKey: withKey ? key() : null });
+  const lines = backupLines({
+    url: database.ownerUrl,
+    version: '1.2.3',
+    masterKey: withKey ? key() : null,
+    commandLine: null,
+  });
   return Array.fromAsync(lines);
 }
 
@@ -86,7 +91,7 @@ async function openTarget(): Promise<Target> {
       }
     },
     restore: (lines, { replace = false } = {}) =>
-      restoreBackup(iterate(lines), { url: target.ownerUrl, masterKey: source, replace }),
+      restoreBackup(iterate(lines), { url: target.ownerUrl, masterKey: source, replace, isAlone: false }),
   };
 }
 
@@ -154,7 +159,9 @@ describe('a backup', () => {
     await migrate(pool, folder);
     await openInstallation(pool, key());
     await pool.query(`INSERT INTO organizations (id, name) VALUES (gen_random_uuid(), 'older')`);
-    const lines = await Array.fromAsync(backupLines({ url: older.ownerUrl, version: '0.1.0', masterKey: key() }));
+    const lines = await Array.fromAsync(
+      backupLines({ url: older.ownerUrl, version: '0.1.0', masterKey: key(), commandLine: null }),
+    );
     const target = await openTarget();
     await target.restore(lines);
     expect(await target.sql('SELECT name FROM organizations')).toEqual([{ name: 'older' }]);
@@ -261,13 +268,13 @@ describe('a database that is not empty', () => {
 describe('backupLines', () => {
   it('says that a database without an installation holds nothing', async () => {
     const target = await openTarget();
-    const lines = backupLines({ url: target.database.ownerUrl, version: '1', masterKey: null });
+    const lines = backupLines({ url: target.database.ownerUrl, version: '1', masterKey: null, commandLine: null });
     await expect(Array.fromAsync(lines)).rejects.toMatchObject({ code: 'BACKUP_INVALID' });
   });
 
   it('refuses to pack a key that is not the one of the secrets', async () => {
     const wrong = { ...masterKey, environment: randomBytes(32).toString('hex') };
-    const lines = backupLines({ url: database.ownerUrl, version: '1', masterKey: wrong });
+    const lines = backupLines({ url: database.ownerUrl, version: '1', masterKey: wrong, commandLine: null });
     await expect(Array.fromAsync(lines)).rejects.toMatchObject({ code: 'MASTER_KEY_MISMATCH' });
   });
 });

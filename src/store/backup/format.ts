@@ -17,6 +17,8 @@ export interface BackupHeader {
   readonly keyCheck: string;
   /** Base64; null unless it was asked for. */
   readonly masterKey: string | null;
+  /** API keys of the command line as its file holds them, in clear; null unless they were asked for. */
+  readonly commandLine: unknown;
 }
 
 /** In front of a table's rows. */

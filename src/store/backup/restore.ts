@@ -12,6 +12,8 @@ export interface RestoreOptions {
   readonly masterKey: MasterKeySource;
   /** Drop what is there. Only what is ours goes; tables of others stay. */
   readonly replace: boolean;
+  /** The caller knows that nobody else uses the database, as with an embedded one. */
+  readonly isAlone: boolean;
 }
 
 /** What a restore brought back. */
@@ -22,6 +24,8 @@ export interface Restored {
   readonly interrupted: number;
   /** True when the key came out of the file and was written to its place. */
   readonly broughtKey: boolean;
+  /** As it was given to the backup. */
+  readonly commandLine: unknown;
 }
 
 /**
@@ -35,7 +39,7 @@ export async function restoreBackup(lines: AsyncIterable<string>, options: Resto
   pendingOf(migrations, new Map(header.migrations.map(({ number, checksum }) => [number, checksum])));
   const newKey = await findNewKey(header, options.masterKey);
   return withTransaction(options.url, async (client) => {
-    await makeRoom(client, migrations, options.replace);
+    await makeRoom(client, migrations, options);
     const inBackup = new Set(header.migrations.map(({ number }) => number));
     // A later migration may change what is stored, so the rows are there before it is applied.
     await applyMigrations(client, migrations, ({ number }) => inBackup.has(number));
@@ -43,7 +47,13 @@ export async function restoreBackup(lines: AsyncIterable<string>, options: Resto
     await applyMigrations(client, migrations);
     const interrupted = await settle(client);
     if (newKey !== null) await storeMasterKey(options.masterKey.file, newKey);
-    return { createdAt: header.createdAt, rows, interrupted, broughtKey: newKey !== null };
+    return {
+      createdAt: header.createdAt,
+      rows,
+      interrupted,
+      broughtKey: newKey !== null,
+      commandLine: header.commandLine,
+    };
   });
 }
 
@@ -106,7 +116,11 @@ async function withTransaction<T>(url: string, work: (client: pg.Client) => Prom
 /** Schema of the durable engine, which notes there what it is doing. Nothing in it outlives the rows that it is about. */
 const ENGINE_SCHEMA = 'dbos';
 
-async function makeRoom(client: pg.Client, migrations: readonly Migration[], replace: boolean): Promise<void> {
+async function makeRoom(
+  client: pg.Client,
+  migrations: readonly Migration[],
+  { replace, isAlone }: RestoreOptions,
+): Promise<void> {
   const tables = ['schema_migrations', ...listOwnTables(migrations)];
   const { rows } = await client.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relname = ANY ($1)
@@ -120,7 +134,7 @@ async function makeRoom(client: pg.Client, migrations: readonly Migration[], rep
       'RESTORE_REFUSED',
       'The metadata database is not empty: a server was started on it before. Restore into an empty one, or say --replace to drop what is there.',
     );
-  if (present.includes('workers')) await refuseWhileInUse(client);
+  if (!isAlone && present.includes('workers')) await refuseWhileInUse(client);
   const found = tables.filter((table) => present.includes(table));
   if (found.length > 0) await client.query(`DROP TABLE ${found.join(', ')}`);
   for (const name of listOwnFunctions(migrations)) await client.query(`DROP FUNCTION IF EXISTS ${name}`);
@@ -130,7 +144,7 @@ async function makeRoom(client: pg.Client, migrations: readonly Migration[], rep
 
 async function refuseWhileInUse(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ host: string; pid: number }>(
-    `SELECT host, pid FROM workers WHERE dead_at IS NULL AND heartbeat_at > now() - interval '30 seconds' LIMIT 1`,
+    `SELECT host, pid FROM workers WHERE dead_at IS NULL AND heartbeat_at > now() - interval '15 seconds' LIMIT 1`,
   );
   const [worker] = rows;
   if (worker !== undefined)

@@ -15,6 +15,8 @@ export interface BackupOptions {
   readonly version: string;
   /** Where the master key is, when it shall go into the file; null = it shall not. */
   readonly masterKey: MasterKeySource | null;
+  /** What else shall go into it beside the key, as plain JSON; null = nothing. */
+  readonly commandLine: unknown;
 }
 
 /**
@@ -68,6 +70,7 @@ async function makeHeader(client: pg.Client, options: BackupOptions): Promise<Ba
     migrations,
     keyCheck: installation.key_check.toString('hex'),
     masterKey: options.masterKey === null ? null : await requireKey(options.masterKey, installation.key_check),
+    commandLine: options.commandLine,
   };
 }
 
