@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../tests/setup/bulk-fixture.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { useBulkFixture } from '../../tests/setup/bulk-fixture.ts';
 import { happen, startSync } from '../../tests/setup/executions.ts';
 import type { Services } from '../operations/index.ts';
 import { runDueSchedules, startScheduleRunner } from './schedule-runner.ts';
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture({ clock: () => now });
 /** What the clock of every process here shows. */
 let now: Date;
 const log = { info: () => {}, warn: () => {} };
-
-beforeAll(async () => {
-  fixture = await startBulkFixture({ clock: () => now });
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
 beforeEach(() => {
   now = new Date('2026-03-04T10:02:00Z');
 });

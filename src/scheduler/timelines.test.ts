@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../tests/setup/bulk-fixture.ts';
+import { expect, it } from 'vitest';
+import { useBulkFixture } from '../../tests/setup/bulk-fixture.ts';
 import { happen, startSync } from '../../tests/setup/executions.ts';
 import type { Services } from '../operations/index.ts';
 import { runDueSchedules } from './schedule-runner.ts';
@@ -11,14 +11,9 @@ const MINUTE_MS = 60_000;
 const BEGIN = Date.UTC(2026, 2, 28, 22, 7, 30);
 const RUNS = 25;
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture({ clock: () => new Date(now) });
 let now = BEGIN;
 const log = { info: () => {}, warn: () => {} };
-
-beforeAll(async () => {
-  fixture = await startBulkFixture({ clock: () => new Date(now) });
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
 
 /** A schedule on the wire, and whether it comes in a minute, said in another way than the product says it. */
 interface TestSchedule {

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { useBulkFixture } from '../setup/bulk-fixture.ts';
 import { listTypedPaths, readExample } from './contract.ts';
 
-let fixture: BulkFixture;
-
-beforeAll(async () => {
-  fixture = await startBulkFixture();
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
+const fixture = useBulkFixture();
 
 /** Every option of a sync, as the published example has them. */
 const EVERYTHING = {

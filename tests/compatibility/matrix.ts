@@ -12,6 +12,8 @@ export interface Proof {
 const OPTIONS = 'tests/integration/sync-options.test.ts';
 const SELECTION = 'tests/integration/sync-selection.test.ts';
 const CHANGED = 'tests/integration/changed-selection.test.ts';
+const CREATE = 'src/api/routes/bulk-syncs-create.test.ts';
+const UPDATE = 'src/api/routes/bulk-syncs-update.test.ts';
 const SYNCS = 'src/api/routes/bulk-syncs.test.ts';
 const SCHEMAS = 'src/api/routes/bulk-schemas.test.ts';
 const STARTS = 'src/api/routes/executions.test.ts';
@@ -45,19 +47,19 @@ const schedule = (place: string): Proofs => ({
   [`${place}.day_of_week`]: effect(TIMES, OCCURRENCES),
   [`${place}.day_of_month`]: effect(TIMES, OCCURRENCES),
   [`${place}.month`]: effect(TIMES, OCCURRENCES),
-  [`${place}.id`]: effect(SYNCS, 'keeps the default schedule, and the others that are sent with their ids'),
+  [`${place}.id`]: effect(UPDATE, 'keeps the default schedule, and the others that are sent with their ids'),
 });
 
 /** Options of the sync itself, alike in create and update. */
 const SYNC: Proofs = {
-  name: roundTrip(SYNCS, 'stores every option and gives it back'),
+  name: roundTrip(CREATE, 'stores every option and gives it back'),
   mode: effect(CHANGED, 'keeps records that left the source by the mode: %s'),
   active: effect(
     'src/scheduler/schedule-runner.test.ts',
     'does not start a sync that is not active, or that is manual',
   ),
-  organization_id: refusal(SYNCS, REFUSED, 'another organization'),
-  policies: roundTrip(SYNCS, 'stores every option and gives it back'),
+  organization_id: refusal(CREATE, REFUSED, 'another organization'),
+  policies: roundTrip(CREATE, 'stores every option and gives it back'),
   source_connection_id: effect(CHANGED, SWITCHED),
   source_configuration: refusal(
     STARTS,
@@ -135,7 +137,7 @@ const CHOSEN_NAMES = effect(SELECTION, 'win over every rule, and a new one means
 const SENT_BACK = roundTrip(SCHEMAS, 'takes what it answered');
 
 /** An update takes a selection, and does nothing with it but say so. */
-const IGNORED = effect(SYNCS, 'leaves the selection alone, and says so when one was sent');
+const IGNORED = effect(UPDATE, 'leaves the selection alone, and says so when one was sent');
 const IN_SELECTION = ['id', 'enabled', 'fields', 'fields[].id', 'fields[].enabled', 'fields[].obfuscate', 'filters'];
 const IN_FILTERS = ['filters[].field_id', 'filters[].function', 'filters[].value'];
 const AT_THE_END = ['tracking_field', 'partition_key', 'data_cutoff_timestamp', 'disable_data_cutoff'];

@@ -1,12 +1,12 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSIONS, type ApiVersion } from '../../src/contract/index.ts';
 import { appendConsoleLogs } from '../../src/store/index.ts';
-import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
+import { UNKNOWN_ID, useBulkFixture } from '../setup/bulk-fixture.ts';
 import { addSegment, happen, planSchemas, startSync } from '../setup/executions.ts';
 import { type Contract, readContract } from './contract.ts';
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture();
 /** One sync that ran, runs and has every option. */
 let syncId: string;
 let executionId: string;
@@ -16,7 +16,6 @@ const CONTRACTS = new Map<ApiVersion, Contract>(API_VERSIONS.map((version) => [v
 const visited = new Map<ApiVersion, Set<string>>(API_VERSIONS.map((version) => [version, new Set()]));
 
 beforeAll(async () => {
-  fixture = await startBulkFixture();
   await addEvents();
   syncId = await fixture.createSync({
     additional_schedules: [
@@ -44,7 +43,6 @@ beforeAll(async () => {
     await Promise.all(API_VERSIONS.map(async (version) => [version, await listServed(version)] as const)),
   );
 });
-afterAll(() => fixture[Symbol.asyncDispose]());
 
 let runningSyncId: string;
 
@@ -134,8 +132,6 @@ function listUnknownKeys(version: ApiVersion, operation: string, status: number,
   const alsoThen = new Set(next.listUnknownKeys(operation, status, content));
   return unknown.filter((key) => alsoThen.has(key));
 }
-
-const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
 
 describe.each(API_VERSIONS)('version %s', (version) => {
   const isServed = (operation: string): boolean =>

@@ -1,9 +1,9 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { API_VERSIONS } from '../../src/contract/index.ts';
 import { ERROR_CODES } from '../../src/core/index.ts';
-import { type BulkFixture, startBulkFixture } from '../setup/bulk-fixture.ts';
+import { useBulkFixture } from '../setup/bulk-fixture.ts';
 import { listAnchors, listLinks, type Page, readPage, readTable } from '../setup/markdown.ts';
 
 // Generated pages are written anew by: npm test -- tests/integration/docs.test.ts -u
@@ -15,12 +15,7 @@ const PAGES = [
   ...globSync('src/**/README.md', { cwd: ROOT }),
 ];
 
-let fixture: BulkFixture;
-
-beforeAll(async () => {
-  fixture = await startBulkFixture();
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
+const fixture = useBulkFixture();
 
 describe('links', () => {
   it('are in many pages', () => {

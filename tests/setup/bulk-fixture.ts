@@ -1,7 +1,9 @@
+import { afterAll, beforeAll } from 'vitest';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import { refreshSchemas } from '../../src/operations/index.ts';
 import { startTestApi, type TestApi, type TestApiOptions } from './api.ts';
 import { createTestDatabase, queryDatabase, type TestDatabase } from './databases.ts';
+import { lateBound } from './late-bound.ts';
 import { postgresConfiguration } from './syncs.ts';
 
 /** An API with a filled source and an empty destination, both on the tests' PostgreSQL. */
@@ -17,9 +19,23 @@ export interface BulkFixture extends AsyncDisposable {
   createSync(changes?: Readonly<Record<string, unknown>>): Promise<string>;
   /** Makes a connection to a test database over the API, without reading its schemas. */
   connect(name: string, database: TestDatabase): Promise<string>;
+  /** Sends a request in a version of the API, absent = the newest, and answers status and parsed body. */
+  send(method: Method, url: string, body?: unknown, version?: string): Promise<Answer>;
   /** Does the refresh that creating a connection asked for. */
   refresh(connectionId: string): Promise<void>;
 }
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What a request was answered. */
+export interface Answer {
+  readonly status: number;
+  // Answers are looked at in every depth; their shapes are proved in tests/compatibility.
+  readonly body: ReturnType<typeof JSON.parse>;
+}
+
+/** An id of nothing. */
+export const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
 
 /** A key, a foreign key, an enum, a generated column, a view, names that need rules, and a table without a key. */
 const SOURCE_SQL = `
@@ -48,7 +64,17 @@ export const SOURCE_SCHEMAS = [
   'public.orders',
 ] as const;
 
-export async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = {}): Promise<BulkFixture> {
+/** One for all tests of the file. */
+export function useBulkFixture(options: Pick<TestApiOptions, 'clock'> = {}): BulkFixture {
+  let fixture: BulkFixture | undefined;
+  beforeAll(async () => {
+    fixture = await startBulkFixture(options);
+  });
+  afterAll(() => fixture?.[Symbol.asyncDispose]());
+  return lateBound(() => fixture);
+}
+
+async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = {}): Promise<BulkFixture> {
   const source = await createTestDatabase();
   const destination = await createTestDatabase();
   await queryDatabase(source.url, SOURCE_SQL);
@@ -80,6 +106,8 @@ export async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = 
     createSync: (changes) => createSync(api, syncBody(changes)),
     connect,
     refresh,
+    send: (method, url, body, version) =>
+      send(api, { method, url, body, ...(version === undefined ? {} : { version }) }),
     [Symbol.asyncDispose]: async () => {
       await api[Symbol.asyncDispose]();
       await source[Symbol.asyncDispose]();
@@ -103,4 +131,9 @@ async function createSync(api: TestApi, body: Record<string, unknown>): Promise<
   const answer = await api.send({ method: 'POST', url: '/api/bulk/syncs', body });
   if (answer.statusCode !== 200) throw new Error(`The sync was refused: ${answer.body}`);
   return answer.json().data.id;
+}
+
+async function send(api: TestApi, request: Parameters<TestApi['send']>[0]): Promise<Answer> {
+  const { statusCode: status, body } = await api.send(request);
+  return { status, body: body === '' ? null : JSON.parse(body) };
 }

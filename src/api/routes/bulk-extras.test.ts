@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { type BulkFixture, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 import {
   addSegment,
   happen,
@@ -9,18 +9,8 @@ import {
   startSync,
 } from '../../../tests/setup/executions.ts';
 
-let fixture: BulkFixture;
-
-beforeAll(async () => {
-  fixture = await startBulkFixture();
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
-
-async function send(method: 'GET' | 'POST' | 'PUT', url: string, body?: unknown, version?: string) {
-  const answer = await fixture.api.send({ method, url, body, ...(version === undefined ? {} : { version }) });
-  // Answers are looked at in every depth.
-  return { status: answer.statusCode, body: answer.json() as ReturnType<typeof JSON.parse> };
-}
+const fixture = useBulkFixture();
+const send: BulkFixture['send'] = (...request) => fixture.send(...request);
 
 async function startNew(): Promise<{ syncId: string; executionId: string; url: string }> {
   const syncId = await fixture.createSync();

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 import { startSync } from '../../../tests/setup/executions.ts';
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture({ clock: () => now });
 let syncId: string;
 const now = new Date('2026-03-04T10:02:00Z');
 
-beforeAll(async () => {
-  fixture = await startBulkFixture({ clock: () => now });
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
 beforeEach(async () => {
   syncId = await fixture.createSync({
     active: true,

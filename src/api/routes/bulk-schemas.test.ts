@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BulkFixture, SOURCE_SCHEMAS, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { type BulkFixture, SOURCE_SCHEMAS, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture();
+const send: BulkFixture['send'] = (...request) => fixture.send(...request);
 
-beforeAll(async () => {
-  fixture = await startBulkFixture();
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
-
-const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
 const CUTOFF = '2025-01-01T00:00:00.000Z';
 
 // Answers are looked at in every depth; their shapes are proved in tests/compatibility.
 type Body = ReturnType<typeof JSON.parse>;
-
-async function send(method: 'GET' | 'PATCH' | 'PUT', url: string, body?: unknown, version = '2025-09-18') {
-  const answer = await fixture.api.send({ method, url, body, version });
-  const parsed: Body = answer.body === '' ? null : JSON.parse(answer.body);
-  return { status: answer.statusCode, body: parsed };
-}
 
 const schemasOf = (syncId: string): string => `/api/bulk/syncs/${syncId}/schemas`;
 const patch = (syncId: string, ...schemas: readonly unknown[]) => send('PATCH', schemasOf(syncId), { schemas });

@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { type BulkFixture, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 import { addSegment, happen, planSchemas, startSync } from '../../../tests/setup/executions.ts';
 
-let fixture: BulkFixture;
-
-beforeAll(async () => {
-  fixture = await startBulkFixture();
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
-
-const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
-
-async function send(method: 'GET' | 'POST' | 'PUT', url: string, body?: unknown, version?: string) {
-  const answer = await fixture.api.send({ method, url, body, ...(version === undefined ? {} : { version }) });
-  // Answers are looked at in every depth; their shapes are proved in tests/compatibility.
-  return { status: answer.statusCode, body: answer.json() as ReturnType<typeof JSON.parse> };
-}
+const fixture = useBulkFixture();
+const send: BulkFixture['send'] = (...request) => fixture.send(...request);
 
 const start = (syncId: string, body?: unknown) => send('POST', `/api/bulk/syncs/${syncId}/executions`, body);
 

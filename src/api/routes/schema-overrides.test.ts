@@ -1,22 +1,21 @@
-import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type BulkFixture, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { queryDatabase } from '../../../tests/setup/databases.ts';
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture();
+const send: BulkFixture['send'] = (...request) => fixture.send(...request);
 let connection: string;
 
 beforeAll(async () => {
-  fixture = await startBulkFixture();
-  const client = new pg.Client(fixture.source.url);
-  await client.connect();
-  await client.query(`CREATE TABLE payments (id bigint PRIMARY KEY, payload jsonb, body json, note text);
-    INSERT INTO payments VALUES (1, '{"city": "Ulm", "items": [{"net price": 3.5}]}', '{"a": 1}', 'n')`);
-  await client.end();
+  await queryDatabase(
+    fixture.source.url,
+    `CREATE TABLE payments (id bigint PRIMARY KEY, payload jsonb, body json, note text);
+     INSERT INTO payments VALUES (1, '{"city": "Ulm", "items": [{"net price": 3.5}]}', '{"a": 1}', 'n')`,
+  );
   connection = `/api/connections/${fixture.sourceId}`;
   await fixture.api.send({ method: 'POST', url: `${connection}/schemas/refresh` });
   await fixture.refresh(fixture.sourceId);
 });
-afterAll(() => fixture[Symbol.asyncDispose]());
 
 beforeEach(async () => {
   await fixture.api.services.store.db.deleteFrom('schemaOverrides').execute();
@@ -24,12 +23,6 @@ beforeEach(async () => {
 
 // Answers are looked at in every depth; their shapes are proved in tests/compatibility.
 type Body = ReturnType<typeof JSON.parse>;
-
-async function send(method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE', url: string, body?: unknown) {
-  const answer = await fixture.api.send({ method, url, body });
-  const parsed: Body = answer.body === '' ? null : JSON.parse(answer.body);
-  return { status: answer.statusCode, body: parsed };
-}
 
 const PAYMENTS = 'public.payments';
 const at = (schema: string, rest = ''): string => `${connection}/schemas/${schema}${rest}`;

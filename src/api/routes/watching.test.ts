@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { type BulkFixture, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 import { addSegment, happen, planSchemas, startSync } from '../../../tests/setup/executions.ts';
 import { appendConsoleLogs, type ConsoleEntry, replacePlan } from '../../store/index.ts';
 
-let fixture: BulkFixture;
-
-beforeAll(async () => {
-  fixture = await startBulkFixture();
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
-
-const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000';
+const fixture = useBulkFixture();
+const send: BulkFixture['send'] = (...request) => fixture.send(...request);
 
 // Answers are looked at in every depth; their shapes are proved in tests/compatibility.
 type Body = ReturnType<typeof JSON.parse>;
-
-async function send(method: 'GET' | 'POST', url: string): Promise<{ status: number; body: Body }> {
-  const answer = await fixture.api.send({ method, url });
-  return { status: answer.statusCode, body: answer.body === '' ? null : JSON.parse(answer.body) };
-}
 
 /** A sync of two schemas of which an execution runs. */
 async function startTwo(): Promise<{ syncId: string; executionId: string }> {

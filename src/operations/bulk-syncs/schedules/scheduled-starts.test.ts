@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type BulkFixture, startBulkFixture } from '../../../../tests/setup/bulk-fixture.ts';
+import { expect, it } from 'vitest';
+import { useBulkFixture } from '../../../../tests/setup/bulk-fixture.ts';
 import { happen } from '../../../../tests/setup/executions.ts';
 import type { Services } from '../../context.ts';
 import { startDueSync } from './scheduled-starts.ts';
 
-let fixture: BulkFixture;
+const fixture = useBulkFixture({ clock: () => now });
 const now = new Date();
-
-beforeAll(async () => {
-  fixture = await startBulkFixture({ clock: () => now });
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
 
 async function createDueSync() {
   const syncId = await fixture.createSync({ active: true, default_schedule: { frequency: 'continuous' } });
