@@ -47,7 +47,7 @@ const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
  * the caller's choice. Content can be looked for only where the connection has no TLS.
  */
 export class FaultProxy implements AsyncDisposable {
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   readonly #links = new Set<Link>();
   #server: Server | null = null;
   #port = 0;
@@ -58,7 +58,7 @@ export class FaultProxy implements AsyncDisposable {
   #accepted = 0;
 
   private constructor(target: URL) {
-    this.#target = { host: target.hostname, port: Number(target.port) };
+    this.#target = toAddress(target);
   }
 
   /** Opens one in front of the server of that URL, on a free port of 127.0.0.1. */
@@ -74,6 +74,11 @@ export class FaultProxy implements AsyncDisposable {
     changed.hostname = '127.0.0.1';
     changed.port = String(this.#port);
     return changed.href;
+  }
+
+  /** Leads new connections to another server, such as the same one after a restart on another port. */
+  retarget(targetUrl: string): void {
+    this.#target = toAddress(new URL(targetUrl));
   }
 
   /** Connections that are open now. */
@@ -132,14 +137,19 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * Lets the next statement of PostgreSQL that ends in that text through, such as `COMMIT`, drops what the server answers,
-   * and resets the connection when it has answered all: so the statement was carried out, and its sender cannot know.
-   * @returns a promise that resolves when the answer was lost
+   * Lets the n-th statement of PostgreSQL from now on that ends in that text through, such as `COMMIT`, drops what the
+   * server answers, and resets the connection when it has answered all: so the statement was carried out, and its sender
+   * cannot know. @returns a promise that resolves when the answer was lost
    */
-  loseReply(text: string): Promise<void> {
+  loseReply(text: string, nth = 1): Promise<void> {
     // In the protocol a zero byte follows a statement.
     const wanted = Buffer.from(`${text}\0`, 'utf8');
-    return this.#set('to-server', (bytes) => (bytes.includes(wanted) ? { passes: bytes, next: 'lose-reply' } : null));
+    let left = nth;
+    return this.#set('to-server', (bytes) => {
+      if (!bytes.includes(wanted)) return null;
+      left -= 1;
+      return left === 0 ? { passes: bytes, next: 'lose-reply' } : null;
+    });
   }
 
   /**
@@ -222,7 +232,7 @@ export class FaultProxy implements AsyncDisposable {
     const isTaken = to.write(met?.passes ?? bytes);
     if (met?.next === 'reset') this.#breakLink(link);
     // Slower than the receiver is the receiver's own matter: it must not fill our memory.
-    else if (!isTaken) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+    else if (!isTaken) await untilDrained(to);
   }
 
   #spring(direction: Direction, bytes: Buffer, link: Link): Meeting | null {
@@ -276,4 +286,22 @@ export class FaultProxy implements AsyncDisposable {
     link.client.resetAndDestroy();
     link.server.resetAndDestroy();
   }
+}
+
+function toAddress({ hostname, port }: URL): { readonly host: string; readonly port: number } {
+  return { host: hostname, port: Number(port) };
+}
+
+/** Or until it is closed; leaves no listener behind. */
+function untilDrained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      socket.off('drain', end);
+      socket.off('close', end);
+      resolve();
+    };
+    socket.on('drain', end);
+    socket.on('close', end);
+    if (socket.destroyed) end();
+  });
 }

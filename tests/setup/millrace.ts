@@ -18,6 +18,8 @@ export interface TestHome extends AsyncDisposable {
   readLog(): string;
   /** Ends the embedded PostgreSQL as kill -9 does. False when none runs. */
   killPostgres(): boolean;
+  /** kill -9 of one process that serves a session of it; it ends all others and recovers. False when none runs. */
+  crashPostgres(): boolean;
 }
 
 /** Makes an empty home in a temporary folder. */
@@ -27,6 +29,7 @@ export async function createTestHome(): Promise<TestHome> {
     folder,
     readLog: () => (existsSync(logFileOf(folder)) ? readFileSync(logFileOf(folder), 'utf8') : ''),
     killPostgres: () => killPostmasters(folder).length > 0,
+    crashPostgres: () => listPostmasters(folder).flatMap(listBackends).slice(0, 1).some(kill),
     async [Symbol.asyncDispose]() {
       const pids = killPostmasters(folder);
       await Promise.all(pids.map(untilGone));
@@ -82,6 +85,33 @@ export async function startMillrace(
   }
 }
 
+/** A process without the API. Disposing kills it. */
+export type WorkerProcess = Pick<
+  MillraceProcess,
+  'url' | 'pid' | 'exited' | 'kill' | 'interrupt' | typeof Symbol.asyncDispose
+>;
+
+/** Starts `millrace serve --role worker` on the home; `DATABASE_URL` and the master key are part of the environment. */
+export async function startWorker(
+  home: TestHome,
+  environment: Readonly<Record<string, string>>,
+): Promise<WorkerProcess> {
+  const { child, exited } = spawnServer(home, environment, ['--role', 'worker']);
+  try {
+    return {
+      url: await readUrl(child, exited, home),
+      pid: child.pid ?? 0,
+      exited,
+      kill: () => end(child, exited),
+      interrupt: () => void child.kill('SIGINT'),
+      [Symbol.asyncDispose]: () => end(child, exited),
+    };
+  } catch (error) {
+    await end(child, exited);
+    throw error;
+  }
+}
+
 /** Sends what the client has no call for, and answers the parsed body; anything but success throws. */
 export async function askServer(
   { url, apiKey }: Pick<MillraceProcess, 'url' | 'apiKey'>,
@@ -105,17 +135,21 @@ export async function askServer(
 }
 
 /** Starts a server and kills it after that time, wherever it is then: it may not even have answered. */
-export async function startAndKill(home: TestHome, afterMs: number): Promise<void> {
-  const { child, exited } = spawnServer(home, {});
+export async function startAndKill(
+  home: TestHome,
+  afterMs: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { child, exited } = spawnServer(home, environment);
   child.stdout?.resume();
   await Promise.race([exited, delay(afterMs)]);
   await end(child, exited);
 }
 
-function spawnServer(home: TestHome, environment: Readonly<Record<string, string>>) {
+function spawnServer(home: TestHome, environment: Readonly<Record<string, string>>, options: readonly string[] = []) {
   const log = openSync(logFileOf(home.folder), 'a', 0o600);
   const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|DATABASE_URL$)/.test(name));
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], {
+  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve', ...options], {
     cwd: ROOT,
     env: {
       ...Object.fromEntries(inherited),
@@ -180,10 +214,26 @@ function listDataFolders(home: string): string[] {
 }
 
 function killPostmasters(home: string): number[] {
+  return listPostmasters(home).filter(kill);
+}
+
+function listPostmasters(home: string): number[] {
   return listDataFolders(home).flatMap((dataFolder) => {
     const file = join(dataFolder, 'postmaster.pid');
     const pid = existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : Number.NaN;
-    return Number.isInteger(pid) && isPostmaster(pid, dataFolder) && kill(pid) ? [pid] : [];
+    return Number.isInteger(pid) && isPostmaster(pid, dataFolder) ? [pid] : [];
+  });
+}
+
+/** Processes that serve a session; they write user and database into their command line. */
+function listBackends(postmaster: number): number[] {
+  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').trim().split(' ');
+  return children.map(Number).filter((pid) => {
+    try {
+      return /^postgres: \w+ \w+ 127\./.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    } catch {
+      return false;
+    }
   });
 }
 

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
-import type { TortureTable } from './source-tables.ts';
+import { normalizeText, toDuckdbText, toSourceText } from '../setup/random/type-texts.ts';
+import type { ColumnKind, TortureTable } from './source-tables.ts';
 
 // The independent look at both sides: SQL of its own, no line of the product.
 
@@ -16,6 +18,8 @@ export interface TableImage {
   readonly deletedKeys: readonly string[];
   /** Of the live records. The writer keeps it at nothing. */
   readonly amounts: bigint;
+  /** False: there is no such table. */
+  readonly exists: boolean;
 }
 
 /** Everything that a destination holds. */
@@ -25,9 +29,14 @@ export interface DestinationImage {
   readonly strays: readonly string[];
 }
 
-/** Reads a table of the source. */
-export function readSource(url: string, tables: readonly TortureTable[]): Promise<ReadonlyMap<string, TableImage>> {
-  return withPostgres(url, (query) => readTables(POSTGRESQL, query, tables, ''));
+/** Reads the source. Some types have another text where they are to be compared with a file's. */
+export function readSource(
+  url: string,
+  tables: readonly TortureTable[],
+  destination: 'postgresql' | 'duckdb' | 'parquet',
+): Promise<ReadonlyMap<string, TableImage>> {
+  const dialect = destination === 'postgresql' ? SENT_TO_POSTGRESQL : SENT_TO_DUCKDB;
+  return withPostgres(url, (query) => readTables(dialect, query, tables, ''));
 }
 
 /** Tables of Millrace's own that stay in a destination. */
@@ -51,7 +60,7 @@ export function readPostgresDestination(url: string, tables: readonly TortureTab
 
 /** Reads a DuckDB file whole. It must be closed: nobody else may hold it. */
 export async function readDuckdbDestination(file: string, tables: readonly TortureTable[]): Promise<DestinationImage> {
-  const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' });
+  const instance = await openFile(file);
   const connection = await instance.connect();
   try {
     const query: Query = async (sql) => {
@@ -74,6 +83,18 @@ export async function readDuckdbDestination(file: string, tables: readonly Tortu
   }
 }
 
+/** A server that takes up what is over already opens the file once more, for a moment. */
+async function openFile(file: string): Promise<DuckDBInstance> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' });
+    } catch (error) {
+      if (attempt > 50 || !/Could not set lock/.test(String(error))) throw error;
+      await delay(200);
+    }
+  }
+}
+
 /** Reads the published files of a Parquet folder, as a reader would, and looks for what should not lie beside them. */
 export async function readParquetDestination(
   folder: string,
@@ -89,6 +110,7 @@ export async function readParquetDestination(
     await query(`CREATE SCHEMA ${SCHEMA}`);
     for (const { name } of tables) {
       const files = join(folder, SCHEMA, name, 'current/*.parquet');
+      if (!existsSync(dirname(files))) continue;
       await query(`CREATE VIEW ${SCHEMA}.${name} AS SELECT * FROM read_parquet('${files}')`);
     }
     const strays = tables.flatMap(({ name }) => strayFiles(join(folder, SCHEMA, name)));
@@ -102,6 +124,7 @@ export async function readParquetDestination(
 
 /** What is neither published nor kept for readers of the files before. */
 function strayFiles(table: string): string[] {
+  if (!existsSync(join(table, 'current'))) return [];
   const current = basename(readlinkSync(join(table, 'current')));
   const { previous } = JSON.parse(readFileSync(join(table, 'current/_manifest.json'), 'utf8'));
   const generations = readdirSync(join(table, '.millrace')).filter(
@@ -114,11 +137,16 @@ function strayFiles(table: string): string[] {
 type Query = (sql: string) => Promise<(string | null)[][]>;
 
 interface Dialect {
-  readonly asText: Readonly<Record<TortureTable['columns'][string], (column: string) => string>>;
+  readonly asText: Readonly<Record<Extract<ColumnKind, string>, (column: string) => string>>;
   readonly byteLength: string;
+  /** Of a column of some other type. */
+  typed(column: string, type: string): string;
+  normalize(value: unknown, type: string): unknown;
 }
 
 const POSTGRESQL: Dialect = {
+  typed: (column) => `${column}::text`,
+  normalize: (value) => value,
   asText: {
     text: (column) => `${column}::text`,
     time: (column) => `(extract(epoch FROM ${column}) * 1000000)::bigint::text`,
@@ -127,7 +155,16 @@ const POSTGRESQL: Dialect = {
   byteLength: 'octet_length',
 };
 
+const SENT_TO_POSTGRESQL: Dialect = {
+  ...POSTGRESQL,
+  typed: (column, type) => (type === 'money' ? `${column}::numeric::text` : `${column}::text`),
+};
+
+const SENT_TO_DUCKDB: Dialect = { ...POSTGRESQL, typed: toSourceText, normalize: normalizeText };
+
 const DUCKDB: Dialect = {
+  typed: toDuckdbText,
+  normalize: normalizeText,
   asText: {
     text: (column) => `CAST(${column} AS VARCHAR)`,
     time: (column) => `CAST(epoch_us(${column}) AS VARCHAR)`,
@@ -147,24 +184,28 @@ async function readTables(
   return images;
 }
 
+const NO_TABLE: TableImage = { hashes: [], keys: [], deletedKeys: [], amounts: 0n, exists: false };
+
 async function readTable(dialect: Dialect, query: Query, table: TortureTable, prefix: string): Promise<TableImage> {
   const name = `${prefix}${table.name}`;
-  const hasTombstones = await query(`SELECT * FROM ${name} LIMIT 0`).then(() =>
-    query(`SELECT __millrace_deleted_at FROM ${name} LIMIT 0`).then(
-      () => true,
-      () => false,
-    ),
+  const schema = prefix === '' ? 'public' : SCHEMA;
+  const found = await query(
+    `SELECT column_name FROM information_schema.columns WHERE table_schema = '${schema}' AND table_name = '${table.name}'`,
   );
-  // One text per field, told apart by its length, so that no two records look alike.
-  const fields = Object.entries(table.columns).map(([column, kind]) => {
-    const text = dialect.asText[kind](column);
-    return `coalesce(CAST(${dialect.byteLength}(${text}) AS VARCHAR) || ':' || ${text}, '-')`;
+  const columns = new Set(found.flat());
+  if (columns.size === 0) return NO_TABLE;
+  // A column that the table lacks shows as a difference, where the source has values in it.
+  const texts = Object.entries(table.columns).map(([column, kind]) => {
+    if (!columns.has(column)) return `CAST(NULL AS VARCHAR)`;
+    return typeof kind === 'string' ? dialect.asText[kind](column) : dialect.typed(column, kind.type);
   });
+  const hasTombstones = columns.has('__millrace_deleted_at');
   const key = table.key.map((column) => dialect.asText.text(column)).join(` || ' ' || `) || 'NULL';
   const deleted = hasTombstones ? '__millrace_deleted_at IS NOT NULL' : 'false';
-  const rows = await query(
-    `SELECT md5(${fields.join(' || ')}), ${key}, CAST(amount AS VARCHAR), CASE WHEN ${deleted} THEN 'deleted' END FROM ${name}`,
-  );
+  const facts = `${key}, CAST(amount AS VARCHAR), CASE WHEN ${deleted} THEN 'deleted' END`;
+  const rows = isTyped(table)
+    ? (await query(`SELECT ${facts}, ${texts.join(', ')} FROM ${name}`)).map((row) => hashHere(dialect, table, row))
+    : await query(`SELECT ${hashThere(dialect, texts)}, ${facts} FROM ${name}`);
   const live = rows.filter((row) => row[3] === null);
   return {
     hashes: live.map((row) => row[0] ?? '').sort(),
@@ -174,7 +215,32 @@ async function readTable(dialect: Dialect, query: Query, table: TortureTable, pr
       .map((row) => row[1] ?? '')
       .sort(),
     amounts: live.reduce((sum, row) => sum + BigInt(row[2] ?? 0), 0n),
+    exists: true,
   };
+}
+
+const isTyped = ({ columns }: TortureTable): boolean => Object.values(columns).some((kind) => typeof kind !== 'string');
+
+/** One text per field, told apart by its length, so that no two records look alike. */
+function hashThere(dialect: Dialect, texts: readonly string[]): string {
+  const fields = texts.map(
+    (text) => `coalesce(CAST(${dialect.byteLength}(${text}) AS VARCHAR) || ':' || ${text}, '-')`,
+  );
+  return `md5(${fields.join(' || ')})`;
+}
+
+/** The same of texts that have to be made alike first. */
+function hashHere(
+  { normalize }: Dialect,
+  { columns }: TortureTable,
+  [key = null, amount = null, deleted = null, ...texts]: readonly (string | null)[],
+): (string | null)[] {
+  const types = Object.values(columns).map((kind) => (typeof kind === 'string' ? 'text' : kind.type));
+  const fields = texts.map((text, index) => {
+    const normal = normalize(text, types[index] ?? '');
+    return normal === null ? '-' : `${String(normal).length}:${normal}`;
+  });
+  return [fields.join(' '), key, amount, deleted];
 }
 
 function straysAmong(relations: readonly (string | null)[], tables: readonly TortureTable[]): string[] {
@@ -194,7 +260,7 @@ async function withPostgres<T>(url: string, work: (query: Query) => Promise<T>):
   const client = new pg.Client(url);
   await client.connect();
   try {
-    await client.query(`SET timezone = 'UTC'`);
+    await client.query(`SET timezone = 'UTC'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 3`);
     return await work(async (text) => {
       const { rows } = await client.query<(string | null)[]>({ text, rowMode: 'array' });
       return rows.map((row) => row.map((value) => (value === null ? null : String(value))));
@@ -204,12 +270,14 @@ async function withPostgres<T>(url: string, work: (query: Query) => Promise<T>):
   }
 }
 
+const shorten = (record: string | undefined): string => record?.slice(0, 500) ?? 'nothing';
+
 /** How two lists of records differ, in words; null when they hold the same. */
 export function describeDifference(source: readonly string[], destination: readonly string[]): string | null {
   if (digestOf(source) === digestOf(destination)) return null;
   const missing = subtract(source, destination);
   const extra = subtract(destination, source);
-  return `${source.length} records against ${destination.length}: ${missing.length} missing, ${extra.length} too many`;
+  return `${source.length} records against ${destination.length}: ${missing.length} missing, ${extra.length} too many, such as ${shorten(missing[0])} and ${shorten(extra[0])}`;
 }
 
 function digestOf(lines: readonly string[]): string {

@@ -7,7 +7,7 @@ export interface DatabaseServer {
   readonly ownerUrl: string;
 }
 
-/** Databases of the runs on that server. */
+/** Databases of the runs on that server. Addresses may change between two calls. */
 export class RunDatabases implements AsyncDisposable {
   readonly #server: DatabaseServer;
   readonly #size: number;
@@ -30,8 +30,8 @@ export class RunDatabases implements AsyncDisposable {
   }
 
   /** An empty database. @returns its URL */
-  makeEmpty(name: string): Promise<string> {
-    return this.#create(name, '');
+  makeEmpty(name: string, tablespace?: string): Promise<string> {
+    return this.#create(name, tablespace === undefined ? '' : `TABLESPACE ${tablespace}`);
   }
 
   async drop(url: string): Promise<void> {

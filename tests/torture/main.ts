@@ -1,99 +1,137 @@
 import { parseArgs } from 'node:util';
-import { createLogger, startEmbeddedPostgres } from '../../src/runtime/index.ts';
-import { createTestHome, type TestHome } from '../setup/millrace.ts';
-import { RunDatabases } from './databases.ts';
-import { closeServer, runScenario, type World } from './run.ts';
+import { writeFigures } from './figures.ts';
+import { runScenario } from './run.ts';
 import { createScenario, describeScenario } from './scenario.ts';
+import { createSummary, describeSummary, type Summary } from './summary.ts';
+import { createWorld, type World } from './world.ts';
 
 const SIZE = 120_000;
-const USAGE = 'npm run torture -- [--runs 20] [--seed <number>] [--only <run>] [--log]';
+const USAGE =
+  'npm run torture -- [--seconds <number>] [--runs <number>] [--seed <number>] [--only <run>] [--size <records>] [--json] [--docs] [--log]';
 
-/** Many syncs, one kill -9 each. Exit code 0 when everything was equal in the end. */
+interface Arguments {
+  readonly seconds: number | null;
+  readonly runs: number | null;
+  readonly seed: number;
+  readonly only: number | null;
+  readonly size: number;
+  readonly isJson: boolean;
+  readonly writesDocs: boolean;
+  readonly showsLog: boolean;
+}
+
+/** Many syncs under kills and faults. Exit code 0 when everything was equal in the end. */
 async function main(): Promise<number> {
-  const { runs, seed, only, showsLog } = readArguments();
-  console.log(`Seed ${seed}. Sources are written to all the while; each run kills the server, some kill it twice.`);
-  await using databaseHome = await createTestHome();
-  await using serverHome = await createTestHome();
-  stopOnSignals([databaseHome, serverHome]);
-  const server = await startEmbeddedPostgres({
-    home: databaseHome.folder,
-    name: 'torture',
-    // It is Millrace that crashes here.
-    settings: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_wal_size: '4GB' },
-    log: createLogger({ level: 'error' }),
-  });
-  const databases = new RunDatabases({ superuserUrl: server.superuserUrl, ownerUrl: server.url }, SIZE, 'torture');
-  const world: World = { home: serverHome, databases, server: null, failpoints: '' };
+  const given = readArguments();
+  const say = given.isJson ? () => {} : (line: string) => console.log(line);
+  const world = await createWorld(given.size);
+  stopOnSignals(world);
+  const summary = createSummary(given.seed, given.size, world.missing);
   try {
-    const failed: number[] = [];
-    for (const number of only === null ? Array.from({ length: runs }, (_, index) => index + 1) : [only]) {
-      if (!(await runOne(world, seed, number))) failed.push(number);
+    say(`Seed ${given.seed}. Sources are written to all the while.`);
+    for (const reason of world.missing) say(`Left out: ${reason}.`);
+    const begun = performance.now();
+    const last = given.runs ?? (given.seconds === null ? 20 : Number.POSITIVE_INFINITY);
+    const limitMs = given.seconds === null ? Number.POSITIVE_INFINITY : given.seconds * 1_000;
+    const numbers = given.only === null ? count(last) : [given.only];
+    for (const number of numbers) {
+      if (performance.now() - begun > limitMs) break;
+      await runOne(world, given, number, summary, say);
     }
-    const total = only === null ? runs : 1;
-    console.log(`${total - failed.length} of ${total} runs ended equal.`);
-    for (const number of failed) console.log(`Again: npm run torture -- --seed ${seed} --only ${number}`);
-    return failed.length === 0 ? 0 : 1;
+    summary.seconds = Math.round((performance.now() - begun) / 1_000);
+    if (given.writesDocs) writeFigures(summary);
+    console.log(given.isJson ? JSON.stringify(summary) : describeSummary(summary));
+    return summary.failures.length === 0 ? 0 : 1;
   } finally {
-    if (showsLog) console.log(serverHome.readLog());
-    await closeServer(world);
-    await server.stop();
+    if (given.showsLog) console.log(world.home.readLog());
+    await world[Symbol.asyncDispose]();
   }
 }
 
-async function runOne(world: World, seed: number, number: number): Promise<boolean> {
-  const scenario = createScenario(seed, number, { size: SIZE, wide: true });
-  console.log(`\n${number}. ${describeScenario(scenario)}`);
+function* count(last: number): Generator<number> {
+  for (let number = 1; number <= last; number += 1) yield number;
+}
+
+async function runOne(
+  world: World,
+  { seed, size }: Arguments,
+  number: number,
+  summary: Summary,
+  say: (line: string) => void,
+): Promise<void> {
+  const scenario = createScenario(seed, number, { size, wide: true });
+  say(`\n${number}. ${describeScenario(scenario)}`);
+  summary.runs += 1;
+  const logged = world.home.readLog().length;
   try {
     const report = await runScenario(world, scenario);
-    console.log(
-      `   killed while: ${report.phase}\n   answered ${toSeconds(report.answeredMs)} and ended ${toSeconds(report.endedMs)} after the new start; ` +
-        `${report.transactions} transactions in the source: ${report.problems.length === 0 ? 'equal' : 'NOT EQUAL'}`,
+    summary.add(report);
+    const end =
+      report.kills === 0
+        ? `${report.status}`
+        : `killed while: ${report.phase}\n   answered ${toSeconds(report.answeredMs)} and ended ${toSeconds(report.endedMs)} after the new start: ${report.status}`;
+    say(
+      `   ${end}; struck: ${report.struck.join(', ') || 'nothing'}; ${report.transactions} transactions in the source, ` +
+        `${report.records} records compared: ${report.problems.length === 0 ? 'equal' : 'NOT EQUAL'}`,
     );
-    for (const problem of report.problems) console.log(`   - ${problem}`);
-    if (report.problems.length > 0) await giveUpServer(world);
-    return report.problems.length === 0;
+    if (report.problems.length === 0) return;
+    summary.failures.push({ run: number, problems: report.problems });
   } catch (error) {
-    console.log(`   FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    await giveUpServer(world);
-    return false;
+    const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    summary.failures.push({ run: number, problems: [problem] });
   }
+  for (const problem of summary.failures.at(-1)?.problems ?? []) say(`   - ${problem}`);
+  await giveUpServer(world, logged, say);
 }
 
 /** The next run shall not suffer from this one's server; its last words help to find out why. */
-async function giveUpServer(world: World): Promise<void> {
-  const lines = world.home.readLog().trimEnd().split('\n');
-  for (const line of lines.slice(-40)) console.log(`   | ${line}`);
+async function giveUpServer(world: World, logged: number, say: (line: string) => void): Promise<void> {
+  const lines = world.home.readLog().slice(logged).trimEnd().split('\n');
+  for (const line of lines.slice(-60)) say(`   | ${line.slice(0, 600)}`);
   await world.server?.kill();
   world.server = null;
 }
 
-function readArguments(): { runs: number; seed: number; only: number | null; showsLog: boolean } {
+function readArguments(): Arguments {
   const { values } = parseArgs({
-    options: { runs: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' }, log: { type: 'boolean' } },
+    options: {
+      seconds: { type: 'string' },
+      runs: { type: 'string' },
+      seed: { type: 'string' },
+      only: { type: 'string' },
+      size: { type: 'string' },
+      json: { type: 'boolean' },
+      docs: { type: 'boolean' },
+      log: { type: 'boolean' },
+    },
   });
-  const toNumber = (text: string | undefined, otherwise: number): number => {
-    if (text === undefined) return otherwise;
+  const toNumber = (text: string | undefined): number | null => {
+    if (text === undefined) return null;
     if (!/^\d{1,9}$/.test(text)) throw new Error(`"${text}" is not a number. ${USAGE}`);
     return Number(text);
   };
-  const only = values.only === undefined ? null : toNumber(values.only, 1);
   return {
-    runs: toNumber(values.runs, 20),
-    seed: toNumber(values.seed, Math.floor(Math.random() * 1e6)),
-    only,
+    seconds: toNumber(values.seconds),
+    runs: toNumber(values.runs),
+    seed: toNumber(values.seed) ?? Math.floor(Math.random() * 1e6),
+    only: toNumber(values.only),
+    size: toNumber(values.size) ?? SIZE,
+    isJson: values.json === true,
+    writesDocs: values.docs === true,
     showsLog: values.log === true,
   };
 }
 
 /** Ctrl-C ends everything at once and leaves nothing; what `using` would do takes too long then. */
-function stopOnSignals(homes: readonly TestHome[]): void {
+function stopOnSignals({ home, source, destination }: World): void {
   let ending = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (ending) return;
       ending = true;
-      // The server ends by itself when we are gone.
-      void Promise.all(homes.map((home) => home[Symbol.asyncDispose]())).finally(() => process.exit(130));
+      // Millrace ends by itself when we are gone.
+      const ends = [home, source, destination].map((part) => part[Symbol.asyncDispose]());
+      void Promise.allSettled(ends).finally(() => process.exit(130));
     });
   }
 }

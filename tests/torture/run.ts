@@ -1,169 +1,136 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { BulkSyncBody, Client, StartBulkSyncRequest } from '../../src/contract/index.ts';
-import { readCliFile } from '../../src/runtime/index.ts';
-import { type MillraceProcess, startAndKill, startMillrace, type TestHome } from '../setup/millrace.ts';
-import { makeSync as createSync, type Ended, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
+import pg from 'pg';
+import type { BulkSyncBody, StartBulkSyncRequest } from '../../src/contract/index.ts';
+import { askServer } from '../setup/millrace.ts';
+import { makeSync as createSync, type Ended } from '../setup/syncs.ts';
 import { checkFinal, checkResumed, checkTracked } from './checks.ts';
-import {
-  type DestinationImage,
-  readDuckdbDestination,
-  readParquetDestination,
-  readPostgresDestination,
-  readSource,
-  type TableImage,
-} from './compare.ts';
-import type { RunDatabases } from './databases.ts';
+import { type DestinationImage, readSource, type TableImage } from './compare.ts';
+import { endure, failpointsOf, type Stage, untilEnded } from './endure.ts';
+import type { FaultKind } from './faults.ts';
+import { MixedTable } from './mixed-table.ts';
 import { createRandom } from './random.ts';
-import type { DestinationType, Kill, Scenario } from './scenario.ts';
-import { startWriter } from './writer.ts';
+import type { Scenario } from './scenario.ts';
+import { fillTable } from './source-tables.ts';
+import { type Destination, makeDestination, openServer, type World } from './world.ts';
+import { startWriter, type Writer } from './writer.ts';
 
-/** A run that has not come to its end by then has failed. */
-const RUN_LIMIT_MS = 120_000;
+/** A run that has not come to its end by then hangs. */
+const RUN_LIMIT_MS = 300_000;
 /** A first load on two idle cores, by experience; the second execution is measured by the first. */
 const FIRST_LOAD_MS = { fixed: 800, perMillionRecords: 6_000 } as const;
-
-/** What the runs share: one home, whose server dies and comes back. */
-export interface World {
-  readonly home: TestHome;
-  readonly databases: RunDatabases;
-  server: MillraceProcess | null;
-  /** What the server that runs was started with. */
-  failpoints: string;
-}
 
 /** What came of one run. */
 export interface RunReport {
   /** Where the execution was when the server died. */
   readonly phase: string;
-  /** From the new start to the API's first answer, and to the end of the execution. */
+  /** From the new start to the API's first answer, and to the end of the execution; 0 when the server did not die. */
   readonly answeredMs: number;
   readonly endedMs: number;
+  /** How the execution ended that things befell. */
+  readonly status: string;
+  /** Of Millrace by kill -9. */
+  readonly kills: number;
+  /** Faults that have struck. */
+  readonly struck: readonly FaultKind[];
+  readonly executions: number;
   /** Transactions of the writer. */
   readonly transactions: number;
+  /** Records of the source that were compared one by one in the end. */
+  readonly records: number;
   /** What was found wrong; empty: nothing. */
   readonly problems: readonly string[];
 }
 
-/** One sync under one crash, checked behind the resumed execution and once more when the source is quiet. */
+/** One sync under kills and faults, checked behind the execution that they befell and once more when the source is quiet. */
 export async function runScenario(world: World, scenario: Scenario): Promise<RunReport> {
   const signal = AbortSignal.timeout(RUN_LIMIT_MS);
   const name = `run_${scenario.number}`;
-  const isWide = scenario.tables.some((table) => table.name === 'wide');
-  const sourceUrl = await world.databases.makeSource(`${name}_source`, isWide);
+  await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
+  const sourceUrl = await makeSource(world, scenario, name);
   const destination = await makeDestination(world, scenario, name);
-  let writer: Awaited<ReturnType<typeof startWriter>> | null = null;
+  let writer: Writer | null = null;
   try {
-    const stage: Stage = {
-      world,
-      scenario,
-      signal,
-      sync: await makeSync(world, scenario, sourceUrl, destination, signal),
-    };
-    writer = await startWriter(sourceUrl, scenario.tables, createRandom(scenario.writerSeed));
+    const sync = await makeSync(world, scenario, sourceUrl, destination, signal);
+    const stage: Stage = { world, scenario, signal, sync, sourceUrl, destination };
+    writer = startWriter(sourceUrl, scenario.tables, createRandom(scenario.writerSeed));
     const begun = performance.now();
     if (scenario.victim === 'second') await runUndisturbed(stage);
     const usualMs = scenario.victim === 'second' ? performance.now() - begun : usualFirstLoadMs(scenario);
-    const crash = await crashAndResume(stage, usualMs);
+    const endured = await endure(stage, usualMs);
     const resumed = await destination.read();
-    const problems = checkResumed(scenario, crash, resumed);
+    const problems = [...endured.problems, ...checkResumed(scenario, endured.ended, resumed)];
     const transactions = await writer.stop();
     writer = null;
-    const source = await readSource(sourceUrl, scenario.tables);
-    problems.push(...(await settle(stage, { source, resumed, destination })));
-    return { ...crash, transactions, problems };
+    const source = await readSource(sourceUrl, scenario.tables, scenario.destination);
+    problems.push(...(await settle(stage, { source, resumed })));
+    return {
+      ...endured,
+      status: endured.ended.execution.status,
+      executions: (scenario.victim === 'second' ? 1 : 0) + 1 + (scenario.tracking ? 1 : 0) + 1,
+      transactions,
+      records: [...source.values()].reduce((sum, { hashes }) => sum + hashes.length, 0),
+      problems,
+    };
   } finally {
     await writer?.stop().catch(() => {});
     await destination.remove();
-    await world.databases.drop(sourceUrl);
+    await world.sourceDatabases.drop(sourceUrl);
   }
 }
 
-interface Stage {
-  readonly world: World;
-  readonly scenario: Scenario;
-  readonly signal: AbortSignal;
-  readonly sync: BulkSyncBody;
-}
-
-interface Destination {
-  readonly type: DestinationType;
-  readonly configuration: Record<string, unknown>;
-  read(): Promise<DestinationImage>;
-  remove(): Promise<void>;
-}
-
-async function makeDestination({ home, databases }: World, scenario: Scenario, name: string): Promise<Destination> {
-  if (scenario.destination === 'postgresql') {
-    const url = await databases.makeEmpty(`${name}_destination`);
-    return {
-      type: 'postgresql',
-      configuration: postgresConfiguration(url),
-      read: () => readPostgresDestination(url, scenario.tables),
-      remove: () => databases.drop(url),
-    };
+async function makeSource({ sourceDatabases }: World, { tables, size }: Scenario, name: string): Promise<string> {
+  const url = await sourceDatabases.makeSource(
+    `${name}_source`,
+    tables.some((table) => table.name === 'wide'),
+  );
+  const mixed = tables.find((table) => table instanceof MixedTable);
+  if (mixed === undefined) return url;
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await fillTable(client, mixed, size);
+    await mixed.clean(client);
+  } finally {
+    await client.end();
   }
-  // The server makes the organization's folder; its name is known only once it has run.
-  const folderOf = () => join(home.folder, 'files', readCliFile(home.folder)?.organizationId ?? '', name);
-  const remove = async () => rmSync(folderOf(), { recursive: true, force: true });
-  if (scenario.destination === 'parquet') {
-    const read = () => readParquetDestination(folderOf(), scenario.tables);
-    return { type: 'parquet', configuration: { path: name }, read, remove };
-  }
-  const read = () => readDuckdbDestination(join(folderOf(), 'data.duckdb'), scenario.tables);
-  return { type: 'duckdb', configuration: { path: `${name}/data.duckdb` }, read, remove };
-}
-
-/** The server, started anew when it runs with other failpoints. */
-async function openServer(world: World, failpoints: string): Promise<MillraceProcess> {
-  if (world.server !== null && world.failpoints === failpoints) return world.server;
-  await closeServer(world);
-  world.server = await startMillrace(world.home, failpoints === '' ? {} : { MILLRACE_FAILPOINTS: failpoints });
-  world.failpoints = failpoints;
-  return world.server;
-}
-
-/** Ends the server in order, or at once if it does not. */
-export async function closeServer(world: World): Promise<void> {
-  const { server } = world;
-  world.server = null;
-  if (server === null) return;
-  server.interrupt();
-  await Promise.race([server.exited, delay(15_000, undefined, { ref: false })]);
-  await server.kill();
+  return url;
 }
 
 async function makeSync(
-  world: World,
+  { server, source }: World,
   scenario: Scenario,
   sourceUrl: string,
   destination: Destination,
   signal: AbortSignal,
 ): Promise<BulkSyncBody> {
-  const server = await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
-  if (destination.type !== 'postgresql') {
-    const organization = readCliFile(world.home.folder)?.organizationId ?? '';
-    mkdirSync(join(world.home.folder, 'files', organization), { recursive: true, mode: 0o700 });
-  }
-  return createSync(
+  if (server === null) throw new Error('No server runs.');
+  const { hardDeletes, truncates, hasTimestamps, concurrency, depth } = scenario.options;
+  const advanced = {
+    ...(hardDeletes ? { hard_deletes: true } : {}),
+    ...(truncates ? { truncate_existing: true } : {}),
+  };
+  const sync = await createSync(
     server,
     {
       name: `torture ${scenario.seed}-${scenario.number}`,
       mode: scenario.mode,
-      source: sourceUrl,
+      source: source.proxy.through(sourceUrl),
       destination: [destination.type, destination.configuration],
       schemas: scenario.tables.map((table) => ({
         id: `public.${table.name}`,
         ...(scenario.tracking && table.trackingField !== null ? { tracking_field: table.trackingField } : {}),
       })),
+      options: {
+        destination_configuration: { schema: 'landing', ...(Object.keys(advanced).length > 0 ? { advanced } : {}) },
+        disable_record_timestamps: !hasTimestamps,
+        ...(concurrency === null ? {} : { concurrency_limit: concurrency }),
+      },
     },
     signal,
   );
-}
-
-function failpointsOf({ kill }: Scenario): string {
-  return kill.kind === 'failpoint' ? `${kill.point}@${kill.visit}=exit` : '';
+  // A writer goes through a small table faster than the guard likes.
+  const settings = { receipt_depth: depth, max_loss_percent: 100 };
+  await askServer(server, 'PUT', `/api/x/bulk/syncs/${sync.id}/settings`, settings, signal);
+  return sync;
 }
 
 async function runUndisturbed({ world, sync, signal }: Stage, start?: StartBulkSyncRequest): Promise<Ended> {
@@ -172,84 +139,20 @@ async function runUndisturbed({ world, sync, signal }: Stage, start?: StartBulkS
   return untilEnded(server, sync.id, id, signal);
 }
 
-interface Crash extends Ended {
-  readonly phase: string;
-  readonly answeredMs: number;
-  readonly endedMs: number;
-}
-
-async function crashAndResume({ world, scenario, sync, signal }: Stage, usualMs: number): Promise<Crash> {
-  const server = await openServer(world, failpointsOf(scenario));
-  const { id } = await server.client.startBulkSync(sync.id, undefined, signal);
-  const phase =
-    scenario.kill.kind === 'time'
-      ? await killAfter(server, scenario.kill.share * usualMs, { syncId: sync.id, id, signal })
-      : await awaitDeath(server, scenario.kill, { syncId: sync.id, id, signal });
-  world.server = null;
-  if (scenario.killsPostgres) world.home.killPostgres();
-  if (scenario.secondKillMs !== null) await startAndKill(world.home, scenario.secondKillMs);
-  const begun = performance.now();
-  const resumed = await openServer(world, '');
-  const answeredMs = performance.now() - begun;
-  const ended = await untilEnded(resumed, sync.id, id, signal);
-  return { ...ended, phase, answeredMs, endedMs: performance.now() - begun };
-}
-
-interface Victim {
-  readonly syncId: string;
-  readonly id: string;
-  readonly signal: AbortSignal;
-}
-
-/** @returns where the execution was, in words */
-async function killAfter(server: MillraceProcess, ms: number, { syncId, id, signal }: Victim): Promise<string> {
-  await delay(ms, undefined, { signal });
-  const phase = await phaseOf(server.client, syncId, id);
-  await server.kill();
-  return phase;
-}
-
-/** @returns the point where the server killed itself */
-async function awaitDeath(
-  server: MillraceProcess,
-  { point }: Extract<Kill, { kind: 'failpoint' }>,
-  { syncId, id, signal }: Victim,
-): Promise<string> {
-  // Asking fails when the server is gone, as it should be.
-  const ended = untilEnded(server, syncId, id, signal).catch(() => null);
-  await Promise.race([server.exited, ended]);
-  // The last point lies behind the end.
-  const died = await Promise.race([server.exited, delay(3_000, null, { ref: false })]);
-  await server.kill();
-  if (died?.signal !== 'SIGKILL') throw new Error(`The server did not die at ${point}: the test is wrong.`);
-  return point;
-}
-
 function usualFirstLoadMs({ size, tables }: Scenario): number {
   const records = tables.reduce((sum, table) => sum + table.share, 0) * size;
   return FIRST_LOAD_MS.fixed + (records / 1_000_000) * FIRST_LOAD_MS.perMillionRecords;
 }
 
-async function phaseOf(client: Client, syncId: string, executionId: string): Promise<string> {
-  try {
-    const { status, schemas } = await client.getProgress(syncId, executionId, AbortSignal.timeout(2_000));
-    const parts = schemas.map((schema) => `${schema.schema.replace('public.', '')} ${schema.phase}`);
-    return [status, ...parts].join(', ');
-  } catch {
-    return 'unknown';
-  }
-}
-
 interface Quiet {
   readonly source: ReadonlyMap<string, TableImage>;
-  /** The destination behind the resumed execution. */
+  /** The destination behind the execution that things befell. */
   readonly resumed: DestinationImage;
-  readonly destination: Destination;
 }
 
 /** The source is quiet: what a tracking field promises is looked at, then everything is read once more and compared. */
-async function settle(stage: Stage, { source, resumed, destination }: Quiet): Promise<string[]> {
-  const { scenario } = stage;
+async function settle(stage: Stage, { source, resumed }: Quiet): Promise<string[]> {
+  const { scenario, destination } = stage;
   const problems: string[] = [];
   let before = resumed;
   if (scenario.tracking) {

@@ -1,8 +1,11 @@
+import { describeFault, type Fault, pickFaults } from './faults.ts';
+import { type Ddl, MixedTable } from './mixed-table.ts';
 import { createRandom, type Random } from './random.ts';
 import { type TortureTable, tortureTable } from './source-tables.ts';
 
 /** When the server is killed: some time after the start, or where it has reached a named point for the n-th time. */
 export type Kill =
+  | { readonly kind: 'none' }
   | { readonly kind: 'time'; readonly share: number }
   | { readonly kind: 'failpoint'; readonly point: string; readonly visit: number };
 
@@ -25,6 +28,14 @@ export interface Scenario {
   /** Whether tables with a tracking field use it. */
   readonly tracking: boolean;
   readonly tables: readonly TortureTable[];
+  /** How the sync is set up beside its mode. */
+  readonly options: SyncChoices;
+  /** What happens beside the kill, in the order of time. */
+  readonly faults: readonly Fault[];
+  /** Changes of the table `mixed`, in the order of time. */
+  readonly ddl: readonly Ddl[];
+  /** The destination's disk has that much room left; null: enough. */
+  readonly freeBytes: number | null;
   /** Records of the largest table. */
   readonly size: number;
   readonly kill: Kill;
@@ -36,6 +47,16 @@ export interface Scenario {
   readonly writerSeed: number;
   /** When the server that carries on is killed as well, from its start; it may not even have answered. Null: it lives. */
   readonly secondKillMs: number | null;
+}
+
+/** Options of a sync that decide how its records are written, and how many lanes write them. */
+export interface SyncChoices {
+  readonly hardDeletes: boolean;
+  readonly truncates: boolean;
+  readonly hasTimestamps: boolean;
+  readonly concurrency: number | null;
+  /** What its receipts compare; the torture compares everything either way. */
+  readonly depth: 'checksums' | 'counts';
 }
 
 const at = (share: number) => ({ kind: 'time' as const, share });
@@ -76,30 +97,83 @@ export interface Sizes {
   readonly wide: boolean;
 }
 
-/** The run of that number. Twenty in a row go through every kind of kill, sixty bring each to every destination. */
-export function createScenario(seed: number, number: number, { size, wide }: Sizes): Scenario {
+/**
+ * The run of that number. Those with an even number kill the server: twenty of them in a row go through every kind of kill,
+ * sixty bring each to every destination. Those with an odd number have other faults, some of them a kill as well.
+ */
+export function createScenario(seed: number, number: number, sizes: Sizes): Scenario {
   const random = createRandom(Math.imul(seed, 1_000_003) + number);
-  const destination = DESTINATIONS[Math.floor(number / 2) % DESTINATIONS.length] ?? 'postgresql';
-  const kill = KILLS[(number + seed) % KILLS.length] ?? at(0.5);
+  const isKill = number % 2 === 0;
+  const turn = Math.floor(number / 2);
+  const destination = isKill
+    ? (DESTINATIONS[turn % DESTINATIONS.length] ?? 'postgresql')
+    : random.pick<DestinationType>(['postgresql', 'postgresql', 'postgresql', 'duckdb', 'parquet']);
   const wished = random.chance(0.75) ? 'replicate' : 'snapshot';
   const mode = destination === 'parquet' ? 'snapshot' : wished;
+  const tables = pickTables(random, sizes.wide);
+  const hasMixed = tables.some(({ name }) => name === 'mixed');
   return {
     seed,
     number,
     destination,
     mode,
     tracking: mode === 'replicate' && random.chance(0.5),
-    tables: pickTables(random, wide),
-    size,
+    tables,
+    options: pickOptions(random, destination),
+    size: sizes.size,
+    ...(isKill ? pickKill(random, destination, turn + seed) : pickTrouble(random, destination)),
+    ddl: hasMixed && random.chance(0.4) ? pickDdl(random) : [],
+    victim: random.chance(0.4) ? 'first' : 'second',
+    writerSeed: random.between(0, 2 ** 31),
+  };
+}
+
+type Trouble = Pick<Scenario, 'kill' | 'killsPostgres' | 'secondKillMs' | 'faults' | 'freeBytes'>;
+
+function pickKill(random: Random, destination: DestinationType, turn: number): Trouble {
+  const kill = KILLS[turn % KILLS.length] ?? at(0.5);
+  return {
     kill:
       kill.kind === 'time'
         ? at(kill.share + random.next() * 0.1)
         : { kind: 'failpoint', point: kill.points[destination], visit: kill.visit },
-    victim: random.chance(0.4) ? 'first' : 'second',
     killsPostgres: random.chance(0.3),
-    writerSeed: random.between(0, 2 ** 31),
     secondKillMs: random.chance(0.3) ? random.between(200, 5_000) : null,
+    faults: [],
+    freeBytes: null,
   };
+}
+
+function pickTrouble(random: Random, destination: DestinationType): Trouble {
+  const isKilled = random.chance(0.25);
+  const isTight = !isKilled && random.chance(0.15);
+  return {
+    kill: isKilled ? at(random.next()) : { kind: 'none' },
+    killsPostgres: isKilled && random.chance(0.3),
+    secondKillMs: null,
+    faults: isTight ? [] : pickFaults(random, destination === 'postgresql'),
+    freeBytes: isTight ? random.between(0, 20_000_000) : null,
+  };
+}
+
+function pickOptions(random: Random, destination: DestinationType): SyncChoices {
+  const isFolder = destination === 'parquet';
+  return {
+    hardDeletes: !isFolder && random.chance(0.25),
+    truncates: !isFolder && random.chance(0.25),
+    hasTimestamps: random.chance(0.75),
+    concurrency: random.pick([null, null, 1, 4]),
+    depth: random.chance(0.2) ? 'counts' : 'checksums',
+  };
+}
+
+function pickDdl(random: Random): Ddl[] {
+  const pick = (): Ddl => ({
+    at: random.next(),
+    kind: random.pick(['add', 'add', 'drop', 'widen']),
+    seed: random.between(0, 2 ** 31),
+  });
+  return Array.from({ length: random.between(1, 3) }, pick).sort((one, other) => one.at - other.at);
 }
 
 /** Always one table with a key and one without. */
@@ -111,20 +185,40 @@ function pickTables(random: Random, wide: boolean): TortureTable[] {
     ...(random.chance(0.5) ? [tortureTable('items')] : []),
     ...(random.chance(0.5) ? [tortureTable('tiny')] : []),
     ...(random.chance(0.2) ? [tortureTable('empty')] : []),
+    ...(random.chance(0.6) ? [new MixedTable(random)] : []),
   ];
 }
 
-/** One line that tells the run apart. */
+/** A few lines that tell the run apart. */
 export function describeScenario(scenario: Scenario): string {
-  const { kill } = scenario;
+  const { destination, mode, tracking, tables, victim, faults, ddl, freeBytes, options } = scenario;
+  const set = [
+    ...(options.hardDeletes ? ['hard deletes'] : []),
+    ...(options.truncates ? ['in place'] : []),
+    ...(options.hasTimestamps ? [] : ['no timestamps']),
+    ...(options.depth === 'counts' ? ['counts'] : []),
+    ...(options.concurrency === null ? [] : [`${options.concurrency} lanes`]),
+  ];
+  const parts = [
+    `PostgreSQL to ${LABELS[destination]}, ${mode}${tracking ? ' with tracking field' : ''}`,
+    ...set,
+    tables.map((table) => table.name).join(' '),
+  ];
+  const happens = [
+    ...describeKill(scenario),
+    ...faults.map(describeFault),
+    ...(freeBytes === null ? [] : [`disk with ${freeBytes} bytes left`]),
+    ...ddl.map((change) => `${change.kind} column (at ${Math.round(change.at * 100)} %)`),
+  ];
+  return `${parts.join(', ')}; ${victim} execution: ${happens.join(', ')}`;
+}
+
+function describeKill({ kill, killsPostgres, secondKillMs }: Scenario): string[] {
+  if (kill.kind === 'none') return [];
   const when =
     kill.kind === 'time'
       ? `at ${Math.round(kill.share * 100)} % of its usual time`
       : `at ${kill.point}${kill.visit > 1 ? ` (${kill.visit}.)` : ''}`;
-  return (
-    `PostgreSQL to ${LABELS[scenario.destination]}, ${scenario.mode}` +
-    `${scenario.tracking ? ' with tracking field' : ''}, ${scenario.tables.map((table) => table.name).join(' ')}; ` +
-    `${scenario.victim} execution killed ${when}${scenario.killsPostgres ? ', its database too' : ''}` +
-    (scenario.secondKillMs === null ? '' : `, and again after ${scenario.secondKillMs} ms`)
-  );
+  const again = secondKillMs === null ? '' : `, and again after ${secondKillMs} ms`;
+  return [`killed ${when}${killsPostgres ? ', its database too' : ''}${again}`];
 }

@@ -1,11 +1,11 @@
 import type pg from 'pg';
 
-/** How a column's value becomes the same text in every system that holds it. */
-type ColumnKind = 'text' | 'time' | 'bytes';
+/** How a column's value becomes the same text in every system that holds it; a type of PostgreSQL has its own way. */
+export type ColumnKind = 'text' | 'time' | 'bytes' | { readonly type: string };
 
 /** A table of the source, as the writer changes it and the comparison reads it. */
 export interface TortureTable {
-  readonly name: 'accounts' | 'events' | 'items' | 'wide' | 'tiny' | 'empty';
+  readonly name: 'accounts' | 'events' | 'items' | 'wide' | 'tiny' | 'empty' | 'mixed';
   /** Empty: a table without a key. */
   readonly key: readonly string[];
   /** Taken from a sequence where a record is made or its key changes; null: never. */
@@ -118,12 +118,15 @@ export function tortureTable(name: TortureTable['name']): TortureTable {
 /** Makes the tables in an empty database, `size` records in the largest. */
 export async function fillSource(client: pg.Client, tables: readonly TortureTable[], size: number): Promise<void> {
   await client.query('CREATE SEQUENCE new_keys START 100000000');
-  for (const table of tables) {
-    await client.query(table.create);
-    await client.query(table.fill, [Math.ceil((size * table.share) / 2) * 2]);
-    await client.query(`CREATE INDEX ON ${table.name} (n)`);
-    if (table.trackingField !== null) await client.query(`CREATE INDEX ON ${table.name} (${table.trackingField})`);
-  }
+  for (const table of tables) await fillTable(client, table, size);
+}
+
+/** Makes one table. */
+export async function fillTable(client: pg.Client, table: TortureTable, size: number): Promise<void> {
+  await client.query(table.create);
+  await client.query(table.fill, [Math.ceil((size * table.share) / 2) * 2]);
+  await client.query(`CREATE INDEX ON ${table.name} (n)`);
+  if (table.trackingField !== null) await client.query(`CREATE INDEX ON ${table.name} (${table.trackingField})`);
   // The planner of segments reads sizes and statistics, as it would in a database of some age.
-  await client.query('ANALYZE');
+  await client.query(`ANALYZE ${table.name}`);
 }

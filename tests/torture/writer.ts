@@ -26,19 +26,17 @@ const NOTES = [
  * them the amounts of every table add up to nothing, so an image torn between two of them shows. Beside it, one session
  * commits late what it has stamped early.
  */
-export async function startWriter(url: string, tables: readonly TortureTable[], random: Random): Promise<Writer> {
+export function startWriter(url: string, tables: readonly TortureTable[], random: Random): Writer {
   const busy = tables.filter((table) => table.name !== 'empty');
   const end = new AbortController();
-  const [fast, slow] = [new pg.Client(url), new pg.Client(url)];
-  await Promise.all([fast.connect(), slow.connect()]);
-  await fast.query(`SET lock_timeout = '200ms'`);
+  const [fast, slow] = [new Pen(url), new Pen(url)];
   let transactions = 0;
   const running = Promise.all([
-    repeat(end.signal, async () => {
-      if (await writeOnce(fast, random.pick(busy as [TortureTable, ...TortureTable[]]), random)) transactions += 1;
+    repeat(end.signal, fast, async (client) => {
+      if (await writeOnce(client, random.pick(busy as [TortureTable, ...TortureTable[]]), random)) transactions += 1;
       await delay(PAUSE_MS);
     }),
-    repeat(end.signal, () => commitLate(slow, busy, random, end.signal)),
+    repeat(end.signal, slow, (client) => commitLate(client, busy, random, end.signal)),
   ]);
   // Shown by `stop`.
   running.catch(() => {});
@@ -48,26 +46,79 @@ export async function startWriter(url: string, tables: readonly TortureTable[], 
       try {
         await running;
       } finally {
-        await Promise.all([fast.end(), slow.end()]);
+        await Promise.all([fast.close(), slow.close()]);
       }
       return transactions;
     },
   };
 }
 
-async function repeat(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  while (!signal.aborted) await work();
+/** A session that is opened again when the server has ended it. */
+class Pen {
+  readonly #url: string;
+  #client: pg.Client | null = null;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async open(): Promise<pg.Client> {
+    if (this.#client !== null) return this.#client;
+    const client = new pg.Client({ connectionString: this.#url, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => {
+      // The next statement fails, too.
+    });
+    await client.connect();
+    await client.query(`SET lock_timeout = '200ms'`);
+    this.#client = client;
+    return client;
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    await client?.end().catch(() => {});
+  }
 }
+
+/** What was under way when the server died is rolled back or committed as a whole: the sums hold either way. */
+async function repeat(signal: AbortSignal, pen: Pen, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await work(await pen.open());
+    } catch (error) {
+      if (!isServerGone(error)) throw error;
+      await pen.close();
+      await delay(100);
+    }
+  }
+}
+
+/** No server, no connection, or one that shuts down, recovers or starts. */
+function isServerGone(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return /^(57P|08|ECONN|EPIPE)/.test(code) || /terminated|timeout|not queryable/i.test(error.message);
+}
+
+/** Somebody holds the lock; the table's definition has changed a moment ago. */
+const IN_THE_WAY = ['55P03', '42703'];
 
 // False when another session was in the way: then nothing was changed.
 async function writeOnce(client: pg.Client, table: TortureTable, random: Random): Promise<boolean> {
   await client.query('BEGIN');
-  const done = await change(client, table, random).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === '55P03') return false;
-    throw error;
-  });
+  const done = await unlessInTheWay(change(client, table, random));
   await client.query(done ? 'COMMIT' : 'ROLLBACK');
   return done;
+}
+
+async function unlessInTheWay(work: Promise<boolean>): Promise<boolean> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && IN_THE_WAY.includes(String(error.code))) return false;
+    throw error;
+  }
 }
 
 async function change(client: pg.Client, table: TortureTable, random: Random): Promise<boolean> {
@@ -167,10 +218,15 @@ async function commitLate(
   const table = tracked[random.between(0, Math.max(0, tracked.length - 1))];
   if (table === undefined) return delay(1_000, undefined, { signal }).catch(() => {});
   await client.query('BEGIN');
+  const done = await unlessInTheWay(stampLate(client, table, random));
+  await delay(random.between(50, 1_500), undefined, { signal }).catch(() => {});
+  await client.query(done && random.chance(0.8) ? 'COMMIT' : 'ROLLBACK');
+}
+
+async function stampLate(client: pg.Client, table: TortureTable, random: Random): Promise<boolean> {
   const [at] = await pickRecords(client, table, random);
   await client.query(`UPDATE ${table.name} SET note = 'late', ${table.trackingField} = now() WHERE ctid = $1::tid`, [
     at,
   ]);
-  await delay(random.between(50, 1_500), undefined, { signal }).catch(() => {});
-  await client.query(random.chance(0.8) ? 'COMMIT' : 'ROLLBACK');
+  return true;
 }
