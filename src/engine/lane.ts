@@ -24,7 +24,9 @@ import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
 import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from './retry.ts';
+import { inSpan } from './tracing.ts';
 import { sumSegment, verifySchema } from './verify-schema.ts';
+import { workOnPack } from './work-pack.ts';
 
 const POLL_MS = 100;
 const PROGRESS_MS = 500;
@@ -78,7 +80,7 @@ interface Lane {
 }
 
 interface Unfinished {
-  readonly item: WorkItem;
+  readonly item: Pick<WorkItem, 'executionId' | 'schemaId' | 'generation'>;
   readonly plan: SchemaPlan;
   readonly snapshotEpoch: number;
 }
@@ -108,11 +110,9 @@ async function workOnNext(lane: Lane): Promise<boolean> {
   if (place === null) return false;
   const owner = { executionId, laneId, workerId: parts.workerId };
   const item = await retryStore(() => claimItem(parts.store.db, owner), stop);
-  if (item === null) return false;
-  const work = runItem(lane, item);
+  const work = item === null ? workOnPack(lane, rememberPacked(lane)) : runItem(lane, item).then(() => true);
   parts.inFlight.add(work);
-  await work.finally(() => parts.inFlight.delete(work));
-  return true;
+  return work.finally(() => parts.inFlight.delete(work));
 }
 
 async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
@@ -130,7 +130,7 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
           'INTERNAL',
           `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end. Start the sync again.`,
         );
-      return await runOnce(lane, item, isolate);
+      return await inSpan(SPANS[item.kind], lane.run.execution, attributesOf(item), () => runOnce(lane, item, isolate));
     } catch (thrown) {
       using _lost = attempt;
       if (stop.aborted) return;
@@ -144,7 +144,7 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
         failures += 1;
         parts.meter.count('steps_repeated', { step: item.kind });
         parts.log.warn(
-          { ...factsOf(item), attempt: failures },
+          { ...factsOf(lane.run, item), attempt: failures },
           `A step is tried again: ${serializeError(error).message}`,
         );
         parts.console.warn(item.executionId, `A step is tried again: ${toShown(error)}`, {
@@ -185,11 +185,11 @@ async function restartIfSnapshotLost({ parts, run, stop }: Lane, item: WorkItem,
   }
 }
 
-async function failSchema({ parts, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {
+async function failSchema({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {
   const { code, message } = serializeError(error);
   const shown = toShown(error);
   parts.console.error(item.executionId, `Failed: ${shown}`, { schemaId: item.schemaId, payload: { code } });
-  parts.log[code === 'INTERNAL' ? 'error' : 'warn']({ ...factsOf(item), code }, `Schema failed: ${message}`);
+  parts.log[code === 'INTERNAL' ? 'error' : 'warn']({ ...factsOf(run, item), code }, `Schema failed: ${message}`);
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'failed', shown), stop);
 }
 
@@ -213,9 +213,13 @@ async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<vo
   lane.unfinished.delete(item.schemaId);
 }
 
+function rememberPacked(lane: Lane): Parameters<typeof workOnPack>[1] {
+  return (schema, plan) => remember(lane, schema, { plan, snapshotEpoch: schema.snapshotEpoch });
+}
+
 function remember(
   { unfinished }: Lane,
-  item: WorkItem,
+  item: Unfinished['item'],
   { plan, snapshotEpoch }: Pick<Unfinished, 'plan' | 'snapshotEpoch'>,
 ): void {
   unfinished.delete(item.schemaId);
@@ -327,12 +331,29 @@ function watchProgress({ parts }: Lane, item: WorkItem): Disposable & { onProgre
   };
 }
 
-function factsOf(item: WorkItem) {
+function factsOf(run: Run, item: WorkItem) {
   return {
     executionId: item.executionId,
+    syncId: run.sync.id,
     schemaId: item.schemaId,
     generation: item.generation,
     segment: item.no,
     step: item.kind,
+  };
+}
+
+/** How the work on an item is called in traces. */
+const SPANS: Readonly<Record<WorkItem['kind'], string>> = {
+  prepare: 'schema.prepare',
+  read: 'segment.read',
+  finish: 'schema.publish',
+};
+
+function attributesOf({ schemaId, generation, no, token }: WorkItem) {
+  return {
+    'millrace.schema.id': schemaId,
+    'millrace.generation': generation,
+    'millrace.segment.no': no,
+    'millrace.segment.token': token,
   };
 }

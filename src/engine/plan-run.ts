@@ -56,6 +56,10 @@ export async function planInSnapshot(
       snapshot: snapshot.ref,
       snapshotEpoch: snapshot.epoch,
       columnPrefix: parts.columnPrefix,
+      // A pack's records pass through memory in the thread that reads and writes them.
+      usesPacks:
+        destinationCapabilities.loadsPacks === true &&
+        definitionOf(parts, run.source.type).capabilities.source?.placement !== 'owner',
       isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
       // A test writes nothing, so it takes no number.
       nextGenerations: (ids) =>

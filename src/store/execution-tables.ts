@@ -88,6 +88,8 @@ export interface ExecutionSchemasTable {
   snapshotEpoch: Nullable<number>;
   estimatedRecords: NullableBigInteger;
   estimatedBytes: NullableBigInteger;
+  /** Waits to be worked on together with others, as long as it is `scheduled`. */
+  isSmall: Defaulted<boolean>;
   recordCount: DefaultedBigInteger;
   errorCount: DefaultedBigInteger;
   warningCount: DefaultedBigInteger;

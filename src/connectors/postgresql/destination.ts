@@ -5,6 +5,8 @@ import {
   type FormatOffer,
   type Load,
   type LoadPlan,
+  type Pack,
+  type PackTable,
   type TableImage,
   type TableName,
   type TableState,
@@ -17,6 +19,7 @@ import { openImage } from './destination/image.ts';
 import { readLiveTable } from './destination/live-table.ts';
 import { PostgresqlLoad } from './destination/load.ts';
 import { ownColumnNames } from './destination/naming.ts';
+import { PostgresqlPack } from './destination/pack/pack.ts';
 import { previewLoad } from './destination/preview.ts';
 import { hasState } from './destination/state.ts';
 import { refuseTooWide } from './destination/table-width.ts';
@@ -58,6 +61,10 @@ export class PostgresqlDestination implements BulkDestination {
 
   openImage(plan: LoadPlan, signal: AbortSignal): Promise<TableImage> {
     return openImage(this.#pool, plan, signal);
+  }
+
+  async openPack(tables: readonly PackTable[]): Promise<Pack> {
+    return new PostgresqlPack(this.#pool, tables);
   }
 
   async #inspect(session: Session, table: TableName, signal: AbortSignal): Promise<TableState> {

@@ -50,6 +50,8 @@ export interface SegmentJob {
   readonly maxRejects: number;
   /** Ask first whether an earlier owner committed it without an answer. */
   readonly lookupFirst: boolean;
+  /** Hashes of the keys that it is about, 32 hex digits each: other records are left out. Absent = all. */
+  readonly only?: readonly string[];
 }
 
 /** Which fields are replaced by hashes, before they are hashed for the receipt and written. */
@@ -68,12 +70,37 @@ export interface FinishJob {
   readonly countsOnly: boolean;
   /** What the source said of every segment, rejected records taken off. */
   readonly expected: readonly ExpectedRange[];
+  /** A difference behind a merge's commit is answered instead of thrown: whoever asks repairs it. */
+  readonly isRepaired?: boolean;
 }
 
 export interface DiscardJob {
   readonly kind: 'discard';
   readonly destination: ConnectionSpec;
   readonly load: LoadPlan;
+}
+
+/** One small table of a pack: its whole way from the source to its publication. */
+export type PackedTable = Pick<SegmentJob, 'load' | 'read' | 'segment' | 'countsOnly' | 'obfuscation'>;
+
+/** Many small tables of one execution at once. */
+export interface PackJob {
+  readonly kind: 'pack';
+  readonly source: ConnectionSpec;
+  readonly destination: ConnectionSpec;
+  readonly tables: readonly PackedTable[];
+}
+
+/** What the segments and publications of a pack leave behind goes, once they are recorded in the metadata. */
+export interface DiscardPackJob {
+  readonly kind: 'discardPack';
+  readonly destination: ConnectionSpec;
+  readonly tables: readonly Pick<PackedTable, 'load' | 'segment'>[];
+}
+
+/** In the pack's order; null for a table that has to be loaded by itself. */
+export interface PackResult {
+  readonly tables: readonly ({ readonly read: SegmentOutcome; readonly finish: FinishOutcome } | null)[];
 }
 
 /** Facts that the planner and the API need from a destination which one thread owns. */
@@ -152,6 +179,8 @@ export type Job =
   | SegmentJob
   | FinishJob
   | DiscardJob
+  | PackJob
+  | DiscardPackJob
   | InspectJob
   | PreviewJob
   | CheckJob
@@ -190,6 +219,8 @@ export interface JobResults extends LookResults {
   readonly segment: SegmentOutcome & Timed;
   readonly finish: FinishOutcome & Timed;
   readonly discard: Timed;
+  readonly pack: PackResult & Timed;
+  readonly discardPack: Timed;
   readonly inspect: TableState;
   readonly preview: LoadPreview;
   readonly check: null;

@@ -1,4 +1,4 @@
-import type { BulkSource, Load, SegmentWriter } from '../../connector-kit/index.ts';
+import type { BulkSource, Load, Pack, SegmentWriter } from '../../connector-kit/index.ts';
 import type { TimePart } from '../../core/index.ts';
 import type { SegmentLoad } from './remote-load.ts';
 
@@ -79,6 +79,19 @@ function timeWriter(writer: SegmentWriter, clock: PipelineClock): SegmentWriter 
     write: (chunk, signal) => clock.wait('destination', () => writer.write(chunk, signal)),
     commit: (outcome, signal) => clock.wait('destination', () => writer.commit(outcome, signal)),
     [Symbol.asyncDispose]: () => clock.wait('destination', async () => writer[Symbol.asyncDispose]()),
+  };
+}
+
+/** A pack with the waits for the destination measured. */
+export function timePack(pack: Pack, clock: PipelineClock): Pack {
+  return {
+    enter: (signal) => clock.wait('destination', () => pack.enter(signal)),
+    write: (index, chunks, signal) => clock.wait('destination', () => pack.write(index, chunks, signal)),
+    commit: (outcomes, signal) => clock.wait('destination', () => pack.commit(outcomes, signal)),
+    digest: (index, countsOnly, signal) => clock.wait('proof', () => pack.digest(index, countsOnly, signal)),
+    publish: (outcomes, signal) => clock.wait('publication', () => pack.publish(outcomes, signal)),
+    discard: (signal) => clock.wait('publication', () => pack.discard(signal)),
+    [Symbol.asyncDispose]: () => pack[Symbol.asyncDispose](),
   };
 }
 

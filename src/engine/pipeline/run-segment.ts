@@ -5,10 +5,13 @@ import {
   type Chunk,
   createObfuscator,
   createRecordHasher,
+  createRecordPrints,
   emptySum,
   type Obfuscator,
+  pickRecords,
   readKey,
   subtractSums,
+  toHashText,
 } from '../../formats/index.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 
@@ -37,9 +40,11 @@ export async function runSegment(
   await using writer = await load.beginSegment(job.segment, { isolate: job.isolate }, signal);
   const tally = new SegmentTally(job);
   const obfuscator = openObfuscator(job);
+  const pick = openPicker(job);
   for await (const { chunk: read } of source.read(job.read, signal)) {
     signal.throwIfAborted();
-    const chunk = obfuscator?.apply(read) ?? read;
+    const chunk = pick(obfuscator?.apply(read) ?? read);
+    if (chunk.ends.length === 0) continue;
     tally.count(chunk);
     // Awaiting is the backpressure. A chunk may be given away by `write`, so it is counted before.
     const refused = await writer.write(chunk, signal);
@@ -53,9 +58,26 @@ export async function runSegment(
   return outcome;
 }
 
-function openObfuscator({ obfuscation, read }: SegmentJob): Obfuscator | null {
+/** Null where nothing is hidden. */
+export function openObfuscator({ obfuscation, read }: Pick<SegmentJob, 'obfuscation' | 'read'>): Obfuscator | null {
   if (obfuscation === null) return null;
   return createObfuscator({ ...obfuscation, format: read.format, fieldCount: read.fields.length });
+}
+
+/** Leaves out all records but those that the job is about. */
+function openPicker({ only, load }: SegmentJob): (chunk: Chunk) => Chunk {
+  if (only === undefined) return (chunk) => chunk;
+  const wanted = new Set(only);
+  const types = load.columns.map(({ logicalType }) => logicalType);
+  const keys = load.columns.flatMap(({ isKey }, position) => (isKey ? [position] : []));
+  const prints = createRecordPrints(load.hashing, types, keys);
+  return (chunk) => {
+    const picked: number[] = [];
+    prints.each(chunk, (index, key) => {
+      if (wanted.has(toHashText(key))) picked.push(index);
+    });
+    return pickRecords(chunk, picked);
+  };
 }
 
 class SegmentTally {

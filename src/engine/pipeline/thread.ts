@@ -6,14 +6,28 @@ import type {
   ConnectorContext,
   ConnectorDefinition,
   Load,
+  Pack,
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
 import { HeldImages, lookAtSource } from '../comparison/look.ts';
 import { answerForSource } from './answer-for-source.ts';
 import { finishLoad } from './finish-load.ts';
-import type { ConnectionSpec, FromThread, Job, Progress, SegmentJob, ServeJob, ToThread } from './jobs.ts';
-import { PipelineClock, timeLoad, timeSegmentLoad, timeSource } from './pipeline-clock.ts';
+import type {
+  ConnectionSpec,
+  DiscardPackJob,
+  FromThread,
+  Job,
+  PackJob,
+  PackResult,
+  Progress,
+  SegmentJob,
+  ServeJob,
+  Timed,
+  ToThread,
+} from './jobs.ts';
+import { PipelineClock, timeLoad, timePack, timeSegmentLoad, timeSource } from './pipeline-clock.ts';
 import { connectRemoteLoad, serveLoad } from './remote-load.ts';
+import { runPack } from './run-pack.ts';
 import { runSegment, type SegmentWatch } from './run-segment.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -69,6 +83,8 @@ async function runJob(
     const watch = { onProgress: throttle(onProgress), failpoint: options.failpoint };
     return closingPort(port, () => runSegmentJob(job, port, connections, watch, signal));
   }
+  if (job.kind === 'pack') return runPackJob(job, connections, options.failpoint, signal);
+  if (job.kind === 'discardPack') return discardPack(job, connections, signal);
   if (job.kind === 'serve') return closingPort(port, () => serveJob(job, port, connections, signal));
   if (job.kind === 'check') return (await connections.open(job.destination)).check(signal);
   if (job.kind === 'inspect')
@@ -138,6 +154,38 @@ async function runSegmentJob(
   await using load = await clock.wait('destination', () => openLoad(destination, job.load, connections, signal));
   const outcome = await runSegment(job, source, timeSegmentLoad(load, clock), watch, signal);
   return { ...outcome, timing: clock.read() };
+}
+
+async function runPackJob(
+  job: PackJob,
+  connections: ConnectionCache,
+  failpoint: (name: string) => void,
+  signal: AbortSignal,
+): Promise<PackResult & Timed> {
+  const clock = new PipelineClock();
+  const source = sourceOf(job.source, await clock.wait('source', () => connections.open(job.source)));
+  await using pack = await clock.wait('destination', () => openPack(job, connections, signal));
+  const timed = timePack(pack, clock);
+  return { tables: await runPack(job, timeSource(source, clock), timed, failpoint, signal), timing: clock.read() };
+}
+
+async function discardPack(job: DiscardPackJob, connections: ConnectionCache, signal: AbortSignal): Promise<Timed> {
+  const clock = new PipelineClock();
+  await using pack = await clock.wait('publication', () => openPack(job, connections, signal));
+  await clock.wait('publication', () => pack.discard(signal));
+  return { timing: clock.read() };
+}
+
+async function openPack(
+  { destination: spec, tables }: Pick<DiscardPackJob, 'destination' | 'tables'>,
+  connections: ConnectionCache,
+  signal: AbortSignal,
+): Promise<Pack> {
+  const destination = destinationOf(spec, await connections.open(spec));
+  if (destination.openPack === undefined)
+    throw new SyncError('INTERNAL', `Connections of type ${spec.type} load no packs of tables. Report it.`);
+  const opened = tables.map(({ load, segment }) => ({ plan: load, segment }));
+  return destination.openPack(opened, signal);
 }
 
 async function openLoad(

@@ -26,6 +26,7 @@ import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../st
 import { isOutage } from '../retry.ts';
 import { findDrift } from './drift.ts';
 import { estimateRead, type Foresight, previewLoad } from './foresight.ts';
+import { markSmall } from './mark-small.ts';
 import { planSchema } from './plan-schema.ts';
 import { findSchemaDrift, type SeenChanges } from './schema-drift.ts';
 import type { SchemaPlan } from './schema-plan.ts';
@@ -39,6 +40,8 @@ export interface ExecutionPlanContext {
   readonly snapshot: SnapshotRef;
   readonly snapshotEpoch: number;
   readonly columnPrefix: string;
+  /** True where small schemas are worked on together. */
+  readonly usesPacks: boolean;
   /** True while a sync with this id exists here; a table of a deleted one may be adopted. */
   readonly isLivingSync: (syncId: string) => Promise<boolean>;
   /** Gives the next generations of schemas; one that left the sync meanwhile has none. */
@@ -99,7 +102,9 @@ export async function planExecution(
   }));
   const ofSchemas = findSchemaDrift(context.run, seen, discovered, { added, written: [...tables.values()] });
   const drift = [...ofSchemas.events, ...listFieldDrift(planned, failed, discovered, seen)];
-  return { planned, failed, skipped: only === null ? skipped : [], added, drift, seenChanges: ofSchemas.changes };
+  const skippedHere = only === null ? skipped : [];
+  const marked = context.usesPacks ? markSmall(planned) : planned;
+  return { planned: marked, failed, skipped: skippedHere, added, drift, seenChanges: ofSchemas.changes };
 }
 
 /** The source's schemas by id, with what users laid over them. */
@@ -245,7 +250,7 @@ function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<re
 }
 
 /** Ranges of a key that is not written, or obfuscated, could not be found in the destination; obfuscated, they would tell its values. */
-function hideKey({ schema, columns, obfuscated }: SchemaPlan): SchemaDescription {
+export function hideKey({ schema, columns, obfuscated }: SchemaPlan): SchemaDescription {
   const isFound = (id: string) => columns.some(({ field }) => field === id) && !obfuscated.includes(id);
   return schema.primaryKey.every(isFound) ? schema : { ...schema, primaryKey: [] };
 }

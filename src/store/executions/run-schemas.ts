@@ -14,6 +14,8 @@ export interface PlannedSchema {
   readonly estimatedRecords: number | null;
   readonly estimatedBytes: number | null;
   readonly ranges: readonly unknown[];
+  /** True where it is worked on together with other small ones; it has a single range then. Absent = no. */
+  readonly isSmall?: boolean;
 }
 
 /** A schema of an execution that nothing is done for. */
@@ -126,6 +128,7 @@ async function insertPlanned(
     snapshotEpoch: schema.snapshotEpoch,
     estimatedRecords: schema.estimatedRecords,
     estimatedBytes: schema.estimatedBytes,
+    isSmall: schema.isSmall ?? false,
   });
   for (const part of inParts(schemas)) {
     await db.insertInto('executionSchemas').values(part.map(toRow)).execute();
@@ -201,7 +204,7 @@ export async function findRunSchema(db: StoreDatabase, executionId: string, sche
 export async function listRunSchemas(db: StoreDatabase, executionId: string) {
   return db
     .selectFrom('executionSchemas')
-    .select(['schemaId', 'status', 'statusMessage', 'errorCount', 'receipt'])
+    .select(['schemaId', 'status', 'statusMessage', 'errorCount', 'receipt', 'startedAt', 'completedAt'])
     .select(sql<boolean>`plan IS NOT NULL`.as('isPlanned'))
     .where('executionId', '=', executionId)
     .orderBy('position')
@@ -209,7 +212,7 @@ export async function listRunSchemas(db: StoreDatabase, executionId: string) {
 }
 
 /** Statuses from which a schema goes on. */
-const OPEN_STATUSES = ['created', 'scheduled', 'running', 'exporting', 'processing'] as const;
+export const OPEN_STATUSES = ['created', 'scheduled', 'running', 'exporting', 'processing'] as const;
 
 /** Moves a schema on; a schema that has ended stays as it is. */
 export async function setSchemaStatus(
@@ -246,6 +249,8 @@ export interface CompletedSchema {
   readonly warningCount: number;
   readonly nextCursor: unknown;
   readonly shape: unknown;
+  /** The generation that repaired it, where one did. */
+  readonly repairedBy?: number | undefined;
   /** What it found; absent when that is remembered already. */
   readonly seen?: { readonly organizationId: string; readonly description: SeenSchema } | undefined;
 }
@@ -284,7 +289,7 @@ export async function completeSchema(store: Store, done: CompletedSchema): Promi
       .where('syncId', '=', done.syncId)
       .where('schemaId', '=', schemaId)
       // `forgetCursors` raises it: this load was of another source, or into another table.
-      .where('generation', '=', String(done.item.generation))
+      .where('generation', '=', String(done.repairedBy ?? done.item.generation))
       .execute();
     if (done.seen !== undefined) await saveSeenSchema(db, { ...done.seen, syncId: done.syncId }, schemaId);
     return true;

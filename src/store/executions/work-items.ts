@@ -25,9 +25,11 @@ export async function listLostSchemas(db: StoreDatabase, item: WorkItem): Promis
     SELECT e.schema_id, e.generation FROM execution_schemas e
     JOIN execution_schemas own ON own.execution_id = e.execution_id AND own.schema_id = ${item.schemaId}
       AND own.generation = ${item.generation} AND own.snapshot_epoch = e.snapshot_epoch
-    WHERE e.execution_id = ${item.executionId} AND e.status IN ('scheduled', 'running')
-      AND EXISTS (SELECT 1 FROM segments s WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id
-        AND s.generation = e.generation AND s.kind <> 'finish' AND s.state <> 'done')
+    WHERE e.execution_id = ${item.executionId}
+      -- Behind its reads, a schema needs the snapshot only where it is compared: then it says so itself.
+      AND (e.schema_id = own.schema_id AND e.status = 'processing' OR e.status IN ('scheduled', 'running')
+        AND EXISTS (SELECT 1 FROM segments s WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id
+          AND s.generation = e.generation AND s.kind <> 'finish' AND s.state <> 'done'))
       AND (e.schema_id = own.schema_id OR NOT EXISTS (SELECT 1 FROM segments s JOIN workers w ON w.id = s.worker_id
         WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation
           AND s.state = 'owned' AND w.dead_at IS NULL))
@@ -35,7 +37,8 @@ export async function listLostSchemas(db: StoreDatabase, item: WorkItem): Promis
   return new Map(rows.map((row) => [row.schemaId, Number(row.generation)]));
 }
 
-interface Owner {
+/** Who claims work. */
+export interface Owner {
   readonly executionId: string;
   readonly laneId: string;
   readonly workerId: string;
@@ -84,7 +87,9 @@ function findWaiting({ executionId }: Owner) {
   return sql`
     SELECT next.ctid FROM (
       SELECT execution_id, schema_id, generation FROM execution_schemas
-      WHERE execution_id = ${executionId} AND status IN ('scheduled', 'running', 'processing') ORDER BY position OFFSET 0) e
+      WHERE execution_id = ${executionId} AND status IN ('scheduled', 'running', 'processing')
+        AND NOT (is_small AND status = 'scheduled') -- waits for a pack
+      ORDER BY position OFFSET 0) e
     CROSS JOIN LATERAL (
       SELECT s.ctid FROM segments s
       WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation AND s.state = 'waiting'
@@ -156,6 +161,31 @@ export async function saveProgress(
   await ownedItem(db, item, workerId)
     .set({ progressRecords: progress.records, progressBytes: progress.bytes })
     .execute();
+}
+
+/** Keeps what a long item has reached, for whoever begins it again; the item goes on. */
+export async function keepOutcome(
+  db: StoreDatabase,
+  item: WorkItem,
+  workerId: string,
+  outcome: unknown,
+): Promise<void> {
+  await ownedItem(db, item, workerId)
+    .set({ outcome: JSON.stringify(outcome) })
+    .execute();
+}
+
+/** What an earlier attempt at this item has kept, or null. */
+export async function findKeptOutcome(db: StoreDatabase, item: WorkItem): Promise<unknown> {
+  const row = await db
+    .selectFrom('segments')
+    .select('outcome')
+    .where('executionId', '=', item.executionId)
+    .where('schemaId', '=', item.schemaId)
+    .where('generation', '=', String(item.generation))
+    .where('no', '=', item.no)
+    .executeTakeFirst();
+  return row?.outcome ?? null;
 }
 
 /** True while any item of a schema that has not failed is unfinished. */

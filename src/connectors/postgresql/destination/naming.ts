@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LoadPlan } from '../../../connector-kit/index.ts';
+import type { LoadPlan, TableName } from '../../../connector-kit/index.ts';
 import { quoteName, quoteTable } from '../sql.ts';
 
 /** Every name that the statements of one load use, quoted. */
@@ -42,4 +42,11 @@ export function toScratchPrefix(plan: Pick<LoadPlan, 'syncId' | 'schemaId'>): st
 /** Names of Millrace's own columns under a prefix, whether a load fills them or not. */
 export function ownColumnNames(prefix: string): readonly string[] {
   return [`${prefix}created_at`, `${prefix}updated_at`, `${prefix}deleted_at`];
+}
+
+/** Name of a table's primary key as PostgreSQL itself would give it; a longer table name is cut at 58 bytes at most. */
+export function toKeyName(table: TableName): string {
+  let { name } = table;
+  while (Buffer.byteLength(name) > 58) name = name.slice(0, -1);
+  return `${name}_pkey`;
 }

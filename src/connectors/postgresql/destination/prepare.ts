@@ -48,7 +48,8 @@ async function isExchanged(
   return !adopted && (await findDependants(session, plan, live, signal)).length === 0;
 }
 
-async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
+/** Makes the schema of the plan's table where it is missing. */
+export async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
   const { schema } = plan.table;
   const action = `Creating the schema ${quoteName(schema)}`;
   const found = await session.query(action, 'SELECT FROM pg_namespace WHERE nspname = $1', [schema], signal);
@@ -64,9 +65,10 @@ async function ensureSchema(session: Session, plan: LoadPlan, signal: AbortSigna
 async function raiseFence(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
   const action = `Raising the fence of ${quoteTable(plan.table)}`;
   const key = [plan.syncId, plan.schemaId];
+  // Of this generation, too: a pack, or a publisher, that was given up and may stand in the middle of its transaction.
   const [before] = await session.query(
     action,
-    'SELECT pid, backend_start FROM __millrace.fences WHERE sync_id = $1 AND schema_id = $2 AND generation < $3',
+    'SELECT pid, backend_start FROM __millrace.fences WHERE sync_id = $1 AND schema_id = $2 AND generation <= $3',
     [...key, plan.generation],
     signal,
   );
@@ -78,7 +80,8 @@ async function raiseFence(session: Session, plan: LoadPlan, signal: AbortSignal)
       session.execute(
         action,
         `INSERT INTO __millrace.fences AS f (sync_id, schema_id, generation) VALUES ($1, $2, $3)
-         ON CONFLICT (sync_id, schema_id) DO UPDATE SET generation = excluded.generation WHERE f.generation <= excluded.generation`,
+         ON CONFLICT (sync_id, schema_id) DO UPDATE
+           SET generation = excluded.generation, pid = NULL, backend_start = NULL WHERE f.generation <= excluded.generation`,
         [...key, plan.generation],
         signal,
       ),

@@ -21,7 +21,8 @@ export interface WriterScene {
   readonly context: Pick<ConnectorContext, 'failpoint'>;
 }
 
-const OPTIONS = { 'pgcopy-binary': 'FORMAT binary', csv: 'FORMAT csv' } as const;
+/** What COPY is told of a wire format. */
+export const COPY_OPTIONS = { 'pgcopy-binary': 'FORMAT binary', csv: 'FORMAT csv' } as const;
 
 type Refused = Awaited<ReturnType<SegmentWriter['write']>>;
 
@@ -37,7 +38,7 @@ export async function beginWriter(
     await claim(session, scene.plan, segment, signal);
     await session.script('Beginning a segment', 'BEGIN', signal);
     const { scratch, columns } = scene.names;
-    const copySql = `COPY ${scratch} (${columns.join(', ')}) FROM STDIN (${OPTIONS[scene.plan.format]})`;
+    const copySql = `COPY ${scratch} (${columns.join(', ')}) FROM STDIN (${COPY_OPTIONS[scene.plan.format]})`;
     return isolate
       ? new IsolatingWriter(scene, segment, session, copySql)
       : new StreamingWriter(scene, segment, session, copySql);

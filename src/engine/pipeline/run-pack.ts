@@ -1,0 +1,112 @@
+import type { BulkSource, Pack, PackWay, PublishCounts, SegmentOutcome } from '../../connector-kit/index.ts';
+import type { RangeSum } from '../../core/index.ts';
+import { type Chunk, createRecordHasher, isSameSum } from '../../formats/index.ts';
+import type { PackedTable, PackJob, PackResult } from './jobs.ts';
+import { openObfuscator } from './run-segment.ts';
+
+/** A table that turns out larger than this goes its own way, in segments that are not kept in memory. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** A table's records in memory, with what makes their part of the receipt. */
+interface ReadTable {
+  readonly chunks: readonly Chunk[];
+  readonly outcome: SegmentOutcome;
+  /** Hashed also where the receipt only counts: it decides whether anything has changed. */
+  readonly sum: RangeSum;
+}
+
+/**
+ * Loads many small tables in a few transactions of the destination. A table that is new is proved from committed data
+ * before it is published, as any replacement; one that is there is read beside the source, and left as it is when both are
+ * equal. Null for each table that needs more than that: nothing of it was published.
+ * @throws the first failure; then every table goes its own way
+ */
+export async function runPack(
+  { tables }: PackJob,
+  source: Pick<BulkSource, 'read'>,
+  pack: Pack,
+  failpoint: (name: string) => void,
+  signal: AbortSignal,
+): Promise<PackResult['tables']> {
+  const ways = await pack.enter(signal);
+  failpoint('pack-entered');
+  const loaded = new Map<number, SegmentOutcome>();
+  const proved = new Map<number, Proved>();
+  for (const [index, table] of tables.entries()) {
+    const way = ways[index] ?? 'alone';
+    const read = way === 'alone' ? null : await readTable(table, source, signal);
+    if (read === null) continue;
+    if (way === 'load') {
+      await pack.write(index, read.chunks, signal);
+      loaded.set(index, read.outcome);
+    } else await compare(pack, index, { table, read, proved }, signal);
+  }
+  failpoint('pack-written');
+  await pack.commit(loaded, signal);
+  failpoint('pack-committed');
+  for (const [index, outcome] of loaded) {
+    const destination = await pack.digest(index, tables[index]?.countsOnly === true, signal);
+    if (isSameSum(outcome.source, destination)) proved.set(index, { outcome, destination });
+  }
+  failpoint('pack-proved');
+  const read = new Map([...proved].map(([index, { outcome }]) => [index, outcome]));
+  const counts = ways.some(isEntered) ? await pack.publish(read, signal) : new Map<number, PublishCounts>();
+  failpoint('pack-published');
+  return tables.map((_, index) => toResult(proved.get(index), counts.get(index)));
+}
+
+interface Proved {
+  readonly outcome: SegmentOutcome;
+  readonly destination: RangeSum;
+}
+
+function isEntered(way: PackWay): boolean {
+  return way !== 'alone';
+}
+
+/** Null when there is more of it than a small table has. */
+async function readTable(
+  table: PackedTable,
+  source: Pick<BulkSource, 'read'>,
+  signal: AbortSignal,
+): Promise<ReadTable | null> {
+  const types = table.load.columns.map(({ logicalType }) => logicalType);
+  const hasher = createRecordHasher(table.load.hashing, types);
+  const obfuscator = openObfuscator(table);
+  const chunks: Chunk[] = [];
+  let bytesRead = 0;
+  for await (const { chunk: read } of source.read(table.read, signal)) {
+    signal.throwIfAborted();
+    const chunk = obfuscator?.apply(read) ?? read;
+    bytesRead += chunk.payload.byteLength;
+    if (bytesRead > MAX_BYTES) return null;
+    hasher.add(chunk);
+    // The source overwrites a chunk when the next one is asked for.
+    chunks.push({ ...chunk, payload: chunk.payload.slice(), ends: chunk.ends.slice() });
+  }
+  const sum = hasher.result();
+  const counted: RangeSum = table.countsOnly ? { records: sum.records, sum: null } : sum;
+  return { chunks, sum, outcome: { recordsRead: sum.records, bytesRead, source: counted, rejects: [] } };
+}
+
+async function compare(
+  pack: Pack,
+  index: number,
+  {
+    table,
+    read,
+    proved,
+  }: { readonly table: PackedTable; readonly read: ReadTable; readonly proved: Map<number, Proved> },
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await pack.digest(index, false, signal);
+  if (!isSameSum(found, read.sum)) return;
+  const destination: RangeSum = table.countsOnly ? { records: found.records, sum: null } : found;
+  proved.set(index, { outcome: read.outcome, destination });
+}
+
+function toResult(proved: Proved | undefined, counts: PublishCounts | undefined): PackResult['tables'][number] {
+  if (proved === undefined || counts === undefined) return null;
+  const { outcome, destination } = proved;
+  return { read: outcome, finish: { counts, source: outcome.source, destination, differences: [], published: true } };
+}
