@@ -1,8 +1,10 @@
-import type { SnapshotRef } from '../connector-kit/index.ts';
-import { type SchemaReceipt, type SourcePosition, SyncError } from '../core/index.ts';
+import { type SnapshotRef, tableText } from '../connector-kit/index.ts';
+import { type RecordDifferences, type SchemaReceipt, type SourcePosition, SyncError } from '../core/index.ts';
 import {
   completeSchema,
+  findKeptOutcome,
   findSnapshot,
+  keepOutcome,
   listReads,
   type Run,
   saveRejects,
@@ -10,10 +12,11 @@ import {
   setSchemaStatus,
   type WorkItem,
 } from '../store/index.ts';
+import { proveWhole, type WholeProof } from './comparison/prove-whole.ts';
 import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
 import type { LaneClock } from './lane-clock.ts';
 import { measurePublication, measureTimes } from './measuring.ts';
-import type { RangeDifference } from './pipeline/jobs.ts';
+import type { FinishOutcome, RangeDifference } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
 
@@ -28,6 +31,10 @@ export interface SchemaToFinish {
   readonly snapshotEpoch: number;
 }
 
+type SchemaToDiscard = Pick<SchemaToFinish, 'run' | 'specs' | 'plan'> & {
+  readonly item: Pick<WorkItem, 'executionId' | 'schemaId' | 'generation'>;
+};
+
 /** Proves and publishes a schema whose segments are all committed, and writes its receipt. Repeatable. */
 export async function finishSchema(
   parts: EngineParts,
@@ -35,7 +42,7 @@ export async function finishSchema(
   clock: LaneClock,
   stop: AbortSignal,
 ): Promise<void> {
-  const { run, specs, item, plan } = todo;
+  const { run, item, plan } = todo;
   const { db } = parts.store;
   await retryStore(() => setSchemaStatus(db, item.executionId, item.schemaId, 'processing'), stop);
   const reads = sumReads(await retryStore(() => listReads(db, item.executionId, item.schemaId, item.generation), stop));
@@ -46,22 +53,10 @@ export async function finishSchema(
     );
   }
   const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
-  const load = toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation });
   try {
-    const { timing: spent, ...outcome } = await parts.threads.run(
-      {
-        kind: 'finish',
-        destination: specs.destination,
-        load,
-        guard: { maxLossPercent: plan.maxLossPercent },
-        countsOnly: plan.depth === 'counts',
-        expected: reads.expected,
-      },
-      specs.ownerKey,
-      stop,
-    );
-    clock.add(spent);
-    const receipt = issueReceipt(plan, position, reads, outcome);
+    const outcome = await publishOrRecall(parts, todo, reads, clock, stop);
+    const whole = await proveWholeIfAsked(parts, todo, { reads, outcome }, clock, stop);
+    const receipt = issueReceipt(plan, position, reads, outcome, whole);
     await retryStore(() => saveRejects(db, run.execution.organizationId, item, outcome.counts.rejects), stop);
     const timing = clock.take();
     const isOurs = await retryStore(
@@ -73,12 +68,13 @@ export async function finishSchema(
           timing,
           syncId: run.sync.id,
           receipt,
-          recordCount: receipt.counts.written,
+          recordCount: receipt.counts.written + (receipt.repaired?.missing ?? 0) + (receipt.repaired?.different ?? 0),
           errorCount: receipt.counts.rejected,
           warningCount: countWarnings(plan),
           // A rejected record is read again next time, also when it does not change until then.
           nextCursor: receipt.counts.rejected > 0 ? plan.from : plan.nextCursor,
           shape: plan.shape,
+          repairedBy: whole?.generation ?? undefined,
           seen:
             plan.seen === null ? undefined : { organizationId: run.execution.organizationId, description: plan.seen },
         }),
@@ -92,9 +88,73 @@ export async function finishSchema(
       await clock.spend('publication', () => discardQuietly(parts, todo, stop));
     }
   } catch (error) {
+    if (isLoadedAgain(todo, error)) throw loadAgain(parts, todo, error);
     await keepDifferences(parts, todo, error, { position, reads }, stop);
     throw error;
   }
+}
+
+/**
+ * Proves and publishes what was loaded. With depth `repair` more follows that may take long, so what was published is kept
+ * for whoever begins this item again: the repair drops what the load has left in the destination.
+ */
+async function publishOrRecall(
+  parts: EngineParts,
+  { run, specs, item, plan }: SchemaToFinish,
+  reads: ReadsOf,
+  clock: LaneClock,
+  stop: AbortSignal,
+): Promise<FinishOutcome> {
+  const { db } = parts.store;
+  const isRepaired = plan.depth === 'repair' && plan.kind !== 'replace';
+  const kept = isRepaired && item.token > 1 ? await retryStore(() => findKeptOutcome(db, item), stop) : null;
+  // Kept by an earlier attempt, below.
+  if (kept !== null) return kept as FinishOutcome;
+  const job = {
+    kind: 'finish',
+    destination: specs.destination,
+    load: toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation }),
+    guard: { maxLossPercent: plan.maxLossPercent },
+    countsOnly: plan.depth === 'counts',
+    expected: reads.expected,
+    isRepaired,
+  } as const;
+  const { timing, ...outcome } = await parts.threads.run(job, specs.ownerKey, stop);
+  clock.add(timing);
+  if (isRepaired) await retryStore(() => keepOutcome(db, item, parts.workerId, outcome), stop);
+  return outcome;
+}
+
+/** A replacement is proved whole before it is seen, and a merge that has found no difference is proved whole, too. */
+async function proveWholeIfAsked(
+  parts: EngineParts,
+  todo: SchemaToFinish,
+  { reads, outcome }: { readonly reads: ReadsOf; readonly outcome: FinishOutcome },
+  clock: LaneClock,
+  stop: AbortSignal,
+): Promise<WholeProof | null> {
+  const { plan } = todo;
+  if (plan.depth !== 'repair' || plan.kind === 'replace') return null;
+  if (plan.kind === 'merge' && outcome.differences.length === 0) return null;
+  const refused = outcome.counts.rejects.flatMap(({ key }) => (key === null ? [] : [key]));
+  const rejected = [...reads.rejectedKeys, ...refused];
+  const expected = plan.kind === 'merge' && rejected.length === 0 ? reads.expected : null;
+  return clock.spend('proof', () => proveWhole(parts, todo, { expected, rejected }, stop));
+}
+
+/**
+ * Of a new table nothing is known to be good: where it differs before anybody has seen it, all of it is loaded again, once.
+ * The epoch tells whether that has been, since each beginning opens a snapshot.
+ */
+function isLoadedAgain({ plan, snapshotEpoch }: SchemaToFinish, error: unknown): boolean {
+  if (plan.depth !== 'repair' || plan.kind !== 'replace' || snapshotEpoch > 1) return false;
+  return error instanceof SyncError && error.code === 'VERIFICATION_FAILED';
+}
+
+function loadAgain(parts: EngineParts, { item, plan }: SchemaToFinish, cause: unknown): SyncError {
+  const message = `The new table for ${tableText(plan.table)} differs from the source before it is published; it is loaded again.`;
+  parts.console.warn(item.executionId, message, { schemaId: item.schemaId });
+  return new SyncError('SNAPSHOT_LOST', message, { cause });
 }
 
 /** A proof that failed is kept, so that it can be looked at. */
@@ -108,16 +168,24 @@ async function keepDifferences(
   if (!(error instanceof SyncError) || error.code !== 'VERIFICATION_FAILED') return;
   // `finishLoad` puts them into the error's detail.
   const differences = (error.detail.differences ?? []) as readonly RangeDifference[];
-  const receipt = refuseReceipt(plan, position, reads, error.message, differences);
+  // `proveWhole` has looked at single records, too.
+  const [differing] = (error.detail.differing ?? []) as readonly RecordDifferences[];
+  const receipt = refuseReceipt(plan, position, reads, error.message, { differences, differing });
   parts.meter.count('verifications', { verdict: receipt.verdict });
   await retryStore(() => saveSchemaReceipt(parts.store.db, item.executionId, item.schemaId, receipt), stop);
 }
 
-function countWarnings({ tracking, drift }: SchemaPlan): number {
+/** What somebody should look at, of a schema that completes. */
+export function countWarnings({ tracking, drift }: SchemaPlan): number {
   return (tracking?.guarantee === 'best_effort' ? 1 : 0) + drift.filter(({ needsAttention }) => needsAttention).length;
 }
 
-function describePublication(parts: EngineParts, { item, plan }: SchemaToFinish, receipt: SchemaReceipt): void {
+/** Tells the console log what a publication has written. */
+export function describePublication(
+  parts: EngineParts,
+  { item, plan }: { readonly item: Pick<WorkItem, 'executionId' | 'schemaId'>; readonly plan: SchemaPlan },
+  receipt: SchemaReceipt,
+): void {
   const { executionId, schemaId } = item;
   const { read, written, unchanged, deleted, rejected } = receipt.counts;
   parts.console.info(
@@ -150,7 +218,7 @@ export async function positionOf(parts: EngineParts, executionId: string, epoch:
 /** Drops a generation's leftovers. What cannot be dropped now is dropped by the next generation's `prepare`. */
 export async function discardQuietly(
   parts: EngineParts,
-  { run, specs, item, plan }: Omit<SchemaToFinish, 'snapshotEpoch'>,
+  { run, specs, item, plan }: SchemaToDiscard,
   stop: AbortSignal,
 ): Promise<void> {
   // It made nothing, and what it found there belongs to others.
@@ -161,7 +229,7 @@ export async function discardQuietly(
   } catch (error) {
     if (stop.aborted) return;
     parts.log.warn(
-      { executionId: item.executionId, schemaId: item.schemaId },
+      { executionId: item.executionId, syncId: run.sync.id, schemaId: item.schemaId },
       `Leftovers of a load stay until the next execution: ${error instanceof Error ? error.message : String(error)}`,
     );
   }

@@ -1,5 +1,13 @@
 export { type Restored, restoreBackup } from './backup/restore.ts';
 export { backupLines } from './backup/write.ts';
+export {
+  type Checkup,
+  type InstallationFacts,
+  type MetadataFacts,
+  type OpenExecution,
+  openCheckup,
+  type StoredConnection,
+} from './checkup.ts';
 export type { ActorType } from './columns.ts';
 export {
   type ConnectionRecord,
@@ -35,6 +43,13 @@ export {
 } from './executions/executions.ts';
 export { readFleetFacts } from './executions/fleet.ts';
 export { Heartbeat } from './executions/heartbeat.ts';
+export {
+  type CompletedPackSchema,
+  claimPack,
+  completePack,
+  type PackedSchema,
+  releasePack,
+} from './executions/packs.ts';
 export { listRejects, type RejectPosition, type RejectRecord } from './executions/rejects.ts';
 export { type Retention, removeExpiredExecutions, removeOldWorkers } from './executions/retention.ts';
 export {
@@ -71,9 +86,11 @@ export { findPlanSummary, listPlannedSchemas, savePlanSummary } from './executio
 export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
 export {
   claimItem,
+  findKeptOutcome,
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
+  keepOutcome,
   listLostSchemas,
   listReads,
   reclaimItem,

@@ -1,6 +1,13 @@
-import { type SegmentOutcome, type SegmentRange, tableText } from '../../connector-kit/index.ts';
-import { type RangeSum, type SchemaReceipt, type SourcePosition, SyncError } from '../../core/index.ts';
+import { type Reject, type SegmentOutcome, type SegmentRange, tableText } from '../../connector-kit/index.ts';
+import {
+  type RangeSum,
+  type RecordDifferences,
+  type SchemaReceipt,
+  type SourcePosition,
+  SyncError,
+} from '../../core/index.ts';
 import { addSums, emptySum } from '../../formats/index.ts';
+import type { WholeProof } from '../comparison/prove-whole.ts';
 import type { ExpectedRange, FinishOutcome, RangeDifference } from '../pipeline/jobs.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
 
@@ -9,6 +16,7 @@ export interface ReadsOf {
   readonly expected: readonly ExpectedRange[];
   readonly recordsRead: number;
   readonly rejected: number;
+  readonly rejectedKeys: readonly NonNullable<Reject['key']>[];
 }
 
 /** Adds up what the segments of a schema read. */
@@ -19,6 +27,7 @@ export function sumReads(rows: readonly { readonly range: unknown; readonly outc
     expected: reads.map(({ range, outcome }) => ({ range, source: outcome.source })),
     recordsRead: reads.reduce((sum, { outcome }) => sum + outcome.recordsRead, 0),
     rejected: reads.reduce((sum, { outcome }) => sum + outcome.rejects.length, 0),
+    rejectedKeys: reads.flatMap(({ outcome }) => outcome.rejects.flatMap(({ key }) => (key === null ? [] : [key]))),
   };
 }
 
@@ -31,6 +40,7 @@ export function issueReceipt(
   position: SourcePosition,
   reads: ReadsOf,
   outcome: FinishOutcome,
+  whole: WholeProof | null = null,
 ): SchemaReceipt {
   const written = outcome.counts.inserted + outcome.counts.updated;
   const rejected = reads.rejected + outcome.counts.rejects.length;
@@ -43,10 +53,11 @@ export function issueReceipt(
   }
   return {
     ...frame(plan, position),
+    ...(whole === null ? {} : { scope: 'snapshot' as const }),
     verdict: 'equal',
-    notes: notesOf(plan),
-    source: outcome.source,
-    destination: outcome.destination,
+    notes: [...notesOf(plan, whole !== null), ...(whole?.notes ?? [])],
+    source: whole?.source ?? outcome.source,
+    destination: whole?.destination ?? outcome.destination,
     counts: {
       read: reads.recordsRead,
       written,
@@ -55,7 +66,15 @@ export function issueReceipt(
       rejected,
     },
     differences: [],
+    ...(whole === null || whole.repaired === null ? {} : { repaired: whole.repaired }),
   };
+}
+
+/** What a proof that failed has found. */
+interface FoundDifferences {
+  readonly differences: readonly RangeDifference[];
+  /** Undefined where nobody looked at single records. */
+  readonly differing: RecordDifferences | undefined;
 }
 
 /** The proof of a schema whose verification found differences. */
@@ -64,7 +83,7 @@ export function refuseReceipt(
   position: SourcePosition,
   reads: ReadsOf,
   message: string,
-  differences: readonly RangeDifference[],
+  { differences, differing }: FoundDifferences,
 ): SchemaReceipt {
   const source = reads.expected.reduce<RangeSum>(
     (sum, part) => addSums(sum, part.source),
@@ -78,6 +97,7 @@ export function refuseReceipt(
     destination: null,
     counts: { read: reads.recordsRead, written: 0, unchanged: 0, deleted: 0, rejected: reads.rejected },
     differences,
+    ...(differing === undefined ? {} : { differing }),
   };
 }
 
@@ -96,14 +116,16 @@ export function frame(plan: SchemaPlan, position: SourcePosition) {
   };
 }
 
-function notesOf(plan: SchemaPlan): readonly string[] {
+function notesOf(plan: SchemaPlan, isWhole: boolean): readonly string[] {
   const notes: string[] = [...plan.imageNotes];
   if (plan.depth === 'counts') notes.push('Depth counts: numbers of records were compared, not their values.');
-  if (plan.kind === 'delta')
+  if (isWhole)
+    notes.push('Depth repair: all records were compared behind the load, those that it did not read included.');
+  if (plan.kind === 'delta' && !isWhole)
     notes.push(
       'Scope delta: the records that this execution read are proved equal; records it did not read, and deletes, are not covered.',
     );
-  if (plan.kind === 'delta' && plan.filters.length > 0)
+  if (plan.kind === 'delta' && !isWhole && plan.filters.length > 0)
     notes.push('Records that no longer pass the filters since an earlier execution stay until the next complete read.');
   if (plan.tracking !== null)
     notes.push(`Tracking field ${plan.tracking.field} (${plan.tracking.guarantee}): ${plan.tracking.reason}`);

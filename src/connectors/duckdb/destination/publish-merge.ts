@@ -1,5 +1,6 @@
 import {
   assertLoss,
+  codecOf,
   isTombstone,
   keyColumns,
   listNames,
@@ -7,6 +8,7 @@ import {
   ownColumns,
   quoteName,
   quoteTable,
+  quoteText,
   type Session,
   sameKey,
   stampOf,
@@ -16,6 +18,9 @@ import { findTable } from './catalogue.ts';
 import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
 import { alterLive } from './fit-live.ts';
 import { namesOf } from './load-names.ts';
+
+/** Keys of one statement. */
+const KEYS_PER_STATEMENT = 500;
 
 /** What became of the records, by kind. */
 export interface AppliedCounts {
@@ -29,12 +34,13 @@ export interface AppliedCounts {
 export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: LossGuard): Promise<AppliedCounts> {
   await alterLive(session, plan, 'kept');
   await purgeTombstones(session, plan);
+  const removed = await removeListed(session, plan, guard);
   const found = await findDifference(session, plan, 'true');
   if (found.deletes > 0) await removeMissing(session, plan, guard, found.deletes);
   await applyDifference(session, plan, found);
   await dropDifference(session);
   const unchanged = (await countStaged(session, plan)) - found.inserts - found.updates;
-  return { inserted: found.inserts, updated: found.updates, unchanged, deleted: found.deletes };
+  return { inserted: found.inserts, updated: found.updates, unchanged, deleted: found.deletes + removed };
 }
 
 /** Updates and inserts the staged records `s` that a condition names; for a trial whose transaction is undone. */
@@ -86,17 +92,46 @@ async function stepOffZero(session: Session, plan: LoadPlan): Promise<void> {
 }
 
 async function removeMissing(session: Session, plan: LoadPlan, guard: LossGuard, lost: number): Promise<void> {
+  await guardLoss(session, plan, guard, lost);
+  await remove(session, plan, isDeleted(plan, 'l'));
+}
+
+/** Removes the live records of the plan's `removals`, and answers how many. */
+async function removeListed(session: Session, plan: LoadPlan, guard: LossGuard): Promise<number> {
+  const { removals = [] } = plan;
+  if (removals.length === 0) return 0;
+  await guardLoss(session, plan, guard, removals.length);
+  let removed = 0;
+  for (let start = 0; start < removals.length; start += KEYS_PER_STATEMENT) {
+    const keys = removals.slice(start, start + KEYS_PER_STATEMENT).map((key) => `(${hasKey(plan, key)})`);
+    removed += await remove(session, plan, `NOT ${isTombstone(plan, 'l')} AND (${keys.join(' OR ')})`);
+  }
+  return removed;
+}
+
+function hasKey(plan: LoadPlan, key: Readonly<Record<string, string | null>>): string {
+  return keyColumns(plan)
+    .map(({ name, field, logicalType }) => {
+      const text = key[field] ?? null;
+      const column = `l.${quoteName(name)}`;
+      return text === null ? `${column} IS NULL` : `${column} = ${codecOf(logicalType).fromText(quoteText(text))}`;
+    })
+    .join(' AND ');
+}
+
+async function guardLoss(session: Session, plan: LoadPlan, guard: LossGuard, lost: number): Promise<void> {
   const live = quoteTable(namesOf(plan).live);
   assertLoss(plan, guard, lost, await count(session, `${live} AS l WHERE NOT ${isTombstone(plan, 'l')}`));
-  const isMissing = isDeleted(plan, 'l');
-  if (!plan.tombstones) {
-    await session.run(`DELETE FROM ${live} AS l WHERE ${isMissing}`);
-    return;
-  }
+}
+
+/** The live records `l` of a condition become tombstones, or go where the sync keeps none. Returns how many. */
+function remove(session: Session, plan: LoadPlan, condition: string): Promise<number> {
+  const live = quoteTable(namesOf(plan).live);
+  if (!plan.tombstones) return session.run(`DELETE FROM ${live} AS l WHERE ${condition}`);
   const { updatedAt, deletedAt } = ownColumnNames(plan.columnPrefix);
   const stamped = [deletedAt, ...(plan.recordTimestamps ? [updatedAt] : [])];
   const assignments = stamped.map((name) => `${quoteName(name)} = ${stampOf(plan)}`).join(', ');
-  await session.run(`UPDATE ${live} AS l SET ${assignments} WHERE ${isMissing}`);
+  return session.run(`UPDATE ${live} AS l SET ${assignments} WHERE ${condition}`);
 }
 
 function assignmentsOf(plan: LoadPlan): string[] {

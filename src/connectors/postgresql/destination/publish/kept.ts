@@ -68,8 +68,11 @@ function isOpaque({ isKey, logicalType }: LoadColumn): boolean {
   return isKey && logicalType.kind === 'bytes';
 }
 
-/** In a record of one field, the number of fields, its type and its length stand before its bytes: 24 digits. */
-function toCondition({ plan }: PublishScene, live: LiveTable, key: Key): string {
+/**
+ * SQL that is true for the record `t` of a key. In a record of one field, the number of fields, its type and its length
+ * stand before its bytes: 24 digits.
+ */
+export function toCondition({ plan }: PublishScene, live: LiveTable, key: Key): string {
   const conditions = plan.columns.flatMap((column) => {
     if (!column.isKey) return [];
     const name = `t.${quoteName(column.name)}`;

@@ -2,6 +2,7 @@ import type { Session } from '../../client.ts';
 import { quoteName } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { commonType } from '../type-fit.ts';
+import { guardCompleteColumns } from './column-loss.ts';
 import { guardLoss } from './guard.ts';
 import { isAlive, sameKey } from './history.ts';
 import { countRecords, type Sizes } from './refill.ts';
@@ -32,6 +33,7 @@ export async function guardReplacement(
     keysOf(scene, live) !== 'unknown' && !(await isAllowedByFar(session, scene, live, liveCount, signal));
   const lost = isCounted ? await countLost(session, scene, live, signal) : drop;
   guardLoss(names.live, lost, liveCount, guard);
+  await guardCompleteColumns(session, scene, live, { live: liveCount, staged, touched: liveCount }, signal);
   return { staged, lost, carried: [] };
 }
 

@@ -3,9 +3,11 @@ import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { applyIsolated } from './apply.ts';
+import { guardCompleteColumns, guardDeltaColumns, type Records } from './column-loss.ts';
 import { DIFF, type DiffCounts, toApplyStatements, toImage } from './diff.ts';
 import { guardLoss } from './guard.ts';
 import { KEPT, keepRefused } from './kept.ts';
+import { removeListed } from './removals.ts';
 import type { Publication, PublishScene } from './scene.ts';
 import { upsertDelta } from './upsert.ts';
 
@@ -22,13 +24,17 @@ export async function mergeStage(
   const { plan, names, guard } = scene;
   const action = `Merging into ${names.live}`;
   if (names.keys.length === 0) throw new SyncError('INTERNAL', `A merge into ${names.live} was planned without a key.`);
+  // First, so that a key that two systems write in two ways is free for the source's.
+  const removed = await removeListed(session, scene, live, signal);
+  if (plan.kind === 'delta') await guardDeltaColumns(session, scene, live, signal);
   const upserted = await upsertDelta(session, scene, live, signal);
-  if (upserted !== null) return { ...upserted, kept: [] };
+  if (upserted !== null) return { ...upserted, deleted: removed, kept: [] };
   if (plan.kind !== 'delta') await purgeTombstones(session, scene, live, signal);
   const kept = plan.kind === 'delta' ? [] : await keepRefused(session, scene, live, signal);
   await session.script(action, toDiffTable(scene, live, kept.length > 0), signal);
   const counts = await countDiff(session, scene, live, signal);
   guardLoss(names.live, counts.deleted, counts.live, guard);
+  if (plan.kind !== 'delta') await guardCompleteColumns(session, scene, live, toRecords(counts), signal);
   await removeMissing(session, scene, counts, signal);
   const { rejects, rejected, isRejected } = await applyIsolated(
     session,
@@ -41,11 +47,16 @@ export async function mergeStage(
     inserted: counts.inserted - isRejected.inserted,
     updated: counts.updated - isRejected.updated,
     unchanged: counts.staged - counts.inserted - counts.updated,
-    deleted: counts.deleted,
+    deleted: counts.deleted + removed,
     rejects,
     rejected,
     kept,
   };
+}
+
+/** Of a complete scan: what is staged and not new was there, and so were those that are missing now. */
+function toRecords({ staged, inserted, updated, deleted }: DiffCounts): Records {
+  return { live: staged - inserted + deleted, staged, touched: updated + deleted };
 }
 
 /** A sync that keeps no tombstones lets go of those that it kept before; they are no loss. */

@@ -1,38 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Copy, copySchema, openSide, type Side } from '../../../../../tests/setup/postgresql-loads.ts';
+import { describe, expect, it } from 'vitest';
+import { useCopies } from '../../../../../tests/setup/postgresql-copies.ts';
 
-let source: Side;
-let destination: Side;
-
-beforeAll(async () => {
-  source = await openSide();
-  destination = await openSide();
-});
-
-afterAll(async () => {
-  await source[Symbol.asyncDispose]();
-  await destination[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  await source.sql('DROP TABLE IF EXISTS people');
-  await source.sql('CREATE TABLE people (id int PRIMARY KEY, name text)');
-  await source.sql(`INSERT INTO people SELECT n, 'name ' || n FROM generate_series(1, 20) n`);
-  await destination.sql('DROP TABLE IF EXISTS people CASCADE');
-});
-
-let generation = 0;
-
-function copy(more: Partial<Copy> = {}) {
-  generation += 1;
-  return copySchema({
-    source: source.connector,
-    destination: destination.connector,
-    schemaId: 'public.people',
-    ...more,
-    plan: { generation, ...more.plan },
-  });
-}
+const SOURCE = `
+  CREATE TABLE people (id int PRIMARY KEY, name text);
+  INSERT INTO people SELECT n, 'name ' || n FROM generate_series(1, 20) n`;
+const { copy, destination, source } = useCopies('public.people', SOURCE);
 
 async function addTrigger(body: string): Promise<void> {
   await destination.sql(

@@ -1,0 +1,81 @@
+import type { LoadPlan, SegmentOutcome } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import { nextGenerations } from '../../store/index.ts';
+import { type EngineParts, retryStore } from '../engine-parts.ts';
+import type { SchemaToFinish } from '../finish-schema.ts';
+import type { ExpectedRange } from '../pipeline/jobs.ts';
+import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
+import { obfuscationOf, requireSnapshot, toReadRequest } from '../reading.ts';
+import type { DifferingRange } from './compare-schema.ts';
+
+/**
+ * Makes the destination's table equal to the source in the records that differ, and touches no others: a small load of its
+ * own generation, of which the publication removes what is extra and writes the rest, in one fenced transaction.
+ * Repeatable: what an attempt has left is dropped by the next one.
+ * @returns the generation
+ * @throws `LOSS_GUARD`, `FENCE_LOST`, `SNAPSHOT_LOST`, `VERIFICATION_FAILED` when what was written is not what landed
+ */
+export async function repairRecords(
+  parts: EngineParts,
+  todo: SchemaToFinish,
+  ranges: readonly DifferingRange[],
+  stop: AbortSignal,
+): Promise<number> {
+  const { run, specs, item, plan } = todo;
+  const { destination, ownerKey } = specs;
+  const generations = await retryStore(() => nextGenerations(parts.store.db, run.sync.id, [item.schemaId]), stop);
+  const generation = generations.get(item.schemaId);
+  if (generation === undefined)
+    throw new SyncError('SOURCE_CHANGED', `The schema ${item.schemaId} was removed from the sync meanwhile.`);
+  const ids = { syncId: run.sync.id, executionId: item.executionId, generation };
+  const load: LoadPlan = { ...toLoadPlan(plan, ids), kind: 'delta', removals: listExtra(ranges) };
+  await parts.threads.run({ kind: 'prepare', destination, load }, ownerKey, stop);
+  const expected = await readMissing(parts, todo, { load, ranges }, stop);
+  parts.failpoint('before-repair');
+  const guard = { maxLossPercent: plan.maxLossPercent };
+  await parts.threads.run({ kind: 'finish', destination, load, guard, countsOnly: false, expected }, ownerKey, stop);
+  parts.failpoint('repaired');
+  await parts.threads.run({ kind: 'discard', destination, load }, ownerKey, stop);
+  return generation;
+}
+
+function listExtra(ranges: readonly DifferingRange[]): NonNullable<LoadPlan['removals']> {
+  return ranges.flatMap(({ records }) =>
+    records.flatMap(({ kind, key }) => (kind === 'extra' && key !== null ? [key] : [])),
+  );
+}
+
+/** Stages what the destination lacks or has otherwise, from the snapshot that was compared. */
+async function readMissing(
+  parts: EngineParts,
+  todo: SchemaToFinish,
+  { load, ranges }: { readonly load: LoadPlan; readonly ranges: readonly DifferingRange[] },
+  stop: AbortSignal,
+): Promise<readonly ExpectedRange[]> {
+  const { run, specs, item, plan } = todo;
+  const expected: ExpectedRange[] = [];
+  for (const { segments, records } of ranges) {
+    const only = records.flatMap(({ kind, keyHash }) => (kind === 'extra' ? [] : [keyHash]));
+    if (only.length === 0) continue;
+    for (const range of segments) {
+      const whole: SchemaPlan = { ...plan, from: null };
+      const job = {
+        kind: 'segment',
+        source: specs.source,
+        destination: specs.destination,
+        load,
+        read: toReadRequest(whole, range, await requireSnapshot(parts, item, todo.snapshotEpoch, stop)),
+        segment: { no: expected.length + 1, token: 1 },
+        isolate: false,
+        countsOnly: false,
+        obfuscation: obfuscationOf(parts, run, plan),
+        maxRejects: 0,
+        lookupFirst: false,
+        only,
+      } as const;
+      const outcome: SegmentOutcome = await parts.threads.run(job, specs.ownerKey, stop);
+      expected.push({ range: { text: range.text, value: {} }, source: outcome.source });
+    }
+  }
+  return expected;
+}
