@@ -105,7 +105,9 @@ export class PostgresqlLoad implements Load {
         signal,
       );
     }
-    await session.script(action, `ANALYZE ${scratch}`, signal);
+    // A stage is joined by its key and dropped; a new table is asked by everybody.
+    const columns = this.#plan.kind === 'replace' || keys.length === 0 ? '' : ` (${keys.join(', ')})`;
+    await session.script(action, `ANALYZE ${scratch}${columns}`, signal);
   }
 
   async #refuseDoubles(session: Session, signal: AbortSignal): Promise<void> {
