@@ -1,38 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Copy, copySchema, openSide, type Side } from '../../../../tests/setup/postgresql-loads.ts';
+import { describe, expect, it } from 'vitest';
+import { useCopies } from '../../../../tests/setup/postgresql-copies.ts';
+import type { Copy } from '../../../../tests/setup/postgresql-loads.ts';
 
-let source: Side;
-let destination: Side;
-let generation = 0;
-
-beforeAll(async () => {
-  source = await openSide();
-  destination = await openSide();
-});
-
-afterAll(async () => {
-  await source[Symbol.asyncDispose]();
-  await destination[Symbol.asyncDispose]();
-});
-
-beforeEach(async () => {
-  for (const side of [source, destination]) await side.sql('DROP SCHEMA public CASCADE');
-  for (const side of [source, destination]) await side.sql('CREATE SCHEMA public');
-  await destination.sql('DROP SCHEMA IF EXISTS __millrace CASCADE');
-  await source.sql('CREATE TABLE items (id int PRIMARY KEY, code varchar(5) NOT NULL, price numeric(8,2), note text)');
-  await source.sql(`INSERT INTO items SELECT i, 'c' || i, i + 0.25, 'n' || i FROM generate_series(1, 20) i`);
-});
-
-function copy(given: Partial<Copy> = {}) {
-  generation += 1;
-  return copySchema({
-    source: source.connector,
-    destination: destination.connector,
-    schemaId: 'public.items',
-    ...given,
-    plan: { generation, tombstones: true, ...given.plan },
-  });
-}
+const SOURCE = `
+  CREATE TABLE items (id int PRIMARY KEY, code varchar(5) NOT NULL, price numeric(8,2), note text);
+  INSERT INTO items SELECT i, 'c' || i, i + 0.25, 'n' || i FROM generate_series(1, 20) i`;
+const { copy, destination, source } = useCopies('public.items', SOURCE, { tombstones: true });
 
 const merge = (plan: Copy['plan'] = {}) => copy({ plan: { kind: 'merge', ...plan } });
 const replace = (plan: Copy['plan'] = {}) => copy({ plan: { kind: 'replace', ...plan } });

@@ -1,41 +1,17 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Copy, copySchema, openSide, type Side } from '../../../../tests/setup/postgresql-loads.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { useCopies } from '../../../../tests/setup/postgresql-copies.ts';
 
 // What people hang on a destination table is theirs: it is the same before and after every kind of load.
 
-let source: Side;
-let destination: Side;
-let generation = 0;
-
-beforeAll(async () => {
-  source = await openSide();
-  destination = await openSide();
-});
-
-afterAll(async () => {
-  await source[Symbol.asyncDispose]();
-  await destination[Symbol.asyncDispose]();
-});
+const SOURCE = `
+  CREATE TABLE people (id int PRIMARY KEY, name text, age int);
+  INSERT INTO people SELECT i, 'name ' || i, i FROM generate_series(1, 20) i`;
+const { copy, destination, source } = useCopies('public.people', SOURCE, { tombstones: true });
 
 beforeEach(async () => {
-  for (const side of [source, destination]) await side.sql('DROP SCHEMA public CASCADE');
-  for (const side of [source, destination]) await side.sql('CREATE SCHEMA public');
-  await destination.sql('DROP SCHEMA IF EXISTS __millrace CASCADE; DROP PUBLICATION IF EXISTS downstream');
-  await source.sql('CREATE TABLE people (id int PRIMARY KEY, name text, age int)');
-  await source.sql(`INSERT INTO people SELECT i, 'name ' || i, i FROM generate_series(1, 20) i`);
+  await destination.sql('DROP PUBLICATION IF EXISTS downstream');
 });
-
-function copy(given: Partial<Copy> = {}) {
-  generation += 1;
-  return copySchema({
-    source: source.connector,
-    destination: destination.connector,
-    schemaId: 'public.people',
-    ...given,
-    plan: { generation, tombstones: true, ...given.plan },
-  });
-}
 
 /** Everything of an ordinary kind that can hang on a table, by what makes it. */
 const OBJECTS = {

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { PEOPLE, useCopies } from '../../../../tests/setup/postgresql-copies.ts';
+import { NEVER, openLoad } from '../../../../tests/setup/postgresql-loads.ts';
+
+const { copy, destination, source } = useCopies('public.people', PEOPLE);
+async function strayTables(): Promise<(string | null)[][]> {
+  return destination.sql(`SELECT relname FROM pg_class WHERE relname LIKE '\\_\\_millrace\\_%' AND relkind = 'r'`);
+}
+
+describe('ownership of a table', () => {
+  it('refuses a table that Millrace did not make, unless it is to be adopted', async () => {
+    await destination.sql('CREATE TABLE people (id int, name text, balance numeric, changed timestamptz, note text)');
+    await destination.sql(`INSERT INTO people VALUES (1, 'mine', 0, NULL, 'kept')`);
+    await expect(copy({ plan: { kind: 'merge' } })).rejects.toMatchObject({ code: 'TABLE_NOT_OURS' });
+    const { counts, found, expected } = await copy({ plan: { kind: 'merge', adopt: true } });
+    expect(counts).toMatchObject({ inserted: 99, updated: 1 });
+    expect(found).toEqual(expected);
+    expect(await destination.sql('SELECT note FROM people WHERE id = 1')).toEqual([['kept']]);
+  });
+
+  it('refuses a second sync, naming the first', async () => {
+    await copy();
+    await expect(copy({ plan: { syncId: 'other' } })).rejects.toMatchObject({
+      code: 'TABLE_OWNED',
+      detail: { syncId: 'sync' },
+    });
+  });
+
+  it('goes to another sync that may adopt, with what the first one had under way', async () => {
+    const { plan } = await copy();
+    await using left = await openLoad(destination.connector, { ...plan, generation: plan.generation + 1 });
+    await left.prepare(NEVER);
+    const { counts } = await copy({ plan: { syncId: 'other', adopt: true } });
+    expect(counts.inserted).toBe(100);
+    expect(await strayTables()).toEqual([]);
+    await expect(left.publish({ maxLossPercent: 100 }, NEVER)).rejects.toThrow();
+    await expect(copy()).rejects.toMatchObject({ code: 'TABLE_OWNED', detail: { syncId: 'other' } });
+  });
+
+  it('does not outlive a table that was dropped', async () => {
+    await copy();
+    await destination.sql('DROP TABLE people');
+    expect((await copy({ plan: { syncId: 'other' } })).counts.inserted).toBe(100);
+  });
+
+  it('holds while the first sync is filling the table for the first time', async () => {
+    const { plan } = await copy();
+    await destination.sql('DROP TABLE people');
+    await using loading = await openLoad(destination.connector, { ...plan, generation: plan.generation + 1 });
+    await loading.prepare(NEVER);
+    await expect(copy({ plan: { syncId: 'other' } })).rejects.toMatchObject({ code: 'TABLE_OWNED' });
+    await loading.discard(NEVER);
+  });
+
+  it('is told by inspect', async () => {
+    const inspect = () => destination.connector.destination?.inspect({ schema: 'public', name: 'people' }, NEVER);
+    expect(await inspect()).toEqual({ exists: false, owner: null, columns: [], keyColumns: [] });
+    await copy({ fields: ['id', 'name'] });
+    expect(await inspect()).toEqual({
+      exists: true,
+      owner: { syncId: 'sync', schemaId: 'public.people' },
+      columns: [
+        { name: 'id', type: 'integer' },
+        { name: 'name', type: 'text' },
+      ],
+      keyColumns: ['id'],
+    });
+  });
+
+  it('refuses a field with the name of a column of our own', async () => {
+    await source.sql('ALTER TABLE people ADD COLUMN __millrace_created_at timestamptz');
+    await expect(copy()).rejects.toMatchObject({ code: 'TABLE_DIFFERS' });
+  });
+});
