@@ -1,4 +1,5 @@
 export { collectRefusals } from './collect-refusals.ts';
+export { type ColumnCounts, guardColumns, harmlessLoss } from './column-loss.ts';
 export type {
   Acceptance,
   BulkDestination,
@@ -12,6 +13,7 @@ export type {
   DatabaseAddress,
   EstimateRequest,
   FormatOffer,
+  Leftover,
   Load,
   LoadColumn,
   LoadPlan,
