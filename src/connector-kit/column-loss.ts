@@ -1,5 +1,5 @@
 import { SyncError } from '../core/index.ts';
-import type { LossGuard } from './connector.ts';
+import type { LossGuard } from './load.ts';
 
 /** How many records of the live table hold a value in a column, now and after the publication. */
 export interface ColumnCounts {

@@ -1,5 +1,5 @@
 import { SyncError } from '../core/index.ts';
-import type { LoadPlan } from './connector.ts';
+import type { LoadPlan } from './load.ts';
 
 /** What a load answers that finds a declared key broken, before it changes the live table. */
 export function keyNotUnique({ schemaId, columns }: Pick<LoadPlan, 'schemaId' | 'columns'>): SyncError {

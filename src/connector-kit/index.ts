@@ -1,48 +1,49 @@
 export { collectRefusals } from './collect-refusals.ts';
 export { type ColumnCounts, guardColumns, harmlessLoss } from './column-loss.ts';
 export type {
-  Acceptance,
-  BulkDestination,
-  BulkSource,
   Capabilities,
-  Checkpoint,
   ConfigurationValue,
   Connector,
   ConnectorContext,
   ConnectorDefinition,
   DatabaseAddress,
-  EstimateRequest,
-  FormatOffer,
   Leftover,
+  ModelTargetCatalogue,
+  ModelTargetMode,
+} from './connector.ts';
+export { type ConnectorSettings, createContext } from './context.ts';
+export { keyNotUnique } from './declared-key.ts';
+export type { Acceptance, BulkDestination, TableImage, TableState } from './destination.ts';
+export type {
   Load,
   LoadColumn,
   LoadPlan,
   LossGuard,
-  ModelTargetCatalogue,
-  ModelTargetMode,
-  OfferedField,
   Pack,
   PackOutcomes,
   PackTable,
   PackWay,
   PublishCounts,
-  ReadRequest,
   Reject,
   Replacement,
   SegmentId,
   SegmentOutcome,
+  SegmentWriter,
+  TableName,
+} from './load.ts';
+export type {
+  BulkSource,
+  Checkpoint,
+  EstimateRequest,
+  FormatOffer,
+  OfferedField,
+  ReadRequest,
   SegmentRange,
   SegmentRequest,
-  SegmentWriter,
   SnapshotRef,
   SourceChunk,
   SourceSnapshot,
-  TableImage,
-  TableName,
-  TableState,
   TrackingPlan,
   TrackingRequest,
-} from './connector.ts';
-export { type ConnectorSettings, createContext } from './context.ts';
-export { keyNotUnique } from './declared-key.ts';
+} from './source.ts';
 export { tableText } from './table-text.ts';

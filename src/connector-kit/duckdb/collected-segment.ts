@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { SyncError } from '../../core/index.ts';
 import type { Chunk } from '../../formats/index.ts';
-import type { LoadPlan } from '../connector.ts';
+import type { LoadPlan } from '../load.ts';
 import { tableText } from '../table-text.ts';
 import type { FileLease } from './client.ts';
 import { isReadingFailure } from './errors.ts';

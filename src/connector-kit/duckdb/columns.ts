@@ -1,5 +1,5 @@
 import { SyncError } from '../../core/index.ts';
-import type { LoadColumn, LoadPlan } from '../connector.ts';
+import type { LoadColumn, LoadPlan } from '../load.ts';
 import { tableText } from '../table-text.ts';
 import { quoteName, quoteText } from './sql.ts';
 import { codecOf } from './types.ts';

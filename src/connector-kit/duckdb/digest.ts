@@ -1,6 +1,7 @@
 import { type RangeSum, SyncError } from '../../core/index.ts';
 import { toSumText } from '../../formats/index.ts';
-import type { LoadPlan, SegmentRange } from '../connector.ts';
+import type { LoadPlan } from '../load.ts';
+import type { SegmentRange } from '../source.ts';
 import { canonicalRecord } from './columns.ts';
 import type { Session } from './session.ts';
 import { quoteName, quoteText } from './sql.ts';

@@ -1,5 +1,5 @@
 import { SyncError } from '../../core/index.ts';
-import type { LoadPlan, LossGuard } from '../connector.ts';
+import type { LoadPlan, LossGuard } from '../load.ts';
 import { tableText } from '../table-text.ts';
 
 /** Stands before the first destructive statement. @throws `LOSS_GUARD` when too many of the live records would be lost */

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Chunk } from '../../formats/index.ts';
-import type { LoadPlan } from '../connector.ts';
+import type { LoadPlan } from '../load.ts';
 import { csvColumn, readCsv } from './read-csv.ts';
 import type { Session } from './session.ts';
 import { quoteText } from './sql.ts';

@@ -1,4 +1,4 @@
-import type { LoadColumn } from '../connector.ts';
+import type { LoadColumn } from '../load.ts';
 import { quoteName, quotePath, quoteText } from './sql.ts';
 import { codecOf } from './types.ts';
 

@@ -1,4 +1,4 @@
-import type { TableName } from '../connector.ts';
+import type { TableName } from '../load.ts';
 
 /** An identifier in SQL. */
 export function quoteName(name: string): string {

@@ -1,5 +1,7 @@
 import type { RangeSum } from '../../core/index.ts';
-import type { LoadPlan, ReadRequest, SegmentRange, TableImage } from '../connector.ts';
+import type { TableImage } from '../destination.ts';
+import type { LoadPlan } from '../load.ts';
+import type { ReadRequest, SegmentRange } from '../source.ts';
 import { digest, inRange } from './digest.ts';
 import { type Exporter, exportCsv } from './reading/export-csv.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BULK_MODES, type BulkMode, type RangeSum } from '../../core/index.ts';
 import { createRecordHasher, emptySum, subtractSums, WIRE_FORMATS } from '../../formats/index.ts';
-import type { Connector, Load, LoadPlan, PublishCounts, SegmentOutcome } from '../connector.ts';
+import type { Connector } from '../connector.ts';
+import type { Load, LoadPlan, PublishCounts, SegmentOutcome } from '../load.ts';
 import { encodeRecords, offerRecords, type TestRecord, toColumns } from './records.ts';
 
 /** An empty system of its own for one test. */

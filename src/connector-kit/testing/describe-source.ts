@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { checkFilter, type RangeSum, type RowFilter, type SchemaDescription } from '../../core/index.ts';
 import { addSums, createRecordHasher, emptySum } from '../../formats/index.ts';
-import type { BulkSource, Connector, FormatOffer, ReadRequest, SegmentRange } from '../connector.ts';
+import type { Connector } from '../connector.ts';
+import type { BulkSource, FormatOffer, ReadRequest, SegmentRange } from '../source.ts';
 
 /** A system with one schema of some thousand records in it. */
 export interface SourceFixture extends AsyncDisposable {

@@ -1,5 +1,6 @@
 import type { Chunk, WireFormat } from '../../formats/index.ts';
-import type { FormatOffer, LoadColumn } from '../connector.ts';
+import type { LoadColumn } from '../load.ts';
+import type { FormatOffer } from '../source.ts';
 
 /** A record of the suites' own schema: a whole number as key, and a text. */
 export interface TestRecord {

@@ -2,7 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SyncError } from '../../../core/index.ts';
 import { RecordCutter } from '../../../formats/index.ts';
-import type { ReadRequest, SourceChunk } from '../../connector.ts';
+import type { ReadRequest, SourceChunk } from '../../source.ts';
 import { DUCKDB, toFilterCondition } from '../../sql/index.ts';
 import { toSyncError } from '../errors.ts';
 import type { Session } from '../session.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { SyncError } from '../../../core/index.ts';
-import type { SnapshotRef, SourceSnapshot } from '../../connector.ts';
+import type { SnapshotRef, SourceSnapshot } from '../../source.ts';
 
 /** What some files were at one moment. */
 export interface FilesState {

@@ -1,5 +1,5 @@
 import type { FieldDescription } from '../../../core/index.ts';
-import type { FormatOffer, OfferedField } from '../../connector.ts';
+import type { FormatOffer, OfferedField } from '../../source.ts';
 import { describeType } from './column-types.ts';
 
 /** What a reader sends of these fields: `csv` only, which DuckDB itself writes. Those of `asText` travel as their wire text. */

@@ -1,5 +1,5 @@
 import { SyncError } from '../../../core/index.ts';
-import type { Checkpoint, TrackingPlan, TrackingRequest } from '../../connector.ts';
+import type { Checkpoint, TrackingPlan, TrackingRequest } from '../../source.ts';
 import type { Session } from '../session.ts';
 import { quoteName, quoteText } from '../sql.ts';
 

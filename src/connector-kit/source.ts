@@ -1,0 +1,122 @@
+import type {
+  Estimate,
+  FieldDescription,
+  LogicalType,
+  RowFilter,
+  SchemaDescription,
+  SourcePosition,
+} from '../core/index.ts';
+import type { Chunk, WireFormat } from '../formats/index.ts';
+
+/** Plain JSON that only the connector which made it reads. Carries its own `version`. */
+export interface Checkpoint {
+  readonly version: number;
+  readonly [key: string]: unknown;
+}
+
+export interface BulkSource {
+  /** Every table and object that the user may read. */
+  discover(signal: AbortSignal): Promise<readonly SchemaDescription[]>;
+  /** A few records, not representative, as JSON values by field id. */
+  sample(schemaId: string, limit: number, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Wire formats in which it can produce these fields, cheapest first; those of `asText` travel as their text. Pure. */
+  offer(fields: readonly FieldDescription[], asText?: ReadonlySet<string>): readonly FormatOffer[];
+  /** One consistent image; its `token` can be shared with other sessions while this process holds it. */
+  openSnapshot(signal: AbortSignal): Promise<SourceSnapshot>;
+  /** Cuts one schema into segments of about `segmentBytes`, each a disjoint part of the image. One `all` segment for a small table. */
+  planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]>;
+  /**
+   * How much a read would give, by the system's own statistics and without reading. Absent, or null, where it has none that
+   * know of filters and cursors.
+   */
+  estimate?(request: EstimateRequest, signal: AbortSignal): Promise<Estimate | null>;
+  /** The cursor that the next execution starts from, if this one succeeds. Asked once per execution, in its snapshot. */
+  planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan>;
+  /**
+   * Reads one segment in the snapshot. Called again from the start after a failure: rereading is harmless.
+   * A chunk's bytes stay as they are until the next chunk is asked for; then they may be overwritten.
+   * @throws `SNAPSHOT_LOST` when the snapshot's token is gone
+   */
+  read(request: ReadRequest, signal: AbortSignal): AsyncIterable<SourceChunk>;
+}
+
+export interface SourceSnapshot extends AsyncDisposable {
+  readonly token: string;
+  readonly position: SourcePosition;
+  /** Next lower bound of time-like tracking fields, taken before the snapshot (DESIGN §4.7). */
+  readonly lowerBound: { readonly value: string; readonly isExact: boolean; readonly reason: string };
+}
+
+/** Serializable part of a snapshot, as stored in the metadata and sent to threads. */
+export type SnapshotRef = Pick<SourceSnapshot, 'token' | 'position' | 'lowerBound'>;
+
+/** A wire format a source can produce for given fields, after its own push-down casts. */
+export interface FormatOffer {
+  readonly format: WireFormat;
+  readonly fields: readonly OfferedField[];
+}
+
+export interface OfferedField {
+  readonly id: string;
+  readonly logicalType: LogicalType;
+  /** The source system's type of the bytes on the wire, such as `numeric(15,2)`. */
+  readonly wireType: string;
+  /** A conversion that the source makes by SELECT (enum as text …), or null. Shown in plan and receipt. */
+  readonly conversion: string | null;
+  readonly isNullable: boolean;
+}
+
+/** One part of a schema. The engine stores `value` and hands it back; only the connector reads it. */
+export interface SegmentRange {
+  /** For people: `id from 1 to 499999`, `whole table`. Names the range in receipts and errors. */
+  readonly text: string;
+  readonly value: Readonly<Record<string, unknown>>;
+  /**
+   * The same part as the destination can find it again: by one key field, lower inclusive, upper exclusive, null = open.
+   * Absent where the range is no key range (ctid, whole table); then the schema is proved as a whole.
+   */
+  readonly key?: { readonly field: string; readonly from: string | null; readonly to: string | null };
+}
+
+export interface SegmentRequest {
+  readonly schema: SchemaDescription;
+  readonly snapshot: SnapshotRef;
+  readonly segmentBytes: number;
+  /** Only records at or behind this cursor (delta); null = all. */
+  readonly from: Checkpoint | null;
+  readonly filters: readonly RowFilter[];
+}
+
+/** Part of a schema: the records behind a cursor, or those that pass filters. */
+export type EstimateRequest = Pick<SegmentRequest, 'schema' | 'snapshot' | 'from' | 'filters'> & {
+  readonly fields: readonly OfferedField[];
+};
+
+export interface TrackingRequest {
+  readonly schema: SchemaDescription;
+  readonly field: FieldDescription;
+  readonly snapshot: SnapshotRef;
+}
+
+export interface TrackingPlan {
+  readonly next: Checkpoint | null;
+  /** `database_clock`: no late commit is missed for values stamped by that database's clock. */
+  readonly guarantee: 'database_clock' | 'best_effort';
+  readonly reason: string;
+}
+
+export interface ReadRequest {
+  readonly schema: SchemaDescription;
+  readonly format: WireFormat;
+  readonly fields: readonly OfferedField[];
+  readonly range: SegmentRange;
+  readonly snapshot: SnapshotRef;
+  /** Delta only: the cursor that the last execution left. */
+  readonly from: Checkpoint | null;
+  /** Records that fail one of them are no part of the image. */
+  readonly filters: readonly RowFilter[];
+}
+
+export interface SourceChunk {
+  readonly chunk: Chunk;
+}
