@@ -16,20 +16,26 @@ import type { LoadPreview } from '../../core/index.ts';
 import type { Session } from './client.ts';
 import { acceptOffer } from './destination/accept.ts';
 import { openImage } from './destination/image.ts';
-import { readLiveTable } from './destination/live-table.ts';
+import type { LiveTable } from './destination/live-table.ts';
+import { readLiveTables } from './destination/live-tables.ts';
 import { PostgresqlLoad } from './destination/load.ts';
 import { ownColumnNames } from './destination/naming.ts';
 import { PostgresqlPack } from './destination/pack/pack.ts';
-import { previewLoad } from './destination/preview.ts';
+import { previewLoad, previewNew } from './destination/preview.ts';
+import { type Place, readPlace } from './destination/preview-table.ts';
 import { hasState } from './destination/state.ts';
 import { refuseTooWide } from './destination/table-width.ts';
 import type { SessionPool } from './sessions.ts';
+
+/** As long as a plan of many tables may take what it has seen for true. */
+const PLACE_MS = 5_000;
 
 /** Writes tables of one database. */
 export class PostgresqlDestination implements BulkDestination {
   readonly defaultSchema = 'public';
   readonly #pool: SessionPool;
   readonly #context: Pick<ConnectorContext, 'failpoint' | 'columnPrefix'>;
+  readonly #places = new Map<string, { readonly place: Place; readonly readAt: number }>();
 
   constructor(pool: SessionPool, context: Pick<ConnectorContext, 'failpoint' | 'columnPrefix'>) {
     this.#pool = pool;
@@ -40,11 +46,21 @@ export class PostgresqlDestination implements BulkDestination {
     return acceptOffer(offer);
   }
 
-  inspect(table: TableName, signal: AbortSignal): Promise<TableState> {
-    return this.#pool.use(signal, (session) => this.#inspect(session, table, signal));
+  async inspect(table: TableName, signal: AbortSignal): Promise<TableState> {
+    const [state] = await this.inspectAll([table], signal);
+    return state ?? this.#toState(null, null);
   }
 
-  preview(plan: LoadPlan, _state: TableState, signal: AbortSignal): Promise<LoadPreview> {
+  inspectAll(tables: readonly TableName[], signal: AbortSignal): Promise<readonly TableState[]> {
+    return this.#pool.use(signal, async (session) => {
+      const live = await readLiveTables(session, tables, signal);
+      const owners = await findOwners(session, tables, signal);
+      return tables.map((_, index) => this.#toState(live[index] ?? null, owners.get(index) ?? null));
+    });
+  }
+
+  async preview(plan: LoadPlan, { exists }: TableState, signal: AbortSignal): Promise<LoadPreview> {
+    if (!exists) return previewNew(plan, await this.#placeOf(plan.table.schema, signal));
     return this.#pool.use(signal, async (session) => {
       const action = `Looking at what a load would do to ${tableText(plan.table)}`;
       await session.script(action, 'BEGIN READ ONLY', signal);
@@ -67,13 +83,21 @@ export class PostgresqlDestination implements BulkDestination {
     return new PostgresqlPack(this.#pool, tables);
   }
 
-  async #inspect(session: Session, table: TableName, signal: AbortSignal): Promise<TableState> {
-    const live = await readLiveTable(session, table, signal);
+  /** Thousands of new tables share a few places. */
+  async #placeOf(schema: string, signal: AbortSignal): Promise<Place> {
+    const known = this.#places.get(schema);
+    if (known !== undefined && Date.now() - known.readAt < PLACE_MS) return known.place;
+    const place = await this.#pool.use(signal, (session) => readPlace(session, schema, signal));
+    this.#places.set(schema, { place, readAt: Date.now() });
+    return place;
+  }
+
+  #toState(live: LiveTable | null, owner: TableState['owner']): TableState {
     const own = ownColumnNames(this.#context.columnPrefix);
     const names = [...(live?.columns.keys() ?? [])];
     return {
       exists: live !== null,
-      owner: await findOwner(session, table, signal),
+      owner,
       columns: [...(live?.columns ?? [])]
         .filter(([name]) => !own.includes(name))
         .map(([name, type]) => ({ name, type })),
@@ -83,13 +107,18 @@ export class PostgresqlDestination implements BulkDestination {
   }
 }
 
-async function findOwner(session: Session, table: TableName, signal: AbortSignal): Promise<TableState['owner']> {
-  if (!(await hasState(session, signal))) return null;
-  const [row] = await session.query(
-    'Looking for the owner of a table',
-    'SELECT sync_id, schema_id FROM __millrace.owners WHERE table_schema = $1 AND table_name = $2',
-    [table.schema, table.name],
-    signal,
-  );
-  return row === undefined ? null : { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '' };
+const OWNERS = `
+  SELECT n.no::int AS no, o.sync_id, o.schema_id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (table_schema, table_name, no)
+  JOIN __millrace.owners o ON o.table_schema = n.table_schema AND o.table_name = n.table_name`;
+
+/** By the tables' index, from 0. */
+async function findOwners(
+  session: Session,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, TableState['owner']>> {
+  if (!(await hasState(session, signal))) return new Map();
+  const names = [tables.map(({ schema }) => schema), tables.map(({ name }) => name)];
+  const rows = await session.query('Looking for the owners of tables', OWNERS, names, signal);
+  return new Map(rows.map((row) => [Number(row.no) - 1, { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '' }]));
 }

@@ -18,7 +18,7 @@ import type { SessionPool } from './sessions.ts';
 import { estimateRead } from './source/estimate.ts';
 import { toCopyStatement } from './source/read.ts';
 import { sampleRecords } from './source/sample.ts';
-import { planSegments } from './source/segments.ts';
+import { planSegments, planSingleSegments } from './source/segments.ts';
 import { type HeldSnapshot, holdSnapshot, importSnapshot } from './source/snapshot.ts';
 import { hasLostRecords } from './source/table.ts';
 import { planTracking } from './source/tracking.ts';
@@ -67,6 +67,14 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]> {
     return this.#inSnapshot(request.snapshot.token, signal, (session) => planSegments(session, request, signal));
+  }
+
+  planSingleSegments(
+    requests: readonly SegmentRequest[],
+    signal: AbortSignal,
+  ): Promise<readonly (readonly SegmentRange[] | null)[]> {
+    const token = requests[0]?.snapshot.token ?? '';
+    return this.#inSnapshot(token, signal, (session) => planSingleSegments(session, requests, signal));
   }
 
   estimate(request: EstimateRequest, signal: AbortSignal): Promise<Estimate | null> {

@@ -2,7 +2,6 @@ import {
   type BulkDestination,
   type Capabilities,
   type Connector,
-  type SegmentRange,
   type SnapshotRef,
   type TableName,
   type TableState,
@@ -24,6 +23,7 @@ import {
 } from '../../core/index.ts';
 import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../store/index.ts';
 import { isOutage } from '../retry.ts';
+import { type DraftedSchema, inspectTables, planRanges, planSingleRanges } from './ask-at-once.ts';
 import { findDrift } from './drift.ts';
 import { estimateRead, type Foresight, previewLoad } from './foresight.ts';
 import { markSmall } from './mark-small.ts';
@@ -85,14 +85,29 @@ export async function planExecution(
     discovered,
   );
   const generations = await context.nextGenerations(selections.map(({ schemaId }) => schemaId));
+  const states = await inspectTables(targetOf(context.destination), selections, tables, context.signal);
+  const surroundings = { discovered, tables, seen, generations, states };
+  const fail = (schemaId: string, position: number, error: unknown) => {
+    if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
+      throw error;
+    const { code, message } = serializeError(error);
+    failed.push({ schemaId, position, code, message });
+  };
+  const drafts: DraftedSchema[] = [];
   for (const [position, selection] of selections.entries()) {
     try {
-      planned.push(await planOne(context, selection, { discovered, tables, seen, generations }, position));
+      drafts.push(await planOne(context, selection, surroundings, position));
     } catch (error) {
-      if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
-        throw error;
-      const { code, message } = serializeError(error);
-      failed.push({ schemaId: selection.schemaId, position, code, message });
+      fail(selection.schemaId, position, error);
+    }
+  }
+  const segments = { ...context, source: sideOf(context.source) };
+  const single = await planSingleRanges(segments, drafts);
+  for (const draft of drafts) {
+    try {
+      planned.push({ ...draft, ranges: single.get(draft) ?? (await planRanges(segments, draft)) });
+    } catch (error) {
+      fail(draft.schemaId, draft.position, error);
     }
   }
   const skipped = scope.skipped.map(({ schemaId, reason }, index) => ({
@@ -168,14 +183,16 @@ interface Surroundings {
   readonly tables: ReadonlyMap<string, TableName>;
   readonly seen: ReadonlyMap<string, SeenSchema | null>;
   readonly generations: ReadonlyMap<string, number>;
+  /** By schema id; absent where the destination is asked about one table at a time. */
+  readonly states: ReadonlyMap<string, TableState>;
 }
 
 async function planOne(
   context: ExecutionPlanContext,
   selection: Run['schemas'][number],
-  { discovered, tables, seen, generations }: Surroundings,
+  { discovered, tables, seen, generations, states }: Surroundings,
   position: number,
-): Promise<PlannedSchema> {
+): Promise<DraftedSchema> {
   const schema = discovered.get(selection.schemaId);
   const table = tables.get(selection.schemaId);
   const generation = generations.get(selection.schemaId);
@@ -188,7 +205,7 @@ async function planOne(
     );
   }
   const destination = targetOf(context.destination);
-  const state = await destination.inspect(table, context.signal);
+  const state = states.get(schema.id) ?? (await destination.inspect(table, context.signal));
   // Whoever owns it: it is only read.
   const isVerification = context.run.execution.type === VERIFICATION;
   if (!isVerification) await refuseForeignTable(context, selection.schemaId, table, state);
@@ -204,7 +221,6 @@ async function planOne(
     },
   );
   const plan = isVerification ? chosen : await foresee(context, chosen, { destination, state, generation });
-  const ranges = await planRanges(context, plan);
   return {
     schemaId: schema.id,
     position,
@@ -214,7 +230,6 @@ async function planOne(
     snapshotEpoch: context.snapshotEpoch,
     estimatedRecords: plan.kind === 'delta' ? null : schema.estimatedRecords,
     estimatedBytes: plan.kind === 'delta' ? null : schema.estimatedBytes,
-    ranges,
   };
 }
 
@@ -239,20 +254,6 @@ function listTransports({ source, destination }: ExecutionPlanContext): readonly
     ...(source.transport === undefined ? [] : [`source: ${source.transport}`]),
     ...(destination.transport === undefined ? [] : [`destination: ${destination.transport}`]),
   ];
-}
-
-function planRanges(context: ExecutionPlanContext, plan: SchemaPlan): Promise<readonly SegmentRange[]> {
-  const { segmentBytes } = context.destinationCapabilities;
-  return sideOf(context.source).planSegments(
-    { schema: hideKey(plan), snapshot: context.snapshot, segmentBytes, from: plan.from, filters: plan.filters },
-    context.signal,
-  );
-}
-
-/** Ranges of a key that is not written, or obfuscated, could not be found in the destination; obfuscated, they would tell its values. */
-export function hideKey({ schema, columns, obfuscated }: SchemaPlan): SchemaDescription {
-  const isFound = (id: string) => columns.some(({ field }) => field === id) && !obfuscated.includes(id);
-  return schema.primaryKey.every(isFound) ? schema : { ...schema, primaryKey: [] };
 }
 
 async function refuseForeignTable(

@@ -120,3 +120,9 @@ export function toShape(
     image,
   ];
 }
+
+/** Ranges of a key that is not written, or obfuscated, could not be found in the destination; obfuscated, they would tell its values. */
+export function hideKey({ schema, columns, obfuscated }: SchemaPlan): SchemaDescription {
+  const isFound = (id: string) => columns.some(({ field }) => field === id) && !obfuscated.includes(id);
+  return schema.primaryKey.every(isFound) ? schema : { ...schema, primaryKey: [] };
+}

@@ -14,22 +14,33 @@ const PLACE = `
     coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1), false) AS writes,
     current_user::text AS who, current_database()::text AS here`;
 
+/** What the user may do in a schema of the destination, and who it is. */
+export interface Place {
+  readonly isThere: boolean;
+  readonly mayWrite: boolean;
+  readonly user: string;
+  readonly database: string;
+}
+
+export async function readPlace(session: Session, schema: string, signal: AbortSignal): Promise<Place> {
+  const [row] = await session.query(`Looking at the schema ${quoteName(schema)}`, PLACE, [schema], signal);
+  const isThere = row?.found === 't';
+  const mayWrite = isThere ? row.writes === 't' : row?.makes === 't';
+  return { isThere, mayWrite, user: row?.who ?? '', database: row?.here ?? '' };
+}
+
 /** What a load makes where there is no table yet, and the privilege that its user lacks for it. */
-export async function listCreation(
-  session: Session,
+export function listCreation(
+  { isThere, mayWrite, user, database }: Place,
   plan: LoadPlan,
-  signal: AbortSignal,
-): Promise<{ readonly changes: readonly TableChange[]; readonly refusals: readonly PlanRefusal[] }> {
+): { readonly changes: readonly TableChange[]; readonly refusals: readonly PlanRefusal[] } {
   const { schema, name } = plan.table;
-  const [place] = await session.query(`Looking at the schema ${quoteName(schema)}`, PLACE, [schema], signal);
-  const isThere = place?.found === 't';
   const newSchema: TableChange[] = isThere
     ? []
     : [{ kind: 'create_schema', column: null, before: null, after: schema }];
   const columns = [...plan.columns, ...toOwnColumns(plan)].map((column) => toAddition(column.name, column.type));
-  const mayWrite = isThere ? place.writes === 't' : place?.makes === 't';
-  const lacking = isThere ? `CREATE on the schema ${quoteName(schema)}` : `CREATE on the database ${place?.here}`;
-  const message = `${place?.who} may not make ${quoteName(schema)}.${quoteName(name)}: grant ${lacking}.`;
+  const lacking = isThere ? `CREATE on the schema ${quoteName(schema)}` : `CREATE on the database ${database}`;
+  const message = `${user} may not make ${quoteName(schema)}.${quoteName(name)}: grant ${lacking}.`;
   return {
     changes: [...newSchema, { kind: 'create_table', column: null, before: null, after: name }, ...columns],
     refusals: mayWrite ? [] : [{ code: 'CONN_PRIVILEGE_MISSING', message }],

@@ -6,7 +6,7 @@ import { refuseGaps, refuseOtherKinds, refuseUnfit } from './fit.ts';
 import { type LiveTable, readLiveTable, refuseOwnNames } from './live-table.ts';
 import { willBeAdopted } from './ownership.ts';
 import { chooseReplacement, type Way } from './preview-replacement.ts';
-import { listChanges, listCreation } from './preview-table.ts';
+import { listChanges, listCreation, type Place, readPlace } from './preview-table.ts';
 import { refuseRebuild } from './publish/dependants.ts';
 import { refuseTooWide } from './table-width.ts';
 import { commonType } from './type-fit.ts';
@@ -14,11 +14,8 @@ import { commonType } from './type-fit.ts';
 /** What a load would find and do, from the catalogue. The session's transaction should be READ ONLY: the server then holds us to it. */
 export async function previewLoad(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<LoadPreview> {
   const live = await readLiveTable(session, plan.table, signal);
-  const named = await collectRefusals(
-    () => refuseTooWide(plan),
-    () => refuseOwnNames(plan),
-  );
-  if (live === null) return previewNew(session, plan, named, signal);
+  if (live === null) return previewNew(plan, await readPlace(session, plan.table.schema, signal));
+  const named = await refuseNames(plan);
   const adopted = await willBeAdopted(session, plan, signal);
   const way = plan.kind === 'replace' ? await chooseReplacement(session, plan, live, adopted, signal) : null;
   const changes = listChanges(plan, live, { how: way?.how ?? null, isAdopted: adopted });
@@ -33,13 +30,10 @@ export async function previewLoad(session: Session, plan: LoadPlan, signal: Abor
   };
 }
 
-async function previewNew(
-  session: Session,
-  plan: LoadPlan,
-  named: readonly PlanRefusal[],
-  signal: AbortSignal,
-): Promise<LoadPreview> {
-  const { changes, refusals } = await listCreation(session, plan, signal);
+/** The same where there is no table yet, in a place that is known. */
+export async function previewNew(plan: LoadPlan, place: Place): Promise<LoadPreview> {
+  const named = await refuseNames(plan);
+  const { changes, refusals } = listCreation(place, plan);
   const isReplace = plan.kind === 'replace';
   return {
     replacement: isReplace ? { how: 'create', reason: 'there is no such table yet' } : null,
@@ -49,6 +43,13 @@ async function previewNew(
     liveRecords: 0,
     refusals: [...named, ...refusals],
   };
+}
+
+function refuseNames(plan: LoadPlan): Promise<readonly PlanRefusal[]> {
+  return collectRefusals(
+    () => refuseTooWide(plan),
+    () => refuseOwnNames(plan),
+  );
 }
 
 async function refuseLive(

@@ -30,13 +30,14 @@ const TID_RANGE_VERSION = 140_000;
 const LEAST_CORRELATION = 0.5;
 
 const FACTS = `
-  SELECT c.relkind, pg_table_size(c.oid)::text AS bytes, c.relpages::text AS pages,
+  SELECT n.no::int AS no, c.relkind, pg_table_size(c.oid)::text AS bytes, c.relpages::text AS pages,
     (pg_relation_size(c.oid) / current_setting('block_size')::int)::text AS blocks, coalesce(parts.bytes, 0)::text AS partbytes,
     coalesce(parts.pages, 0)::text AS partpages
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (table_schema, table_name, no)
+  JOIN pg_namespace ns ON ns.nspname = n.table_schema::name
+  CROSS JOIN LATERAL (SELECT * FROM pg_class c WHERE c.relnamespace = ns.oid AND c.relname = n.table_name::name LIMIT 1) c
   LEFT JOIN LATERAL (SELECT sum(pg_table_size(relid)) AS bytes, sum(pg_relation_size(relid) / current_setting('block_size')::int) AS pages
-    FROM pg_partition_tree(c.oid) WHERE isleaf) parts ON c.relkind = 'p'
-  WHERE n.nspname = $1 AND c.relname = $2`;
+    FROM pg_partition_tree(c.oid) WHERE isleaf) parts ON c.relkind = 'p'`;
 
 const CORRELATION =
   'SELECT abs(correlation)::text AS correlation FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3 AND NOT inherited';
@@ -60,24 +61,69 @@ export async function planSegments(
   signal: AbortSignal,
 ): Promise<readonly SegmentRange[]> {
   const table = fromSchemaId(request.schema.id);
-  const shape = await readShape(session, table, signal);
+  const [shape] = await readShapes(session, [table], signal);
+  if (shape === undefined)
+    throw new SyncError(
+      'SOURCE_CHANGED',
+      `${quoteTable(table)} is gone from the source. Refresh the connection’s schemas.`,
+    );
+  const single = toSingleRange(request, shape);
+  if (single !== null) return [single];
   const only = shape.kind === 'plain';
-  if (request.from !== null) return [toChangedRange(request.from, only)];
-  const count = Math.min(Math.ceil(shape.bytes / request.segmentBytes), MAX_SEGMENTS);
-  if (count <= 1) return [toWholeRange(only)];
+  const count = countSegments(request, shape);
   const key = await findKeyColumn(session, request, table, shape, signal);
   if (key !== null) return toKeyRanges(key, await findBounds(session, table, key, count, shape, signal), only);
   if (shape.kind === 'plain' && session.version >= TID_RANGE_VERSION) return toBlockRanges(shape.blocks, count);
   return [toWholeRange(only)];
 }
 
-async function readShape(session: Session, table: TableName, signal: AbortSignal): Promise<Shape> {
-  const [row] = await session.query(`Measuring ${quoteTable(table)}`, FACTS, [table.schema, table.name], signal);
-  if (row === undefined)
-    throw new SyncError(
-      'SOURCE_CHANGED',
-      `${quoteTable(table)} is gone from the source. Refresh the connection’s schemas.`,
-    );
+/**
+ * The same for many tables at once, as far as one look at them decides it; null for one that has to be cut, and for one
+ * that is gone.
+ */
+export async function planSingleSegments(
+  session: Session,
+  requests: readonly SegmentRequest[],
+  signal: AbortSignal,
+): Promise<readonly (readonly SegmentRange[] | null)[]> {
+  const shapes = await readShapes(
+    session,
+    requests.map(({ schema }) => fromSchemaId(schema.id)),
+    signal,
+  );
+  return requests.map((request, index) => {
+    const shape = shapes[index];
+    const single = shape === undefined ? null : toSingleRange(request, shape);
+    return single === null ? null : [single];
+  });
+}
+
+/** Null when the table has to be cut. */
+function toSingleRange(request: SegmentRequest, shape: Shape): SegmentRange | null {
+  const only = shape.kind === 'plain';
+  if (request.from !== null) return toChangedRange(request.from, only);
+  return countSegments(request, shape) <= 1 ? toWholeRange(only) : null;
+}
+
+function countSegments({ segmentBytes }: SegmentRequest, { bytes }: Shape): number {
+  return Math.min(Math.ceil(bytes / segmentBytes), MAX_SEGMENTS);
+}
+
+/** Undefined for a table that is gone. */
+async function readShapes(
+  session: Session,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<readonly (Shape | undefined)[]> {
+  const action =
+    tables.length === 1 && tables[0] !== undefined ? `Measuring ${quoteTable(tables[0])}` : 'Measuring tables';
+  const names = [tables.map(({ schema }) => schema), tables.map(({ name }) => name)];
+  const rows = await session.query(action, FACTS, names, signal);
+  const shapes = new Map(rows.map((row) => [Number(row.no) - 1, toShape(row)]));
+  return tables.map((_, index) => shapes.get(index));
+}
+
+function toShape(row: TextRow): Shape {
   if (row.relkind === 'p') return { kind: 'partitioned', bytes: Number(row.partbytes), blocks: Number(row.partpages) };
   const isStored = row.relkind === 'r' || row.relkind === 'm';
   return { kind: isStored ? 'plain' : 'other', bytes: isStored ? Number(row.bytes) : 0, blocks: Number(row.blocks) };

@@ -4,6 +4,7 @@ import type { Session, TextRow } from '../../client.ts';
 import { quoteTable } from '../../sql.ts';
 import { listForsaken, listTypeChanges } from '../fit.ts';
 import { type LiveTable, refuseOwnNames, toAddColumns } from '../live-table.ts';
+import { readLiveTables } from '../live-tables.ts';
 import { toKeyName, toScratchPrefix } from '../naming.ts';
 import { refuseTooWide } from '../table-width.ts';
 
@@ -13,27 +14,14 @@ export interface Way {
   readonly live: LiveTable | null;
 }
 
-/** One look at everything that decides the way of each table. `busy`: an earlier load has left something, or is under way. */
-const FACTS = `
-  SELECT c.oid::text AS oid, c.relkind = 'r' AND NOT c.relispartition AS plain, cols.*, keys.names AS keys,
-    o.sync_id, o.schema_id, o.adopted, to_regclass(n.key_table) IS NOT NULL AS key_taken,
+/** What our own state says of each table. `busy`: an earlier load has left something, or is under way. */
+const STATE = `
+  SELECT o.sync_id, o.schema_id, o.adopted, to_regclass(n.key_table) IS NOT NULL AS key_taken,
     f.generation >= n.generation OR f.pid IS NOT NULL
       OR EXISTS (SELECT FROM pg_class s WHERE s.relname > n.prefix::name AND s.relname < (n.prefix || ':')::name)
       OR EXISTS (SELECT FROM __millrace.segments s WHERE s.sync_id = $1 AND s.schema_id = n.schema_id) AS busy
   FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])
     WITH ORDINALITY n (table_schema, table_name, schema_id, generation, prefix, key_table, no)
-  LEFT JOIN pg_namespace ns ON ns.nspname = n.table_schema::name
-  LEFT JOIN LATERAL (SELECT * FROM pg_class c WHERE c.relnamespace = ns.oid AND c.relname = n.table_name::name LIMIT 1) c ON true
-  LEFT JOIN LATERAL (
-    SELECT json_agg(a.attname ORDER BY a.attnum) AS names,
-      json_agg(CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END ORDER BY a.attnum) AS types,
-      json_agg(a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' ORDER BY a.attnum) AS required,
-      json_agg(a.attgenerated <> '' OR a.attidentity = 'a' ORDER BY a.attnum) AS computed
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) cols ON c.oid IS NOT NULL
-  LEFT JOIN LATERAL (
-    SELECT json_agg(a.attname ORDER BY k.place) AS names
-    FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE i.indrelid = c.oid AND i.indisprimary) keys ON c.oid IS NOT NULL
   LEFT JOIN LATERAL (
     SELECT * FROM __millrace.owners o WHERE o.table_schema = n.table_schema AND o.table_name = n.table_name LIMIT 1) o ON true
   LEFT JOIN LATERAL (SELECT * FROM __millrace.fences f WHERE f.sync_id = $1 AND f.schema_id = n.schema_id LIMIT 1) f ON true
@@ -46,9 +34,14 @@ export async function findWays(
   signal: AbortSignal,
 ): Promise<readonly Way[]> {
   const keyTables = plans.map(({ table }) => quoteTable({ schema: table.schema, name: toKeyName(table) }));
+  const tables = await readLiveTables(
+    session,
+    plans.map(({ table }) => table),
+    signal,
+  );
   const rows = await session.query(
     'Looking at the tables of a pack',
-    FACTS,
+    STATE,
     [
       plans[0]?.syncId,
       plans.map(({ table }) => table.schema),
@@ -62,7 +55,7 @@ export async function findWays(
   );
   return plans.map((plan, index) => {
     const row = rows[index] ?? {};
-    const live = toLive(row);
+    const live = tables[index] ?? null;
     const isKeyFree = row.key_taken !== 't' && keyTables.indexOf(keyTables[index] ?? '') === index;
     const isPossible = row.busy !== 't' && row.adopted !== 't' && !isRefused(plan) && !isForeign(plan, row);
     if (!isPossible) return { way: 'alone', live };
@@ -100,23 +93,4 @@ function isRefused(plan: LoadPlan): boolean {
     if (error instanceof SyncError) return true;
     throw error;
   }
-}
-
-function toLive(row: TextRow): LiveTable | null {
-  if (row.oid == null) return null;
-  // Made by json_agg above, of texts and of booleans.
-  const names = JSON.parse(row.names ?? '[]') as readonly string[];
-  const types = JSON.parse(row.types ?? '[]') as readonly string[];
-  const facts = (which: 'required' | 'computed') => {
-    const column = JSON.parse(row[which] ?? '[]') as readonly boolean[];
-    return new Set(names.filter((_, index) => column[index]));
-  };
-  return {
-    oid: row.oid,
-    isPlain: row.plain === 't',
-    columns: new Map(names.map((name, index) => [name, types[index] ?? ''])),
-    primaryKey: JSON.parse(row.keys ?? '[]') as readonly string[],
-    required: facts('required'),
-    computed: facts('computed'),
-  };
 }
