@@ -7,7 +7,6 @@ import {
   type ConnectorDefinition,
   type ConnectorSettings,
   createContext,
-  type DatabaseAddress,
 } from './connector-kit/index.ts';
 import { createAddressCheck } from './connector-kit/net/index.ts';
 import { CONNECTORS } from './connectors/index.ts';
@@ -37,6 +36,7 @@ import {
   readFilesMark,
   type Shutdown,
   startEmbeddedPostgres,
+  toDatabaseAddress,
   toDatabaseError,
   toListenError,
   workerUrl,
@@ -82,7 +82,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   const settings: ConnectorSettings = {
     filesRoot: config.filesRoot,
     denyPrivate: config.denyPrivate,
-    forbiddenDatabase: toAddress(databaseUrl),
+    forbiddenDatabase: toDatabaseAddress(databaseUrl),
     columnPrefix: config.columnPrefix,
   };
   const threads = new ThreadPool({
@@ -260,9 +260,4 @@ function announce(config: Config, url: string, keys: FirstKeys | null): void {
     `First start. These keys are shown once and kept in ${join(config.home, 'cli.json')}:\n` +
       `  user API key    ${keys.userKey}\n  deployment key  ${keys.deploymentKey}\n  organization    ${keys.organizationId}\n`,
   );
-}
-
-function toAddress(databaseUrl: string): DatabaseAddress {
-  const url = new URL(databaseUrl);
-  return { host: url.hostname, port: Number(url.port || 5432), database: decodeURIComponent(url.pathname.slice(1)) };
 }

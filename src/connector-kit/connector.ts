@@ -102,12 +102,33 @@ export interface DatabaseAddress {
 export interface Connector extends AsyncDisposable {
   /** Proves address, credentials and least privilege; names what is missing. */
   check(signal: AbortSignal): Promise<void>;
+  /**
+   * Asks the system by a new session whether it is there at all; a refusal is an answer, too. Called every few seconds
+   * while a step is silent. Absent where there is no network between. @throws whatever when there was no answer
+   */
+  reach?(signal: AbortSignal): Promise<void>;
   /** How records travel between us and the system, for the receipt, such as `TLS, verified`. Absent where no network is between. */
   readonly transport?: string;
   readonly source?: BulkSource;
   readonly destination?: BulkDestination;
   /** Tables that a model sync could write, and whether it can make new ones. */
   readonly target?: ModelTargetCatalogue;
+  /** What is of ours, or in the way, in a system where one can look without being in anybody's way. Changes nothing. */
+  findLeftovers?(signal: AbortSignal): Promise<readonly Leftover[]>;
+}
+
+/** Something that a load or a session keeps in a system. Whether it is still needed the caller has to know. */
+export interface Leftover {
+  readonly kind: 'table' | 'session' | 'slot';
+  /** For people. */
+  readonly name: string;
+  /** The load that it belongs to; null = that cannot be told. */
+  readonly load: { readonly syncId: string; readonly schemaId: string; readonly generation: number } | null;
+  /** The execution that it belongs to; null = that cannot be told. */
+  readonly executionId: string | null;
+  readonly ageSeconds: number | null;
+  /** The statement that removes it. */
+  readonly remedy: string;
 }
 
 export interface ModelTargetCatalogue {

@@ -62,6 +62,9 @@ export {
   updateSchedule,
   type WholeSchemaView,
 } from './bulk-syncs/index.ts';
+export { examineConnection } from './checkup/connections.ts';
+export { type Finding, notice, ok, wrong } from './checkup/findings.ts';
+export { judgeMetadata } from './checkup/metadata.ts';
 
 export {
   type Connection,

@@ -101,6 +101,12 @@ export function readConfig(env: Environment = process.env, overrides: ConfigOver
   };
 }
 
+/** Where a PostgreSQL URL leads, without user and password. */
+export function toDatabaseAddress(databaseUrl: string): { host: string; port: number; database: string } {
+  const url = new URL(databaseUrl);
+  return { host: url.hostname, port: Number(url.port || 5432), database: decodeURIComponent(url.pathname.slice(1)) };
+}
+
 /** Base URL for clients on this machine: a server that listens everywhere is reached through loopback. */
 export function localUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { SyncError } from '../core/index.ts';
 import { findServerAccount } from './embedded-postgres/account.ts';
-import { findBinaries } from './embedded-postgres/binaries.ts';
+import { findBinaries, findPackage } from './embedded-postgres/binaries.ts';
 import { prepareCluster, SUPERUSER } from './embedded-postgres/cluster.ts';
 import { findAbandoned, findPlace, type Place } from './embedded-postgres/place.ts';
 import { findPostmaster, type Postmaster, stopPostmaster } from './embedded-postgres/postmaster.ts';
 import { findSecrets, type Secrets } from './embedded-postgres/secrets.ts';
 import { type ServerSpec, startServer, wasStartedAs } from './embedded-postgres/server.ts';
 import type { Logger } from './logger.ts';
+import { readFileIfAny } from './private-file.ts';
 import { type ProcessLock, takeProcessLock } from './process-lock.ts';
 
 /** What to start, and where its files lie. */
@@ -68,6 +69,19 @@ export function findEmbeddedPostgres(home: string, name = 'metadata'): string | 
   const place = findPlace(home, name, findServerAccount());
   const server = findPostmaster(place.dataFolder);
   return server?.isReady ? toUrl(OWNER, findSecrets(place).password, server.port, OWNER) : undefined;
+}
+
+/** What is to be known of a home's embedded database without starting anything; undefined where there is none. */
+export function inspectEmbedded(
+  home: string,
+  name = 'metadata',
+): { readonly dataFolder: string; readonly dataVersion: number; readonly ownVersion: number } | undefined {
+  if (!existsSync(join(home, 'embedded', name, 'passwords.json'))) return undefined;
+  const { dataFolder } = findPlace(home, name, findServerAccount());
+  const text = readFileIfAny(join(dataFolder, 'PG_VERSION'));
+  if (text === undefined) return undefined;
+  const ownVersion = Number.parseInt(findPackage().version, 10);
+  return { dataFolder, dataVersion: Number.parseInt(text, 10), ownVersion };
 }
 
 function lockServer(place: Place): ProcessLock {

@@ -6,8 +6,14 @@ export {
   localUrl,
   readConfig,
   readEnvironment,
+  toDatabaseAddress,
 } from './config.ts';
-export { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
+export {
+  type EmbeddedPostgres,
+  findEmbeddedPostgres,
+  inspectEmbedded,
+  startEmbeddedPostgres,
+} from './embedded-postgres.ts';
 export { readFilesMark, writeFilesMark } from './files-mark.ts';
 export { type CliFile, lockHome, prepareHome, readCliFile, toCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger } from './logger.ts';

@@ -7,6 +7,7 @@ export {
   type OpenExecution,
   openCheckup,
   type StoredConnection,
+  type WorkerFacts,
 } from './checkup.ts';
 export type { ActorType } from './columns.ts';
 export {
@@ -90,10 +91,12 @@ export {
   finishItem,
   hasItemsOfOthers,
   hasOpenItems,
+  isMovedByOthers,
   keepOutcome,
   listLostSchemas,
   listReads,
   reclaimItem,
+  releaseItem,
   saveProgress,
   saveRejects,
   type WorkItem,

@@ -112,6 +112,7 @@ describe('a backup that is older than what its destinations hold', () => {
   it(
     'does not replace a file, nor a database that is not empty',
     async () => {
+      await server.kill();
       const again = await millrace(home.folder, 'backup', file);
       expect(again).toMatchObject({ code: 1, errors: expect.stringContaining('there is a file of that name') });
       const refused = await millrace(home.folder, 'restore', file);

@@ -3,6 +3,8 @@ import { checkAccess } from './check.ts';
 import { createRoute, describeTransport } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
 import { PostgresqlDestination } from './destination.ts';
+import { findLeftovers } from './leftovers.ts';
+import { reach } from './reach.ts';
 import { SessionPool } from './sessions.ts';
 import { PostgresqlSource } from './source.ts';
 import { createTargetCatalogue } from './target.ts';
@@ -40,6 +42,7 @@ const capabilities: Capabilities = {
     segmentBytes: 128 * 1024 * 1024,
     // NAMEDATALEN - 1
     maxNameBytes: 63,
+    loadsPacks: true,
     reservedSchemas: /^(pg_.*|information_schema|__millrace)$/s,
     distinguishesCase: true,
   },
@@ -73,6 +76,8 @@ function createConnector(config: PostgresqlConfig, context: ConnectorContext): C
     source,
     destination: new PostgresqlDestination(writing, context),
     target: createTargetCatalogue(writing),
+    findLeftovers: (signal) => reading.use(signal, (session) => findLeftovers(session, signal)),
+    reach: (signal) => reach({ config, context, route, side: 'source' }, signal),
     check: (signal) => reading.use(signal, (session) => checkAccess(session, config, signal)),
     async [Symbol.asyncDispose]() {
       await source[Symbol.asyncDispose]();
