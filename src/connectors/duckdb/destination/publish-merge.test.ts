@@ -86,6 +86,41 @@ describe('merge', () => {
   });
 });
 
+describe('a column that loses most of its values', () => {
+  const many = (name: (id: number) => string | null): Fields[] =>
+    Array.from({ length: 2_000 }, (_, index) => [String(index + 1), name(index + 1), index < 100 ? '1' : null]);
+
+  beforeEach(async () => {
+    await runLoad(
+      connector,
+      plan(),
+      many((id) => `n${id}`),
+    );
+  });
+
+  it.each([
+    ['a merge', { kind: 'merge' }],
+    ['a delta', { kind: 'delta' }],
+    ['a replacement', { kind: 'replace' }],
+    ['a replacement in place', { kind: 'replace', replacement: 'in_place' }],
+    ['a rebuild', { kind: 'replace', replacement: 'rebuild' }],
+  ] as const)('stops %s', async (_, kind) => {
+    const emptied = many((id) => (id <= 900 ? `n${id}` : null));
+    await expect(runLoad(connector, plan({ ...kind, generation: 2 }), emptied, { maxLossPercent: 50 })).rejects.toThrow(
+      /900 of the 2000 values in column name/,
+    );
+    expect(await query('SELECT count(*), count(name) FROM flights')).toEqual([['2000', '2000']]);
+    await runLoad(connector, plan({ ...kind, generation: 3 }), emptied, { maxLossPercent: 55 });
+    expect(await query('SELECT count(*), count(name) FROM flights')).toEqual([['2000', '900']]);
+  });
+
+  it.each(['merge', 'delta', 'replace'] as const)('lets a %s empty a sparse one', async (kind) => {
+    const emptied = many((id) => `n${id}`).map(([id = null, name = null]) => [id, name, null]);
+    await runLoad(connector, plan({ kind, generation: 2 }), emptied, { maxLossPercent: 50 });
+    expect(await query('SELECT count(*), count(delay) FROM flights')).toEqual([['2000', '0']]);
+  });
+});
+
 it('merges any two images into the second, and counts what it did', async () => {
   const value = fc.constantFrom(null, '0', '-0', 'NaN', '1.5');
   const image = fc.uniqueArray(

@@ -15,6 +15,7 @@ import {
 } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
 import { findTable } from './catalogue.ts';
+import { guardCompleteColumns, guardDeltaColumns } from './column-loss.ts';
 import { CHANGED, type Difference, dropDifference, findDifference, isDeleted, KIND } from './difference.ts';
 import { alterLive } from './fit-live.ts';
 import { namesOf } from './load-names.ts';
@@ -36,11 +37,22 @@ export async function mergeIntoLive(session: Session, plan: LoadPlan, guard: Los
   await purgeTombstones(session, plan);
   const removed = await removeListed(session, plan, guard);
   const found = await findDifference(session, plan, 'true');
+  await guardValues(session, plan, found, guard);
   if (found.deletes > 0) await removeMissing(session, plan, guard, found.deletes);
   await applyDifference(session, plan, found);
   await dropDifference(session);
   const unchanged = (await countStaged(session, plan)) - found.inserts - found.updates;
   return { inserted: found.inserts, updated: found.updates, unchanged, deleted: found.deletes + removed };
+}
+
+/** Counted only where enough records differ. */
+async function guardValues(session: Session, plan: LoadPlan, found: Difference, guard: LossGuard): Promise<void> {
+  const { updates, deletes } = found;
+  const live = updates + deletes === 0 ? null : await findTable(session, plan.table);
+  if (live === null) return;
+  const records = await count(session, `${quoteTable(live.table)} AS l WHERE NOT ${isTombstone(plan, 'l')}`);
+  const guardColumns = plan.kind === 'delta' ? guardDeltaColumns : guardCompleteColumns;
+  await guardColumns(session, plan, live, { live: records, touched: updates + deletes }, guard);
 }
 
 /** Updates and inserts the staged records `s` that a condition names; for a trial whose transaction is undone. */

@@ -9,6 +9,7 @@ import {
 } from '../../../connector-kit/duckdb/index.ts';
 import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
 import { type CatalogueTable, findTable } from './catalogue.ts';
+import { guardCompleteColumns } from './column-loss.ts';
 import { alterLive, fitLive } from './fit-live.ts';
 import { carryHistory, isAlive, listForsaken, missingRecords } from './history.ts';
 import { namesOf } from './load-names.ts';
@@ -81,6 +82,7 @@ async function retire(
     ? await count(session, `${missingRecords(plan, live)} AND ${alive}`)
     : Math.max(0, before - incoming);
   assertLoss(plan, guard, lost, before);
+  await guardCompleteColumns(session, plan, live, { live: before, touched: before }, guard);
   // A rebuilt table begins anew.
   if (plan.replacement !== 'rebuild') await carryHistory(session, plan, live);
   return lost;

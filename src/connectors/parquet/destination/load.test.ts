@@ -140,6 +140,23 @@ describe('a generation', () => {
     expect(await queryTable(flights(), 'SELECT count(*) FROM $table')).toEqual([['3']]);
   });
 
+  it('is stopped when a column would lose most of its values', async () => {
+    const many = (name: (id: number) => string | null) =>
+      Array.from({ length: 2_000 }, (_, index) => [String(index + 1), name(index + 1)]);
+    await runLoad(
+      connector,
+      plan(),
+      many((id) => `n${id}`),
+    );
+    const emptied = many((id) => (id <= 900 ? `n${id}` : null));
+    await expect(runLoad(connector, plan({ generation: 2 }), emptied, { maxLossPercent: 50 })).rejects.toThrow(
+      /900 of the 2000 values in column name/,
+    );
+    expect(await queryTable(flights(), 'SELECT count(name) FROM $table')).toEqual([['2000']]);
+    await runLoad(connector, plan({ generation: 3 }), emptied, { maxLossPercent: 55 });
+    expect(await queryTable(flights(), 'SELECT count(name) FROM $table')).toEqual([['900']]);
+  });
+
   it('replaces one whose files somebody removed', async () => {
     await runLoad(connector, plan(), THREE);
     const current = await realpath(join(flights(), 'current'));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { assertLoss, keyColumns, type Session, sameKey } from '../../../connector-kit/duckdb/index.ts';
 import type { ConnectorContext, LoadPlan, LossGuard, PublishCounts } from '../../../connector-kit/index.ts';
 import { emptySum } from '../../../formats/index.ts';
+import { guardFileColumns } from './column-loss.ts';
 import { replaceLink } from './durable-files.ts';
 import { type GenerationPlace, generationOf, STATE_FOLDER, type TablePlace } from './layout.ts';
 import { readParts } from './part-files.ts';
@@ -31,13 +32,30 @@ export async function publishGeneration(
   const names = (await listFolder(generation.folder)).filter((name) => name.endsWith('.parquet'));
   const records = await count(session, readParts(names.map((name) => join(generation.folder, name))));
   const deleted = live === null ? 0 : await countLost(session, plan, live, { generation, names, records });
-  if (live !== null) assertLoss(plan, guard, deleted, live.manifest.records);
+  if (live !== null) {
+    assertLoss(plan, guard, deleted, live.manifest.records);
+    await guardValues(session, plan, live, { generation, names }, guard);
+  }
   const counts = { inserted: records, updated: 0, unchanged: 0, deleted, rejects: [], rejected: emptySum(false) };
   await writeManifest(generation, await describe(plan, generation, { names, counts, previous: live?.name ?? null }));
   failpoint('parquet-before-publish');
   await replaceLink(place.current, `${STATE_FOLDER}/${generation.name}`, join(place.state, 'current.next'));
   failpoint('parquet-after-publish');
   return counts;
+}
+
+/** Not where somebody removed the live files. */
+async function guardValues(
+  session: Session,
+  plan: LoadPlan,
+  live: Current,
+  incoming: { readonly generation: GenerationPlace; readonly names: readonly string[] },
+  guard: LossGuard,
+): Promise<void> {
+  const before = live.manifest.files.map(({ name }) => join(live.folder, name));
+  if (!before.every((path) => existsSync(path))) return;
+  const after = incoming.names.map((name) => join(incoming.generation.folder, name));
+  await guardFileColumns(session, plan, { manifest: live.manifest, paths: before }, after, guard);
 }
 
 /** By key where both generations have it, else the drop in number, as where somebody removed the live files. */
