@@ -119,6 +119,11 @@ export class FaultProxy implements AsyncDisposable {
     for (const link of this.#links) link.isTorn = true;
   }
 
+  /** The same for the connections of now; new ones are whole. */
+  halfOpenPresent(): void {
+    for (const link of this.#links) link.isTorn = true;
+  }
+
   /** Carries bytes slowly, on open connections too. */
   slow(slowness: Slowness): void {
     this.#slowness = slowness;

@@ -87,7 +87,8 @@ async function runOne(
 /** The next run shall not suffer from this one's server; its last words help to find out why. */
 async function giveUpServer(world: World, logged: number, say: (line: string) => void): Promise<void> {
   const lines = world.home.readLog().slice(logged).trimEnd().split('\n');
-  for (const line of lines.slice(-60)) say(`   | ${line.slice(0, 600)}`);
+  const told = lines.filter((line) => !line.startsWith('{"level":"info"') || line.includes('Execution ended'));
+  for (const line of told.slice(-40)) say(`   | ${line.slice(0, 600)}`);
   await world.server?.kill();
   world.server = null;
 }

@@ -9,6 +9,7 @@ import { sendCancel } from './client/cancel.ts';
 import { CopyIn } from './client/copy-in.ts';
 import { CopyOut } from './client/copy-out.ts';
 import type { Endpoint, Route } from './client/route.ts';
+import { QUESTION, type SessionState, SilenceWatch, toSessionState } from './client/silence.ts';
 import type { PostgresqlConfig } from './config.ts';
 import { type Side, toSyncError } from './errors.ts';
 
@@ -21,10 +22,14 @@ export interface SessionOptions {
   readonly context: Pick<ConnectorContext, 'applicationName'>;
   readonly side: Side;
   readonly route: Route;
+  /** Between two looks at a session that waits for an answer. */
+  readonly lookMs?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 30_000;
+/** Beyond this nobody waits for a server's goodbye. */
+const GOODBYE_MS = 2_000;
 const OLDEST_VERSION = 120_000;
 
 /**
@@ -45,7 +50,7 @@ const FACTS = `
 
 /** What the driver holds beside its typed surface. */
 interface ClientInternals {
-  readonly connection: { readonly stream: Duplex };
+  readonly connection: { readonly stream: Duplex & { readonly bytesRead?: number } };
   readonly processID: number;
   readonly secretKey: number;
 }
@@ -93,8 +98,13 @@ export class Session implements AsyncDisposable {
   readonly #client: pg.Client;
   readonly #options: SessionOptions;
   readonly #endpoint: Endpoint;
+  #watch: SilenceWatch | undefined;
+  /** Why the session counts as dead although nobody closed it. */
+  #silence: string | null = null;
+  #copy: CopyOut | null = null;
   #isBroken = false;
   #running = 0;
+  #calls = 0;
   #pid = '';
   #startedAt = '';
   #version = 0;
@@ -152,6 +162,7 @@ export class Session implements AsyncDisposable {
       this.#startedAt = facts?.started ?? '';
       this.#version = Number(facts?.version ?? 0);
     });
+    this.#watch = this.#watchSilence();
     if (this.#version < OLDEST_VERSION) await this.#refuseVersion();
   }
 
@@ -189,6 +200,8 @@ export class Session implements AsyncDisposable {
   ): AsyncGenerator<Chunk, void, undefined> {
     signal.throwIfAborted();
     const copy = new CopyOut(this.#stream, sql, format);
+    this.#copy = copy;
+    this.#calls += 1;
     const stop = () => {
       this.destroy();
       copy.abort(toAbortError(signal));
@@ -199,6 +212,7 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       throw this.#toError(error, action, signal);
     } finally {
+      this.#copy = null;
       signal.removeEventListener('abort', stop);
       if (!copy.isClean) this.destroy();
     }
@@ -220,6 +234,7 @@ export class Session implements AsyncDisposable {
   destroy(): void {
     if (this.#isBroken && this.#stream.destroyed) return;
     this.#isBroken = true;
+    this.#watch?.[Symbol.dispose]();
     this.#sendCancel();
     this.#stream.destroy();
   }
@@ -228,10 +243,13 @@ export class Session implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isBroken) return this.destroy();
     this.#isBroken = true;
+    this.#watch?.[Symbol.dispose]();
+    const late = setTimeout(() => this.#stream.destroy(), GOODBYE_MS);
     await this.#client.end().catch(() => this.#stream.destroy());
+    clearTimeout(late);
   }
 
-  get #stream(): Duplex {
+  get #stream(): ClientInternals['connection']['stream'] {
     return this.#internals.connection.stream;
   }
 
@@ -254,6 +272,7 @@ export class Session implements AsyncDisposable {
     const stop = () => this.destroy();
     signal.addEventListener('abort', stop, { once: true });
     this.#running += 1;
+    this.#calls += 1;
     try {
       return await work();
     } catch (error) {
@@ -276,9 +295,34 @@ export class Session implements AsyncDisposable {
 
   #toError(error: unknown, action: string, signal: AbortSignal): unknown {
     if (signal.aborted) return toAbortError(signal);
-    const translated = toSyncError(error, { action, address: this.#name, side: this.#options.side });
+    const found = this.#silence === null ? error : new Error(`connection error: ${this.#silence}`);
+    const translated = toSyncError(found, { action, address: this.#name, side: this.#options.side });
     if (translated.code === 'CONN_LOST') this.#isBroken ||= this.#stream.destroyed;
     return translated;
+  }
+
+  #watchSilence(): SilenceWatch {
+    const isWaiting = () => this.#running > 0 || this.#copy?.isWaiting === true;
+    const look = () => ({ call: isWaiting() ? this.#calls : null, bytesRead: this.#stream.bytesRead ?? 0 });
+    const probe = () => this.#askAfter(AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    const onDead = (reason: string) => {
+      this.#silence = reason;
+      this.destroy();
+    };
+    return new SilenceWatch({ look, probe, onDead }, this.#options.lookMs);
+  }
+
+  /** What the server says of this session, on another one. */
+  async #askAfter(signal: AbortSignal): Promise<SessionState | null> {
+    try {
+      await using other = await openSession(this.#options, signal);
+      const found = await other.query('Asking after a session', QUESTION, [this.#pid, this.#startedAt], signal);
+      return found[0] === undefined ? null : toSessionState(found[0]);
+    } catch (error) {
+      // A server that has no place for us is alive.
+      if (error instanceof SyncError && error.detail.sqlState !== undefined) return { state: 'active', wait: null };
+      throw error;
+    }
   }
 
   get #name(): string {

@@ -120,6 +120,19 @@ describe('CopyReader', () => {
     );
   });
 
+  it.each([
+    ['a length that is negative', [0x64, 0x80, 0, 0, 9]],
+    ['a length that is less than its own', [0x64, 0, 0, 0, 3]],
+    ['an unknown type', [0x65, 0, 0, 0, 9]],
+  ])('takes %s for bytes that were changed on the way', (_what, head) => {
+    const answer = Buffer.concat([
+      binaryAnswer([tuple(Buffer.from('x'))]).subarray(0, -11),
+      Buffer.from(head),
+      Buffer.alloc(5),
+    ]);
+    expect(() => readAnswer(answer, [7])).toThrow(expect.objectContaining({ code: 'CONN_LOST' }));
+  });
+
   it('refuses a stream that does not begin with the file header', () => {
     expect(() => readAnswer(message('d', Buffer.from('PGCOPY')), [100])).toThrow(
       expect.objectContaining({ code: 'FORMAT_CORRUPT' }),

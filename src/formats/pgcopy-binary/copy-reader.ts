@@ -20,6 +20,8 @@ export interface CopyReaderOptions {
 }
 
 const COPY_DATA = 0x64;
+/** What a server may say while it copies: d c H G C E N S A Z. */
+const MESSAGES: ReadonlySet<number> = new Set(Buffer.from('dcHGCENSAZ'));
 /** A message's type and its length, which counts itself but not the type. */
 const HEADER_BYTES = 5;
 
@@ -49,7 +51,7 @@ export class CopyReader {
     this.#isBeforeHeader = options.format === 'pgcopy-binary';
   }
 
-  /** Takes the next bytes from the socket, in whatever pieces they come. @throws `FORMAT_CORRUPT`, `RECORD_TOO_LARGE` */
+  /** Takes the next bytes from the socket, in whatever pieces they come. @throws `CONN_LOST`, `FORMAT_CORRUPT`, `RECORD_TOO_LARGE` */
   feed(bytes: Uint8Array): void {
     for (let offset = 0; offset < bytes.length; ) {
       this.#makeRoom(bytes.length - offset);
@@ -95,7 +97,9 @@ export class CopyReader {
     const end = this.#used + this.#raw;
     let position = this.#used;
     while (position + HEADER_BYTES <= end) {
-      const next = position + 1 + readInt32(buffer, position + 1);
+      const length = readInt32(buffer, position + 1);
+      if (length < 4 || !MESSAGES.has(buffer[position] ?? 0)) throw notTheProtocol();
+      const next = position + 1 + length;
       if (next > end) break;
       if (buffer[position] === COPY_DATA) {
         buffer.copyWithin(this.#used, position + HEADER_BYTES, next);
@@ -142,6 +146,14 @@ function grow(ends: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(ends.length * 2);
   larger.set(ends);
   return larger;
+}
+
+/** Transient: whatever changed the bytes on their way may let the next ones pass. TLS would have found out earlier. */
+function notTheProtocol(): SyncError {
+  return new SyncError(
+    'CONN_LOST',
+    'What came in the middle of a COPY is no message of PostgreSQL, so bytes were changed or lost on the way. It is tried again by itself.',
+  );
 }
 
 function corruptHeader(bytes: number): SyncError {

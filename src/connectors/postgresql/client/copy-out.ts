@@ -50,6 +50,11 @@ export class CopyOut {
     return this.#isDone;
   }
 
+  /** True while the consumer waits for the server, and not the other way round. */
+  get isWaiting(): boolean {
+    return this.#wake !== null;
+  }
+
   /** Ends the wait of the consumer; the session must then be destroyed. */
   abort(error: Error): void {
     this.#break(error);
