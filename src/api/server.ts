@@ -10,8 +10,10 @@ import { registerErrors, sendError } from './errors.ts';
 import type { Watching } from './health.ts';
 import { registerOpenApi } from './openapi.ts';
 import { registerPages } from './pages.ts';
+import { logRequests } from './request-log.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes/index.ts';
+import { inRequestSpan } from './tracing.ts';
 import { validatorCompiler } from './validation.ts';
 import { isApiPath, parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
 
@@ -52,6 +54,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
+    requestIdLogLabel: 'requestId',
     // A path that cannot be decoded never reaches the error handler.
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     // Schema ids stand in paths and may be as long as two names of a database, percent-encoded.
@@ -61,6 +64,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.setSerializerCompiler(serializerCompiler);
   registerBodies(app);
   registerErrors(app);
+  logRequests(app);
   registerHeaders(app);
   registerVersions(app, defaultVersion);
   registerAuth(app, options.services);
@@ -106,7 +110,9 @@ function addRoute(app: FastifyInstance, route: Route, version: ApiVersion, servi
       if (caller === null) throw new SyncError('INTERNAL', 'A route was reached without a caller.');
       void reply.code(route.status ?? 200);
       const answer = { setHeader: (name: string, value: string) => void reply.header(name, value) };
-      const result = await route.handle(createContext(services, caller), { params, query, body, version }, answer);
+      const result = await inRequestSpan(request, route.url, () =>
+        route.handle(createContext(services, caller), { params, query, body, version }, answer),
+      );
       return reply.send(result);
     },
   });

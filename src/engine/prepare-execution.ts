@@ -23,6 +23,7 @@ import { laneCount, summarizePlan } from './planner/plan-summary.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
 import { isRetryable, type RetryPolicy, waitBeforeRetry } from './retry.ts';
 
+import { inSpan } from './tracing.ts';
 const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
 const NEVER = new AbortController().signal;
 
@@ -68,11 +69,14 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
   parts.console.info(executionId, 'Planning begins.', {
     payload: { type, schemas: run.schemas.length, resync_mode: resyncMode, fetch_mode: fetchMode },
   });
-  const plan = await planRun(parts, run, stop);
+  const { source, destination } = specsOf(parts, run);
+  const plan = await inSpan('execution.plan', run.execution, {}, () =>
+    parts.reach.during([source, destination], stop, (signal) => planRun(parts, run, signal)),
+  );
   const lanes = await retryStore(() => planLanes(parts, run, plan), stop);
   await retryStore(() => savePlan(parts, run, plan, lanes.lanes), stop);
   parts.failpoint('planned');
-  describePlan(parts, executionId, plan);
+  describePlan(parts, run, plan);
   return run.execution.isTest ? NO_LANES : lanes;
 }
 
@@ -129,7 +133,8 @@ function toTest({ planned, failed, skipped, added }: ExecutionPlan): ExecutionSc
   return { planned: [], failed: [...failed, ...refused], skipped: [...described, ...skipped] };
 }
 
-function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPlan): void {
+function describePlan(parts: EngineParts, run: Run, plan: ExecutionPlan): void {
+  const executionId = run.execution.id;
   for (const schemaId of plan.added)
     parts.console.info(executionId, 'New in the source; the sync takes it along.', { schemaId });
   for (const event of plan.drift) {
@@ -143,7 +148,7 @@ function describePlan(parts: EngineParts, executionId: string, plan: ExecutionPl
     // Written a line above by this build's planner.
     const { kind, kindReason, format, formatReason } = schema.plan as SchemaPlan;
     parts.log.info(
-      { executionId, schemaId: schema.schemaId, kind, format, segments: schema.ranges.length },
+      { executionId, syncId: run.sync.id, schemaId: schema.schemaId, kind, format, segments: schema.ranges.length },
       `Planned: ${kindReason}; ${formatReason}.`,
     );
     parts.console.info(executionId, `Planned as ${kind}: ${kindReason}; ${formatReason}.`, {

@@ -19,6 +19,7 @@ import { type EngineParts, findRun, retryStore, specsOf } from './engine-parts.t
 import { discardQuietly } from './finish-schema.ts';
 import { measureEnd } from './measuring.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
+import { recordSpan } from './tracing.ts';
 
 /** Ends an execution: leftovers dropped, receipt written, final status set. Repeatable. */
 export async function settleExecution(parts: EngineParts, executionId: string): Promise<void> {
@@ -53,10 +54,24 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
   );
   parts.failpoint('settled');
   measureEnd(parts, { status, createdAt: run.execution.createdAt }, timing, worked);
+  traceEnd(run, status, worked);
   parts.log.info(
     { executionId, syncId: run.sync.id, status, verdict: receipt?.verdict ?? null, ...factsOfTiming(timing) },
     'Execution ended.',
   );
+}
+
+/** Whole executions and schemas, which no single process may have seen from beginning to end. */
+function traceEnd({ execution }: Run, status: ExecutionStatus, schemas: readonly RunSchema[]): void {
+  const hasFailed = status === 'failed' || status === 'interrupted';
+  const attributes = { 'millrace.status': status, 'millrace.execution.type': execution.type };
+  recordSpan('execution', execution, attributes, { from: execution.createdAt, to: new Date(), hasFailed });
+  for (const schema of schemas) {
+    const { schemaId, startedAt: from, completedAt: to } = schema;
+    if (from === null || to === null) continue;
+    const facts = { 'millrace.schema.id': schemaId, 'millrace.status': schema.status };
+    recordSpan('schema', execution, facts, { from, to, hasFailed: schema.status === 'failed' });
+  }
 }
 
 interface Ended {

@@ -46,6 +46,7 @@ const RUN_COLUMNS = [
   'cancelRequestedAt',
   'createdAt',
   'startedAt',
+  'traceParent',
 ] as const;
 
 async function readRun(store: Store, executionId: string) {
@@ -75,6 +76,7 @@ export function draftRun(store: Store, organizationId: string, start: NewExecuti
     cancelRequestedAt: null,
     createdAt: now,
     startedAt: now,
+    traceParent: null,
   });
 }
 

@@ -16,6 +16,7 @@ import { listChangedKeys } from '../configuration.ts';
 import { checkMaxLoss } from '../settings.ts';
 import { requireBulkSync } from '../syncs.ts';
 import { type ExecutionView, getExecution } from './executions.ts';
+import { currentTraceParent } from './trace-parent.ts';
 
 /** What one start asks for. */
 export interface StartInput {
@@ -136,6 +137,7 @@ export function toNewExecution(
     }),
     createdBy: by.id,
     createdByType: by.type,
+    traceParent: currentTraceParent(),
   };
 }
 
