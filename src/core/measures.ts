@@ -69,4 +69,6 @@ export interface SyncLag {
   readonly syncId: string;
   /** Since the request of the last execution that completed, else since the sync was made. */
   readonly lagSeconds: number;
+  /** How the last execution ended, refused starts included; null when there was none. */
+  readonly lastStatus: string | null;
 }

@@ -9,8 +9,8 @@ const FLEET: FleetFacts = {
   workers: { alive: 2, longestSilenceSeconds: 1.5 },
   oldestSnapshotSeconds: null,
   syncs: [
-    { syncId: 'a', lagSeconds: 50 },
-    { syncId: 'b', lagSeconds: 4_000 },
+    { syncId: 'a', lagSeconds: 50, lastStatus: 'completed' },
+    { syncId: 'b', lagSeconds: 4_000, lastStatus: 'failed' },
   ],
 };
 
@@ -71,6 +71,7 @@ describe('createMetrics', () => {
     expect(sumOf(seen, 'millrace_sync_lag_seconds_max')).toBe(4_000);
     expect(sumOf(seen, 'millrace_syncs_behind', { over: '1h' })).toBe(1);
     expect(sumOf(seen, 'millrace_syncs_behind', { over: '6h' })).toBe(0);
+    expect(sumOf(seen, 'millrace_syncs_by_last_status', { status: 'failed' })).toBe(1);
     expect(seen.get('millrace_sync_lag_seconds')?.samples).toEqual([]);
     const perSync = await create({}, true).scrape();
     expect(sumOf(perSync, 'millrace_sync_lag_seconds', { sync: 'b' })).toBe(4_000);

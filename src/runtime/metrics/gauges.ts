@@ -89,6 +89,15 @@ export const GAUGES = {
     labels: [],
     read: ({ fleet }) => one(fleet?.syncs.length),
   },
+  syncs_by_last_status: {
+    help: `Scheduled syncs by how their last execution ended; none = there was none. A start that was refused counts as failed. ${OF_ALL}`,
+    labels: ['status'],
+    read: ({ fleet }) =>
+      [...Map.groupBy(fleet?.syncs ?? [], ({ lastStatus }) => lastStatus ?? 'none')].map(([status, syncs]) => ({
+        labels: { status },
+        value: syncs.length,
+      })),
+  },
   sync_lag_seconds_max: {
     help: `Longest time since the request of a scheduled sync's last completed execution (since the sync was made, without one). ${OF_ALL}`,
     labels: [],

@@ -1,8 +1,11 @@
 import { sql } from 'kysely';
-import type { FleetFacts, SyncLag } from '../../core/index.ts';
+import { type FleetFacts, type SyncLag, TERMINAL_STATUSES, VERIFICATION } from '../../core/index.ts';
 import type { StoreDatabase } from '../database.ts';
 
 const OPEN = sql.raw(`('created', 'scheduled', 'running', 'exporting', 'processing', 'canceling')`);
+
+/** Executions that were to load something. */
+const LOADS = sql`(NOT e.is_test AND e.type <> ${VERIFICATION})`;
 
 /** What all processes together are at. A few queries over what is open, so that it may be asked every few seconds. */
 export async function readFleetFacts(db: StoreDatabase): Promise<FleetFacts> {
@@ -51,9 +54,13 @@ async function readOldestSnapshot(db: StoreDatabase): Promise<number | null> {
 
 async function readLags(db: StoreDatabase): Promise<readonly SyncLag[]> {
   const { rows } = await sql<SyncLag>`
-    SELECT y.id AS sync_id, extract(epoch FROM now() - coalesce(last.created_at, y.created_at))::double precision AS lag_seconds
+    SELECT y.id AS sync_id, last.status AS last_status,
+      extract(epoch FROM now() - coalesce(good.created_at, y.created_at))::double precision AS lag_seconds
     FROM bulk_syncs y LEFT JOIN LATERAL (
-      SELECT created_at FROM executions e WHERE e.sync_id = y.id AND e.status = 'completed' AND NOT e.is_test
+      SELECT created_at FROM executions e WHERE e.sync_id = y.id AND e.status = 'completed' AND ${LOADS}
+      ORDER BY e.created_at DESC, e.id DESC LIMIT 1) good ON true
+    LEFT JOIN LATERAL (
+      SELECT status FROM executions e WHERE e.sync_id = y.id AND e.status = ANY (${[...TERMINAL_STATUSES]}) AND ${LOADS}
       ORDER BY e.created_at DESC, e.id DESC LIMIT 1) last ON true
     WHERE y.active AND EXISTS (SELECT 1 FROM bulk_sync_schedules s WHERE s.sync_id = y.id AND s.due_at IS NOT NULL)`.execute(
     db,
