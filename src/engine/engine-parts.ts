@@ -10,9 +10,10 @@ import {
 } from '../store/index.ts';
 import type { CancelWatch } from './cancellation.ts';
 import type { ConsoleLog } from './console-log.ts';
+import type { Outages } from './outages.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
-import type { ThreadPool } from './pipeline/thread-pool.ts';
 import type { Places } from './places.ts';
+import type { Reach, Threads } from './reach.ts';
 import type { SnapshotHolder } from './snapshots.ts';
 
 /** Structured log: facts first, one sentence behind. */
@@ -28,7 +29,11 @@ export interface EngineParts {
   readonly workerId: string;
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
-  readonly threads: ThreadPool;
+  readonly threads: Threads;
+  readonly reach: Reach;
+  readonly outages: Outages;
+  /** Living workers besides this one that take executions, as of a second ago. */
+  readonly others: () => number;
   readonly snapshots: SnapshotHolder;
   readonly cancels: CancelWatch;
   /** Where steps are worked on. */

@@ -15,9 +15,11 @@ import { type DurableEngine, startDurableEngine, type Takes, WORKFLOW_PROTOCOL }
 import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.ts';
 import { runLane } from './lane.ts';
 import { Life } from './life.ts';
+import { Outages } from './outages.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
 import { Places } from './places.ts';
 import { prepareExecution } from './prepare-execution.ts';
+import { Reach, watchThreads } from './reach.ts';
 import { settleExecution } from './settle-execution.ts';
 import { SnapshotHolder } from './snapshots.ts';
 import { sweep, tidy } from './sweeper.ts';
@@ -136,9 +138,15 @@ async function register({ store, workerId, build, roles, lanes, isSoleProcess }:
 function createParts(options: EngineOptions, life: Life, draining: AbortSignal): EngineParts {
   const { workerId, log } = options;
   const store = options.store.guarded(() => life.proven());
+  const others = () => life.others;
+  const reach = new Reach({ ...options, others });
   return {
     ...options,
     store,
+    threads: watchThreads(options.threads, reach),
+    reach,
+    outages: new Outages(options.random),
+    others,
     snapshots: new SnapshotHolder(store, workerId),
     console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
@@ -187,6 +195,7 @@ function startTimers(parts: EngineParts, durable: DurableEngine, life: Life): ()
     return setInterval(turn, ms);
   };
   const timers = [
+    every(SWEEP_MS, () => life.look(parts), 'Looking for other workers'),
     every(SWEEP_MS, () => sweep(parts, durable, life), 'Taking up the work of dead workers'),
     every(TIDY_MS, () => tidy(parts), 'Letting go of ended executions'),
   ];

@@ -6,9 +6,11 @@ import {
   findRunSchema,
   finishItem,
   hasOpenItems,
+  isMovedByOthers,
   loadRun,
   type Run,
   reclaimItem,
+  releaseItem,
   saveProgress,
   saveRejects,
   setSchemaStatus,
@@ -19,6 +21,7 @@ import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from '.
 import { discardQuietly, finishSchema } from './finish-schema.ts';
 import { LaneClock } from './lane-clock.ts';
 import { measureRead, measureTimes } from './measuring.ts';
+import { isOutOfReach } from './outages.ts';
 import type { Progress } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
@@ -106,6 +109,7 @@ async function step(lane: Lane): Promise<boolean> {
 async function workOnNext(lane: Lane): Promise<boolean> {
   const { parts, run, stop, clock, laneId } = lane;
   const { id: executionId, organizationId } = run.execution;
+  if (parts.outages.isPaused(executionId)) return false;
   using place = await clock.spend('idle', () => parts.places.take({ organizationId, executionId }, stop));
   if (place === null) return false;
   const owner = { executionId, laneId, workerId: parts.workerId };
@@ -130,7 +134,8 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
           'INTERNAL',
           `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end. Start the sync again.`,
         );
-      return await inSpan(SPANS[item.kind], lane.run.execution, attributesOf(item), () => runOnce(lane, item, isolate));
+      await inSpan(SPANS[item.kind], lane.run.execution, attributesOf(item), () => runOnce(lane, item, isolate));
+      return parts.outages.forget(item.executionId);
     } catch (thrown) {
       using _lost = attempt;
       if (stop.aborted) return;
@@ -139,6 +144,7 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       if (await isDestinationAhead(lane, item, error)) return failSchema(lane, item, destinationAhead(item, error));
       // Fenced off: whoever holds it now goes on; if that is this lane again, its next claim asks what became of it.
       if (isAbort(error)) return;
+      if (isOutOfReach(error) && parts.others() > 0) return handBack(lane, item, error);
       if (error instanceof SyncError && error.kind === 'data' && item.kind === 'read' && !isolate) isolate = true;
       else if (isOutage(error) && failures + 1 < SEGMENT_RETRY.maxAttempts) {
         failures += 1;
@@ -158,6 +164,25 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       item = again;
     }
   }
+}
+
+// Another worker may reach what we do not. It is not given up before all have failed for as long as one alone would try.
+async function handBack(lane: Lane, item: WorkItem, error: unknown): Promise<void> {
+  const { parts, run, stop } = lane;
+  const failures = parts.outages.add(item.executionId, error);
+  const isMoved = () => isMovedByOthers(parts.store.db, item.executionId, parts.workerId);
+  if (parts.outages.isHopeless(item.executionId) && !(await retryStore(isMoved, stop)))
+    return failSchema(lane, item, error);
+  parts.meter.count('steps_repeated', { step: item.kind });
+  parts.log.warn(
+    { ...factsOf(run, item), attempt: failures },
+    `A step is given back to all workers: ${serializeError(error).message}`,
+  );
+  parts.console.warn(item.executionId, `A step is given back to all workers: ${toShown(error)}`, {
+    schemaId: item.schemaId,
+    payload: { step: item.kind, segment: item.no, attempt: failures },
+  });
+  await retryStore(() => releaseItem(parts.store.db, item, parts.workerId), stop);
 }
 
 // A generation is begun once, so nobody else raises its fence: the destination has seen one that this metadata has not.

@@ -1,4 +1,5 @@
-import type { Heartbeat } from '../store/index.ts';
+import { type Heartbeat, listTakers, type Store } from '../store/index.ts';
+import { WORKFLOW_PROTOCOL } from './durable.ts';
 
 const BEAT_MS = 1_000;
 /** A worker that was not heard of for this long is declared dead, and others take up its work. */
@@ -27,6 +28,7 @@ export class Life {
   #next = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
   #isBeating = false;
+  #others = 0;
 
   /** Begun right behind the registration, which counts as a beat. */
   constructor(options: LifeOptions) {
@@ -58,6 +60,16 @@ export class Life {
    */
   get isSteady(): boolean {
     return this.#options.isSole || this.#now() - this.#steadySince > SILENT_MS;
+  }
+
+  /** Living workers besides this one that take executions, as of the last look. */
+  get others(): number {
+    return this.#others;
+  }
+
+  async look({ store, workerId }: { readonly store: Store; readonly workerId: string }): Promise<void> {
+    const takers = await listTakers(store.db, WORKFLOW_PROTOCOL);
+    this.#others = takers.filter(({ id }) => id !== workerId).length;
   }
 
   /** One beat; called by the timer. */

@@ -16,14 +16,15 @@ import {
   savePlanSummary,
 } from '../store/index.ts';
 import { type LanePlan, WORKFLOW_PROTOCOL } from './durable.ts';
-import { definitionOf, type EngineParts, isLocal, retryStore } from './engine-parts.ts';
+import { definitionOf, type EngineParts, isLocal, retryStore, specsOf } from './engine-parts.ts';
+import { isOutOfReach } from './outages.ts';
 import { planRun } from './plan-run.ts';
 import type { ExecutionPlan } from './planner/plan-execution.ts';
 import { laneCount, summarizePlan } from './planner/plan-summary.ts';
 import type { SchemaPlan } from './planner/schema-plan.ts';
 import { isRetryable, type RetryPolicy, waitBeforeRetry } from './retry.ts';
-
 import { inSpan } from './tracing.ts';
+
 const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
 const NEVER = new AbortController().signal;
 
@@ -51,7 +52,7 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
           : message;
       parts.log.warn({ executionId, code, attempt: failures }, `Planning failed: ${message}`);
       parts.console.warn(executionId, shown, { payload: { code, attempt: failures } });
-      if (!isRetryable(error) || failures >= PREPARE_RETRY.maxAttempts) {
+      if (!(isRetryable(error) || isOutOfReach(error)) || failures >= PREPARE_RETRY.maxAttempts) {
         await parts.console.flush();
         await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
         return NO_LANES;

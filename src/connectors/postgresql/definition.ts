@@ -1,4 +1,4 @@
-import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
+import { type Capabilities, type Connector, type ConnectorContext, type ConnectorDefinition, configureTables } from '../../connector-kit/index.ts';
 import { checkAccess } from './check.ts';
 import { createRoute, describeTransport } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
@@ -26,18 +26,7 @@ const capabilities: Capabilities = {
   destination: {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch', 'resync', 'rebuild'],
-    configuration: {
-      schema: { type: 'string', default: 'public' },
-      // The public API shows switches without a default.
-      mirror_schemas: { type: 'boolean' },
-      advanced: {
-        items: {
-          table_prefix: { type: 'string' },
-          truncate_existing: { type: 'boolean' },
-          hard_deletes: { type: 'boolean' },
-        },
-      },
-    },
+    configuration: configureTables('public', ['table_prefix', 'truncate_existing', 'hard_deletes']),
     placement: 'worker',
     segmentBytes: 128 * 1024 * 1024,
     // NAMEDATALEN - 1

@@ -112,6 +112,22 @@ export async function reclaimItem(db: StoreDatabase, item: WorkItem, workerId: s
   return row === undefined ? null : { ...item, token: row.token };
 }
 
+/** Gives an item back, for any lane of any worker; nothing happens when it is no longer this worker's. */
+export async function releaseItem(db: StoreDatabase, item: WorkItem, workerId: string): Promise<void> {
+  await ownedItem(db, item, workerId).set({ state: 'waiting', workerId: null, laneId: null }).execute();
+}
+
+/** True while another living worker works on the execution, or has lately brought a step of it to its end. */
+export async function isMovedByOthers(db: StoreDatabase, executionId: string, workerId: string): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM segments s JOIN workers w ON w.id = s.worker_id
+    WHERE s.execution_id = ${executionId} AND s.worker_id <> ${workerId}
+      AND (s.state = 'owned' AND w.dead_at IS NULL OR s.finished_at > now() - interval '2 minutes') LIMIT 1`.execute(
+    db,
+  );
+  return rows.length > 0;
+}
+
 function ownedItem(db: StoreDatabase, item: WorkItem, workerId: string) {
   return db
     .updateTable('segments')

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
+import { SyncError } from '../core/index.ts';
+import type { ConnectionSpec, Job } from './pipeline/jobs.ts';
+import type { ThreadPool } from './pipeline/thread-pool.ts';
+
+/** Silence that makes us ask, and the longest that an answer may take: with another worker there to go on, and alone. */
+const PATIENCE_MS = { withOthers: 2_500, alone: 10_000 } as const;
+/** A step that was told to stop and does not is left alone; its fence is raised by who goes on. */
+const GRACE_MS = 2_000;
+
+export interface ReachOptions {
+  readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
+  readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
+  /** Living workers besides this one. */
+  readonly others: () => number;
+}
+
+interface Probe {
+  readonly begunAt: number;
+  readonly answered: Promise<boolean>;
+}
+
+/**
+ * Finds out when a network swallows what we send. A step that is silent is no sign of it: a database may work for hours
+ * without a word. So both its systems are asked by a new session, and the step goes on as long as they answer.
+ */
+export class Reach {
+  readonly #options: ReachOptions;
+  /** By connection: steps that are silent together ask once. */
+  readonly #probes = new Map<string, Probe>();
+
+  constructor(options: ReachOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs work that is told to stop when one of its systems is out of reach.
+   * @param work calls `onSign` whenever it has heard of the systems itself
+   * @throws `CONN_LOST` then; else what the work throws
+   */
+  async during<T>(
+    ends: readonly ConnectionSpec[],
+    stop: AbortSignal,
+    work: (signal: AbortSignal, onSign: () => void) => Promise<T>,
+  ): Promise<T> {
+    const probed = ends.filter((end) => this.#canBeAsked(end));
+    if (probed.length === 0) return work(stop, () => {});
+    const lost = new AbortController();
+    const over = new AbortController();
+    let heardAt = performance.now();
+    const result = work(AbortSignal.any([stop, lost.signal]), () => {
+      heardAt = performance.now();
+    });
+    const watch = this.#watch(probed, () => heardAt, over.signal).then(async (error) => {
+      lost.abort(error);
+      await sleep(GRACE_MS, undefined, { signal: over.signal });
+      throw error;
+    });
+    try {
+      return await Promise.race([result, watch]);
+    } catch (error) {
+      throw lost.signal.aborted && !stop.aborted ? lost.signal.reason : error;
+    } finally {
+      over.abort();
+      watch.catch(() => {});
+      result.catch(() => {});
+    }
+  }
+
+  /** Answers when an end is out of reach. */
+  async #watch(ends: readonly ConnectionSpec[], heardAt: () => number, over: AbortSignal): Promise<SyncError> {
+    for (;;) {
+      const patienceMs = this.#options.others() > 0 ? PATIENCE_MS.withOthers : PATIENCE_MS.alone;
+      const waitMs = heardAt() + patienceMs - performance.now();
+      if (waitMs > 0) {
+        await sleep(waitMs, undefined, { signal: over });
+        continue;
+      }
+      const since = performance.now();
+      for (const end of ends) {
+        // A busy machine may be late once.
+        if ((await this.#ask(end, patienceMs)) || (await this.#ask(end, patienceMs))) continue;
+        over.throwIfAborted();
+        if (heardAt() < since) return outOfReach(end);
+      }
+      await sleep(patienceMs, undefined, { signal: over });
+    }
+  }
+
+  async #ask(end: ConnectionSpec, patienceMs: number): Promise<boolean> {
+    const key = JSON.stringify([end.type, end.config]);
+    const known = this.#probes.get(key);
+    if (known !== undefined && performance.now() - known.begunAt < patienceMs) {
+      if (await known.answered) return true;
+    }
+    const probe = { begunAt: performance.now(), answered: this.#connect(end, patienceMs) };
+    this.#probes.set(key, probe);
+    try {
+      return await probe.answered;
+    } finally {
+      if (this.#probes.get(key) === probe) setTimeout(() => this.#forget(key, probe), patienceMs).unref();
+    }
+  }
+
+  #forget(key: string, probe: Probe): void {
+    if (this.#probes.get(key) === probe) this.#probes.delete(key);
+  }
+
+  async #connect(end: ConnectionSpec, patienceMs: number): Promise<boolean> {
+    const { connectors, contextFor } = this.#options;
+    const definition = connectors.get(end.type);
+    if (definition === undefined) return true;
+    try {
+      await using connector = await definition.connect(
+        definition.config.parse(end.config),
+        contextFor(end.organizationId, end.applicationName),
+      );
+      await connector.reach?.(AbortSignal.timeout(patienceMs));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What lies in files has no network between. */
+  #canBeAsked({ type }: ConnectionSpec): boolean {
+    const { source, destination } = this.#options.connectors.get(type)?.capabilities ?? {};
+    return source?.placement !== 'owner' && destination?.placement !== 'owner';
+  }
+}
+
+function outOfReach({ type }: ConnectionSpec): SyncError {
+  return new SyncError(
+    'CONN_LOST',
+    `A ${type} system of the sync has not answered for some seconds, also not to a new session. The step is tried again, where another worker runs by that one.`,
+  );
+}
+
+/** What the engine's steps need of the threads. */
+export type Threads = Pick<ThreadPool, 'run' | 'release'>;
+
+/** The same threads, with every job watched. */
+export function watchThreads(threads: ThreadPool, reach: Reach): Threads {
+  return {
+    run: (job, ownerKey, signal, onProgress) =>
+      reach.during(endsOf(job), signal, (inner, onSign) =>
+        threads.run(job, ownerKey, inner, (progress) => {
+          onSign();
+          onProgress?.(progress);
+        }),
+      ),
+    release: (holder) => threads.release(holder),
+  };
+}
+
+function endsOf(job: Job): readonly ConnectionSpec[] {
+  const source = 'source' in job ? [job.source] : [];
+  const destination = 'destination' in job && job.destination !== null ? [job.destination] : [];
+  return [...source, ...destination];
+}
