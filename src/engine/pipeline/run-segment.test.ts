@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { hashWithKey } from '../../../tests/setup/keyed-hash.ts';
 import { csvChunk, LOAD_PLAN, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import type { BulkSource, SourceChunk } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
@@ -130,7 +130,7 @@ describe('a segment', () => {
 
 describe('a segment with obfuscated fields', () => {
   const key = Buffer.alloc(32, 7);
-  const hashOf = (text: string) => createHmac('sha256', key).update(text).digest('base64url');
+  const hashOf = (text: string) => hashWithKey(key, text);
   const field = (id: string) => ({ id, wireType: 'text', conversion: null, isNullable: true });
   const obfuscated = (positions: readonly number[], changes: Partial<SegmentJob> = {}): SegmentJob => {
     const job = toJob(changes);

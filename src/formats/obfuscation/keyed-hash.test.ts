@@ -1,6 +1,7 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hashWithKey } from '../../../tests/setup/keyed-hash.ts';
 import { HASH_CHARACTERS } from './hash-cache.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 
@@ -11,18 +12,18 @@ function hashOf(key: Uint8Array, value: Uint8Array): string {
 }
 
 describe('createKeyedHash', () => {
-  it('is HMAC-SHA-256 for values of every length around the block boundaries', () => {
+  it('is keyed BLAKE2s for values of every length around the block boundaries', () => {
     const key = randomBytes(32);
     for (let length = 0; length <= 260; length++) {
       const value = randomBytes(length);
-      expect(hashOf(key, value)).toBe(createHmac('sha256', key).update(value).digest('base64url'));
+      expect(hashOf(key, value)).toBe(hashWithKey(key, value));
     }
   });
 
-  it('is HMAC-SHA-256 under keys of every length, of any bytes', () => {
+  it('is keyed BLAKE2s under keys of every length, of any bytes', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ maxLength: 500 }), (key, value) => {
-        expect(hashOf(key, value)).toBe(createHmac('sha256', key).update(value).digest('base64url'));
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 32 }), fc.uint8Array({ maxLength: 500 }), (key, value) => {
+        expect(hashOf(key, value)).toBe(hashWithKey(key, value));
       }),
     );
   });
@@ -34,12 +35,28 @@ describe('createKeyedHash', () => {
     for (const text of [...texts, '', ...texts, '']) {
       const value = Buffer.from(text);
       hash.write(value, 0, value.length, out, 0);
-      expect(Buffer.from(out).toString('ascii')).toBe(createHmac('sha256', 'key').update(value).digest('base64url'));
+      expect(Buffer.from(out).toString('ascii')).toBe(hashWithKey(Buffer.from('key'), value));
     }
   });
 
-  it('gives the value of RFC 4231, test case 2', () => {
-    const digest = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843';
+  it('is what other implementations make of the same', () => {
+    const key = Uint8Array.from({ length: 32 }, (_, index) => index);
+    const all = createHash('sha256');
+    for (let length = 0; length <= 260; length++)
+      all.update(
+        Buffer.from(
+          hashOf(
+            key,
+            Uint8Array.from({ length }, (_, index) => index % 256),
+          ),
+          'base64url',
+        ),
+      );
+    expect(all.digest('hex')).toBe('bcb982d47160eb2747937f4deec2d70d67dcb24958c489ca25ccdbf3580dff05');
+    expect(Buffer.from(hashOf(key, new Uint8Array()), 'base64url').toString('hex')).toBe(
+      '48a8997da407876b3d79c0d92325ad3b89cbb754d86ab71aee047ad345fd2c49',
+    );
+    const digest = 'd7fe099d889ba98178a934de6bd36da084600d7831ff16b8deaeefa8f6c00af4';
     expect(hashOf(Buffer.from('Jefe'), Buffer.from('what do ya want for nothing?'))).toBe(
       Buffer.from(digest, 'hex').toString('base64url'),
     );
@@ -49,11 +66,21 @@ describe('createKeyedHash', () => {
     const hash = createKeyedHash(Buffer.from('key'));
     const out = Buffer.alloc(HASH_CHARACTERS + 20, '.');
     hash.write(Buffer.from('xxabcxx'), 2, 5, out, 10);
-    const expected = createHmac('sha256', 'key').update('abc').digest('base64url');
+    const expected = hashWithKey(Buffer.from('key'), 'abc');
     expect(out.toString('ascii')).toBe(`${'.'.repeat(10)}${expected}${'.'.repeat(10)}`);
   });
 
-  it('refuses a key that would have to be hashed first', () => {
-    expect(() => createKeyedHash(new Uint8Array(65))).toThrow(RangeError);
+  it.each([0, 33])('refuses a key of %i bytes', (length) => {
+    expect(() => createKeyedHash(new Uint8Array(length))).toThrow(RangeError);
+  });
+});
+
+describe('the reference of these tests', () => {
+  it('is without a key what the platform calls blake2s256', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (value) => {
+        expect(hashWithKey(new Uint8Array(), value)).toBe(createHash('blake2s256').update(value).digest('base64url'));
+      }),
+    );
   });
 });

@@ -1,6 +1,6 @@
-import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hashWithKey } from '../../../tests/setup/keyed-hash.ts';
 import type { Chunk, WireFormat } from '../chunk.ts';
 import { readFields } from '../csv/fields.ts';
 import { createObfuscator } from './obfuscator.ts';
@@ -10,13 +10,13 @@ type Row = readonly (string | null)[];
 const KEY = Buffer.from('0123456789abcdef0123456789abcdef');
 const FORMATS = ['csv', 'pgcopy-binary'] as const;
 
-function hmac(text: string, key = KEY): string {
-  return createHmac('sha256', key).update(text).digest('base64url');
+function hashed(text: string, key = KEY): string {
+  return hashWithKey(key, text);
 }
 
 /** What the obfuscator must make of rows. */
 function expected(rows: readonly Row[], positions: readonly number[]): Row[] {
-  return rows.map((row) => row.map((text, i) => (text === null || !positions.includes(i) ? text : hmac(text))));
+  return rows.map((row) => row.map((text, i) => (text === null || !positions.includes(i) ? text : hashed(text))));
 }
 
 function toChunk(format: WireFormat, rows: readonly Row[]): Chunk {
@@ -92,11 +92,11 @@ describe.each(FORMATS)('createObfuscator of %s', (format) => {
   });
 
   it('keeps NULL apart from the empty text', () => {
-    expect(obfuscate(format, [[null], ['']], [0])).toEqual([[null], [hmac('')]]);
+    expect(obfuscate(format, [[null], ['']], [0])).toEqual([[null], [hashed('')]]);
   });
 
   it('takes a field that is larger than all chunks before', () => {
-    const huge = `${'"x,\n'.repeat(1_000_000)}end`;
+    const huge = `${'"x,\n'.repeat(200_000)}end`;
     const rows = [
       ['1', 'small', 'a'],
       ['2', huge, 'b'],
@@ -107,15 +107,15 @@ describe.each(FORMATS)('createObfuscator of %s', (format) => {
 
   it('gives another hash under another key', () => {
     const key = Buffer.from('fedcba9876543210fedcba9876543210');
-    expect(obfuscate(format, [['a']], [0], key)).toEqual([[hmac('a', key)]]);
-    expect(hmac('a', key)).not.toBe(hmac('a'));
+    expect(obfuscate(format, [['a']], [0], key)).toEqual([[hashed('a', key)]]);
+    expect(hashed('a', key)).not.toBe(hashed('a'));
   });
 
   it('goes on when a chunk was given away with its buffer', () => {
     const obfuscator = createObfuscator({ format, fieldCount: 1, positions: [0], key: KEY });
     const first = obfuscator.apply(toChunk(format, [['a'], ['b']]));
     structuredClone(first.payload.buffer, { transfer: [first.payload.buffer] });
-    expect(toRows(obfuscator.apply(toChunk(format, [['c']])))).toEqual([[hmac('c')]]);
+    expect(toRows(obfuscator.apply(toChunk(format, [['c']])))).toEqual([[hashed('c')]]);
   });
 
   it('makes of no records no records', () => {

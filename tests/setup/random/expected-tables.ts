@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { hashWithKey } from '../keyed-hash.ts';
 import type { SourceTable, SyncChoice, TableChoice } from './random-syncs.ts';
 
 // What the tables of a destination must hold, worked out from the documentation and not by the product's code.
@@ -197,5 +197,5 @@ export function expectRun(
 
 /** What an obfuscated value becomes. */
 export function obfuscate(key: Uint8Array, text: unknown): unknown {
-  return typeof text === 'string' ? createHmac('sha256', key).update(text).digest('base64url') : text;
+  return typeof text === 'string' ? hashWithKey(key, text) : text;
 }
