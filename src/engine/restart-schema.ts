@@ -83,7 +83,7 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
   for (const { schemaId, snapshotEpoch } of planned) {
     parts.meter.count('schemas_restarted', {});
     parts.log.info(
-      { executionId, schemaId, snapshot: snapshotEpoch },
+      { executionId, syncId: run.sync.id, schemaId, snapshot: snapshotEpoch },
       'The source snapshot was lost; the schema is read again in a new one.',
     );
     parts.console.warn(executionId, 'The source snapshot was lost; the schema is read again in a new one.', {
