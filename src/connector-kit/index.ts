@@ -31,6 +31,7 @@ export type {
   SegmentWriter,
   TableName,
 } from './load.ts';
+export { toSampleValue } from './sample-value.ts';
 export type {
   BulkSource,
   Checkpoint,
@@ -46,4 +47,5 @@ export type {
   TrackingPlan,
   TrackingRequest,
 } from './source.ts';
+export { configureTables } from './table-configuration.ts';
 export { tableText } from './table-text.ts';

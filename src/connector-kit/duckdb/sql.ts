@@ -1,19 +1,6 @@
-import type { TableName } from '../load.ts';
+import { quoteText } from '../sql/index.ts';
 
-/** An identifier in SQL. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** A text literal in SQL. */
-export function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-/** A table's name in SQL, with its schema. */
-export function quoteTable(table: TableName): string {
-  return `${quoteName(table.schema)}.${quoteName(table.name)}`;
-}
+export { quoteName, quoteTable, quoteText } from '../sql/index.ts';
 
 /** A path that `read_csv` must not take for a pattern, as a literal. */
 export function quotePath(path: string): string {

@@ -1,5 +1,6 @@
 import { type FieldDescription, type FilterElement, toElementField, toFilterKind } from '../../core/index.ts';
 import type { SqlDialect } from './dialect.ts';
+import { quoteText } from './quote.ts';
 
 /** DuckDB, for the types that its catalogue prints and for the values of users' fields. */
 export const DUCKDB: SqlDialect = {
@@ -22,11 +23,6 @@ export const DUCKDB: SqlDialect = {
   hasElement: (field, column, element) =>
     toFilterKind(field) === 'json' ? hasJsonElement(column, element) : hasElement(field, column, element),
 };
-
-/** Backslashes are characters like any other. */
-function quoteText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
 
 /** Without the column's collation, which may ignore case or accents in every comparison. */
 function toText(field: Pick<FieldDescription, 'remoteType'>, column: string): string {

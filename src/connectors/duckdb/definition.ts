@@ -3,7 +3,13 @@ import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
-import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
+import {
+  type Capabilities,
+  type Connector,
+  type ConnectorContext,
+  type ConnectorDefinition,
+  configureTables,
+} from '../../connector-kit/index.ts';
 import { createDestination } from './destination.ts';
 import { FileLeases } from './leases.ts';
 import { DuckdbSource } from './source.ts';
@@ -29,18 +35,7 @@ const capabilities: Capabilities = {
   destination: {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch', 'resync', 'rebuild'],
-    configuration: {
-      schema: { type: 'string', default: 'main' },
-      // The public API shows switches without a default.
-      mirror_schemas: { type: 'boolean' },
-      advanced: {
-        items: {
-          table_prefix: { type: 'string' },
-          truncate_existing: { type: 'boolean' },
-          hard_deletes: { type: 'boolean' },
-        },
-      },
-    },
+    configuration: configureTables('main', ['table_prefix', 'truncate_existing', 'hard_deletes']),
     placement: 'owner',
     segmentBytes: 64 * MIB,
     maxNameBytes: null,

@@ -2,7 +2,13 @@ import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { type FileLease, leaseFile, resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
-import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
+import {
+  type Capabilities,
+  type Connector,
+  type ConnectorContext,
+  type ConnectorDefinition,
+  configureTables,
+} from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { workFileOf } from './destination/layout.ts';
 import { createDestination } from './destination.ts';
@@ -28,12 +34,7 @@ const capabilities: Capabilities = {
     modes: ['snapshot'],
     // All three are what every load does: read everything, write new files, exchange them in one step.
     resyncModes: ['refetch', 'resync', 'rebuild'],
-    configuration: {
-      schema: { type: 'string', default: '' },
-      // The public API shows switches without a default.
-      mirror_schemas: { type: 'boolean' },
-      advanced: { items: { table_prefix: { type: 'string' } } },
-    },
+    configuration: configureTables('', ['table_prefix']),
     placement: 'owner',
     // One Parquet file each. Readers would like larger ones, but twice as much of records of 1 MB breaks the memory limit.
     segmentBytes: 64 * MIB,

@@ -1,4 +1,10 @@
-import { type Capabilities, type Connector, type ConnectorContext, type ConnectorDefinition, configureTables } from '../../connector-kit/index.ts';
+import {
+  type Capabilities,
+  type Connector,
+  type ConnectorContext,
+  type ConnectorDefinition,
+  configureTables,
+} from '../../connector-kit/index.ts';
 import { checkAccess } from './check.ts';
 import { createRoute, describeTransport } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';

@@ -1,5 +1,6 @@
 import type { Json } from '@duckdb/node-api';
-import type { FieldDescription, LogicalType } from '../../../core/index.ts';
+import type { FieldDescription } from '../../../core/index.ts';
+import { toSampleValue } from '../../sample-value.ts';
 import type { Session } from '../session.ts';
 import { quoteName } from '../sql.ts';
 import { describeType } from './column-types.ts';
@@ -14,32 +15,12 @@ export async function sampleRecords(
   const columns = fields.map(({ id, remoteType }, i) => `${describeType(remoteType).toWire(quoteName(id))} AS __m${i}`);
   const rows = await session.rows(`SELECT ${columns.join(', ')} FROM ${from} LIMIT ${Math.max(0, Math.floor(limit))}`);
   return rows.map((row) =>
-    Object.fromEntries(fields.map(({ id, logicalType }, i) => [id, toJsonValue(row[`__m${i}`], logicalType)])),
+    Object.fromEntries(
+      fields.map(({ id, logicalType }, i) => [id, toSampleValue(toText(row[`__m${i}`]), logicalType)]),
+    ),
   );
 }
 
-function toJsonValue(value: Json | undefined, type: LogicalType): unknown {
-  if (value === null || value === undefined) return null;
-  const text = String(value);
-  switch (type.kind) {
-    case 'boolean':
-      return text === 't';
-    case 'integer':
-      return Number.isSafeInteger(Number(text)) ? Number(text) : text;
-    case 'float':
-      return Number.isFinite(Number(text)) ? Number(text) : text;
-    case 'json':
-      return parseJson(text);
-    default:
-      return text;
-  }
-}
-
-/** DuckDB prints NaN and infinities inside nested values as no JSON has them. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+function toText(value: Json | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
 }

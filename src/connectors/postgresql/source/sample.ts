@@ -1,4 +1,4 @@
-import type { LogicalType } from '../../../core/index.ts';
+import { toSampleValue } from '../../../connector-kit/index.ts';
 import type { Session } from '../client.ts';
 import { fromSchemaId } from '../schema-id.ts';
 import { quoteName, quoteTable } from '../sql.ts';
@@ -23,31 +23,6 @@ export async function sampleRecords(
   const rows = await session.query(`Sampling ${table}`, `SELECT ${list} FROM ${table} LIMIT $1`, [limit], signal);
   const types = columns.map(({ type }) => describeType(type ?? '').logicalType);
   return rows.map((row) =>
-    Object.fromEntries(names.map((name, index) => [name, toJsonValue(row[`c${index}`] ?? null, types[index])])),
+    Object.fromEntries(names.map((name, index) => [name, toSampleValue(row[`c${index}`] ?? null, types[index])])),
   );
-}
-
-function toJsonValue(text: string | null, type: LogicalType | undefined): unknown {
-  if (text === null) return null;
-  switch (type?.kind) {
-    case 'boolean':
-      return text === 'true';
-    case 'integer':
-      return Number.isSafeInteger(Number(text)) ? Number(text) : text;
-    case 'float':
-      return Number.isFinite(Number(text)) ? Number(text) : text;
-    case 'json':
-      return parseJson(text);
-    default:
-      return text;
-  }
-}
-
-/** PostgreSQL's `json` keeps any text that its own parser takes. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
