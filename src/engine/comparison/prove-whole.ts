@@ -4,7 +4,7 @@ import { subtractSums } from '../../formats/index.ts';
 import { definitionOf, type EngineParts } from '../engine-parts.ts';
 import type { SchemaToFinish } from '../finish-schema.ts';
 import type { ExpectedRange } from '../pipeline/jobs.ts';
-import { hideKey } from '../planner/plan-execution.ts';
+import { hideKey } from '../planner/schema-plan.ts';
 import { requireSnapshot } from '../reading.ts';
 import { toDifferenceText, toRecordDifferences } from '../receipts/record-differences.ts';
 import { openConnection } from '../sides.ts';

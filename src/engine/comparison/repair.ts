@@ -13,7 +13,7 @@ import type { DifferingRange } from './compare-schema.ts';
  * own generation, of which the publication removes what is extra and writes the rest, in one fenced transaction.
  * Repeatable: what an attempt has left is dropped by the next one.
  * @returns the generation
- * @throws `LOSS_GUARD`, `FENCE_LOST`, `SNAPSHOT_LOST`, `VERIFICATION_FAILED` when what was written is not what landed
+ * @throws `LOSS_GUARD`, `FENCE_LOST`, `SNAPSHOT_LOST`
  */
 export async function repairRecords(
   parts: EngineParts,
@@ -32,8 +32,17 @@ export async function repairRecords(
   await parts.threads.run({ kind: 'prepare', destination, load }, ownerKey, stop);
   const expected = await readMissing(parts, todo, { load, ranges }, stop);
   parts.failpoint('before-repair');
-  const guard = { maxLossPercent: plan.maxLossPercent };
-  await parts.threads.run({ kind: 'finish', destination, load, guard, countsOnly: false, expected }, ownerKey, stop);
+  const publication = {
+    kind: 'finish',
+    destination,
+    load,
+    guard: { maxLossPercent: plan.maxLossPercent },
+    countsOnly: false,
+    expected,
+    // Whoever asked compares the whole table again, and names what still differs.
+    isRepaired: true,
+  } as const;
+  await parts.threads.run(publication, ownerKey, stop);
   parts.failpoint('repaired');
   await parts.threads.run({ kind: 'discard', destination, load }, ownerKey, stop);
   return generation;
