@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PlanBody, PlanQuery, SchemaPlanBody } from '../../src/contract/index.ts';
 import { readEverythingStored } from '../setup/everything-stored.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { makeSync } from '../setup/syncs.ts';
 
 // What a start would do, asked before it; and that asking does none of it.
 
@@ -29,6 +33,8 @@ function partOf(plan: PlanBody, schema: string): SchemaPlanBody & { load: NonNul
 
 /** What of a plan does not depend on when it was made. */
 const lasting = ({ execution_id, planned_at, ...plan }: PlanBody) => plan;
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 async function everythingStored() {
   const urls = [server.metadata.url, scene.source.ownerUrl, scene.destination.ownerUrl];
@@ -164,6 +170,55 @@ describe('the plan of a later start', () => {
     expect(load.transfer.pushed_down.filters).toHaveLength(2);
     const full = partOf(await planOf(sync.id, { fetch_mode: 'full' }), PEOPLE).load;
     expect(full).toMatchObject({ kind: 'merge', reason: expect.stringContaining('asked for') });
+  });
+});
+
+describe.each([
+  ['a DuckDB file', 'duckdb', 'to/plans.duckdb'],
+  ['a Parquet folder', 'parquet', 'to/folder'],
+])('the plan of a sync into %s', (_, type, path) => {
+  const mode = type === 'parquet' ? 'snapshot' : 'replicate';
+  const filesBelow = () => {
+    const names = readdirSync(server.filesFolder, { recursive: true, withFileTypes: true });
+    const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    return files.sort().map((file) => [file, statSync(file).mtimeMs, hashOf(readFileSync(file))]);
+  };
+
+  it('is what the execution then does, and leaves every file as it is', async () => {
+    const sync = await makeSync(
+      server,
+      { name: type, source: scene.source.ownerUrl, destination: [type, { path }], schemas: [PEOPLE], mode },
+      scene.signal,
+    );
+    const first = await planOf(sync.id);
+    expect(first).toMatchObject({ written_by: 'one_process', refusals: [] });
+    expect(partOf(first, PEOPLE).load).toMatchObject({
+      kind: 'replace',
+      replacement: { how: 'create' },
+      transfer: { format: 'csv', path: 'identity' },
+    });
+    expect(filesBelow()).toEqual([]);
+    const { execution } = await scene.run(sync.id);
+    const stored = await server.client.getExecutionPlan(sync.id, execution.id, scene.signal);
+    expect(lasting(stored)).toEqual(lasting(first));
+
+    await scene.inSource('ALTER TABLE people ADD age int; ALTER TABLE people ALTER name TYPE int USING id');
+    const before = filesBelow();
+    const metadata = await readEverythingStored(server.metadata.url);
+    const second = partOf(await planOf(sync.id), PEOPLE);
+    expect(second).toMatchObject({ outcome: 'load', load: { live_records: 100, loss_guard: { compares: 'keys' } } });
+    expect(second.load.changes).toEqual([
+      ...(type === 'duckdb' ? [{ kind: 'add_column', column: 'age', before: null, after: 'INTEGER' }] : []),
+      { kind: 'convert_column', column: 'name', before: 'VARCHAR', after: 'INTEGER' },
+      ...(type === 'parquet' ? [{ kind: 'add_column', column: 'age', before: null, after: 'INTEGER' }] : []),
+    ]);
+    expect(second.load.destructive_steps.map(({ kind }) => kind)).toEqual(
+      type === 'parquet' ? ['replace_files', 'delete_records'] : ['mark_deleted'],
+    );
+    expect(filesBelow()).toEqual(before);
+    expect(await readEverythingStored(server.metadata.url)).toEqual(metadata);
+    expect((await scene.run(sync.id)).execution.status).toBe('completed');
+    rmSync(join(server.filesFolder, 'to'), { recursive: true });
   });
 });
 

@@ -5,13 +5,8 @@ import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { createServer } from '../../src/api/index.ts';
 import type { ConnectorContext, ConnectorDefinition } from '../../src/connector-kit/index.ts';
-import {
-  bootstrap,
-  type ExecutionPlanner,
-  type ExecutionQueue,
-  type FirstKeys,
-  type Services,
-} from '../../src/operations/index.ts';
+import { createPlanner } from '../../src/engine/index.ts';
+import { bootstrap, type ExecutionQueue, type FirstKeys, type Services } from '../../src/operations/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { createTestDatabase } from './databases.ts';
 
@@ -39,14 +34,7 @@ export interface TestApiOptions {
   readonly context?: Partial<ConnectorContext>;
   readonly defaultVersion?: string;
   readonly clock?: () => Date;
-  /** Absent = one that refuses to plan. */
-  readonly planner?: ExecutionPlanner;
 }
-
-const NO_PLANNER: ExecutionPlanner = {
-  planStart: () => Promise.reject(new Error('this API has no planner')),
-  describePlan: () => Promise.reject(new Error('this API has no planner')),
-};
 
 /** Starts an API over the given connectors, bootstrapped: one organization, one user, its keys. */
 export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
@@ -63,12 +51,14 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
       enqueued.push(id);
     },
   };
+  const connectors = new Map(options.connectors.map((connector) => [connector.type, connector]));
+  const contextOf = (organizationId: string) => ({ ...plainContext(home, organizationId), ...options.context });
   const services: Services = {
     store,
-    connectors: new Map(options.connectors.map((connector) => [connector.type, connector])),
+    connectors,
     executions,
-    planner: options.planner ?? NO_PLANNER,
-    connectorContext: (organizationId) => ({ ...plainContext(home, organizationId), ...options.context }),
+    planner: createPlanner({ store, connectors, contextFor: contextOf, columnPrefix: '__millrace_' }),
+    connectorContext: contextOf,
     newId: randomUUID,
     clock: options.clock ?? (() => new Date()),
   };

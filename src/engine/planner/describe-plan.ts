@@ -81,10 +81,13 @@ function describeGuard(plan: SchemaPlan): LoadDescription['lossGuard'] {
 }
 
 function guardText(compares: LossBasis, percent: number, isDelta: boolean): string {
-  if (compares === 'nothing')
-    return isDelta ? 'A delta removes no records.' : 'There is no table yet, so no record can be lost.';
+  if (compares === 'nothing' && !isDelta) return 'There is no table yet, so nothing can be lost.';
   if (percent >= 100) return 'Switched off: everything may be lost.';
-  return compares === 'keys'
-    ? `Nothing is changed when more than ${percent} % of the live records are no longer in the source, by key.`
-    : `Nothing is changed when the table would have fewer records by more than ${percent} %.`;
+  if (isDelta)
+    return `A delta removes no records. Nothing is changed when a column would lose more than ${percent} % of its values.`;
+  const records =
+    compares === 'keys'
+      ? `more than ${percent} % of the live records are no longer in the source, by key`
+      : `the table would have fewer records by more than ${percent} %`;
+  return `Nothing is changed when ${records}, or when a column would lose more than ${percent} % of its values.`;
 }

@@ -21,7 +21,8 @@ type Replacement = NonNullable<LoadPreview['replacement']>;
 export async function previewLoad(session: Session | null, plan: LoadPlan): Promise<LoadPreview> {
   const live = session === null ? null : await findTable(session, plan.table);
   const named = await collectRefusals(() => assertDistinctNames(plan));
-  if (session === null || live === null) return previewNew(plan, named);
+  if (session === null || live === null)
+    return previewNew(plan, await isSchemaThere(session, plan.table.schema), named);
   const owner = (await hasState(session)) ? await findOwner(session, plan.table) : null;
   const adopted = owner === null || (await isAdopted(session, plan));
   const isOurs = owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId;
@@ -50,11 +51,22 @@ export async function previewLoad(session: Session | null, plan: LoadPlan): Prom
   };
 }
 
-function previewNew(plan: LoadPlan, refusals: LoadPreview['refusals']): LoadPreview {
+/** A new file has the schema `main`. */
+async function isSchemaThere(session: Session | null, schema: string): Promise<boolean> {
+  if (session === null) return schema.toLowerCase() === 'main';
+  const rows = await session.rows(
+    `SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(${quoteText(schema)})`,
+  );
+  return rows.length > 0;
+}
+
+function previewNew(plan: LoadPlan, hasSchema: boolean, refusals: LoadPreview['refusals']): LoadPreview {
+  const { schema, name } = plan.table;
   return {
     replacement: plan.kind === 'replace' ? { how: 'create', reason: 'there is no such table yet' } : null,
     changes: [
-      { kind: 'create_table', column: null, before: null, after: plan.table.name },
+      ...(hasSchema ? [] : [{ kind: 'create_schema', column: null, before: null, after: schema } as const]),
+      { kind: 'create_table', column: null, before: null, after: name },
       ...[...plan.columns, ...ownColumns(plan)].map(toAddition),
     ],
     destroys: [],
