@@ -8,6 +8,12 @@ const CHUNK_BYTES = 256 * 1024;
 const MAX_WAITING = 3;
 /** Buffers that are kept for the next chunks, so that no garbage piles up. */
 const MAX_SPARE = MAX_WAITING + 1;
+/**
+ * Buffers of reads that have ended, for the next ones of this thread. Of a table of a few records, two new ones would cost
+ * more than all else that we do with it.
+ */
+const idleBuffers: Uint8Array<ArrayBuffer>[] = [];
+const MAX_IDLE_BUFFERS = 8;
 /** A record longer than this would not fit any pipeline's memory. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;
 
@@ -20,6 +26,8 @@ const MAX_RECORD_BYTES = 256 * 1024 * 1024;
 export class CopyOut {
   readonly #waiting: Chunk[] = [];
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  /** Every buffer of this read, wherever it is now. */
+  readonly #buffers = new Set<ArrayBuffer>();
   readonly #reader: CopyReader;
   readonly #socket: BorrowedSocket;
   #error: Error | null = null;
@@ -34,7 +42,7 @@ export class CopyOut {
       {
         chunk: (chunk) => this.#take(chunk),
         message: (type, payload) => this.#takeMessage(type, payload),
-        allocate: (bytes) => this.#spare.pop() ?? new Uint8Array(bytes),
+        allocate: (bytes) => this.#allocate(bytes),
       },
     );
     this.#socket = borrowSocket(
@@ -70,9 +78,27 @@ export class CopyOut {
         this.#reuse(chunk);
       } else if (this.#isDone || this.#isBroken) {
         if (this.#error !== null) throw this.#error;
+        this.#giveBack();
         return;
       } else await this.#arrival();
     }
+  }
+
+  #allocate(bytes: number): Uint8Array<ArrayBuffer> {
+    const buffer =
+      this.#spare.pop() ?? (bytes === CHUNK_BYTES ? idleBuffers.pop() : undefined) ?? new Uint8Array(bytes);
+    // Those that were given away to another thread would pile up here.
+    if (this.#buffers.size < MAX_IDLE_BUFFERS) this.#buffers.add(buffer.buffer);
+    return buffer;
+  }
+
+  /** Behind the last chunk nobody uses any of them any more. */
+  #giveBack(): void {
+    for (const buffer of this.#buffers) {
+      if (buffer.byteLength === CHUNK_BYTES && idleBuffers.length < MAX_IDLE_BUFFERS)
+        idleBuffers.push(new Uint8Array(buffer));
+    }
+    this.#buffers.clear();
   }
 
   /** A buffer that was given away to another thread is no longer there. */
