@@ -73,7 +73,7 @@ export async function workOnPack(
 }
 
 function claim({ parts, stop }: PackLane, owner: Parameters<typeof claimPack>[1]): Promise<readonly PackedSchema[]> {
-  return retryStore(() => claimPack(parts.store.db, owner, PACK_SIZE), stop);
+  return retryStore(() => claimPack(parts.store, owner, PACK_SIZE), stop);
 }
 
 /** @throws `SNAPSHOT_LOST` */
@@ -81,7 +81,7 @@ async function toMembers({ parts, stop }: PackLane, claimed: readonly PackedSche
   const snapshots = new Map<number, SnapshotRef>();
   for (const { executionId, snapshotEpoch } of claimed) {
     if (snapshots.has(snapshotEpoch)) continue;
-    const found = await retryStore(() => parts.snapshots.find(executionId, snapshotEpoch), stop);
+    const found = await retryStore(() => parts.snapshots.join(executionId, snapshotEpoch, stop), stop);
     if (found !== null) snapshots.set(snapshotEpoch, found);
   }
   return claimed.map((schema) => {

@@ -23,44 +23,56 @@ export interface PackedSchema {
  * when this worker was declared dead. All their items count as begun once: whoever works on one of them later, by
  * itself, asks the destination first.
  */
-export async function claimPack(db: StoreDatabase, owner: Owner, limit: number): Promise<readonly PackedSchema[]> {
-  const { executionId, laneId, workerId } = owner;
-  const { rows } = await sql<{
-    schemaId: string;
-    generation: string;
-    token: number;
-    plan: unknown;
-    snapshotEpoch: number | null;
-    no: number;
-    readToken: number;
-    range: unknown;
-  }>`
-    WITH picked AS MATERIALIZED (
-      SELECT s.ctid AS place, e.position FROM execution_schemas e
-      JOIN segments s ON s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation AND s.no = 0
-      WHERE e.execution_id = ${executionId} AND e.is_small AND e.status = 'scheduled' AND s.state = 'waiting' AND s.token = 0
-      ORDER BY e.position LIMIT ${limit} FOR UPDATE OF s SKIP LOCKED),
-    owned AS (
-      UPDATE segments SET state = 'owned', worker_id = ${workerId}, lane_id = ${laneId}, token = token + 1, started_at = now()
-      WHERE ctid = ANY (ARRAY(SELECT place FROM picked)) AND EXISTS (SELECT 1 FROM workers WHERE id = ${workerId} AND dead_at IS NULL)
-      RETURNING schema_id, generation, token),
-    begun AS (
-      UPDATE segments s SET token = s.token + 1, started_at = now() FROM owned o
-      WHERE s.execution_id = ${executionId} AND s.schema_id = o.schema_id AND s.generation = o.generation AND s.no > 0
-      RETURNING s.schema_id, s.no, s.kind, s.range, s.token),
-    running AS (
-      UPDATE execution_schemas e SET status = 'running', started_at = now() FROM owned o
-      WHERE e.execution_id = ${executionId} AND e.schema_id = o.schema_id AND e.status = 'scheduled'
-      RETURNING e.schema_id, e.plan, e.snapshot_epoch, e.position, o.generation, o.token)
-    SELECT r.schema_id, r.generation, r.token, r.plan, r.snapshot_epoch, b.no, b.token AS read_token, b.range
-    FROM running r JOIN begun b ON b.schema_id = r.schema_id AND b.kind = 'read' ORDER BY r.position`.execute(db);
-  return rows.map(({ no, readToken, range, generation, snapshotEpoch, ...row }) => ({
-    ...row,
-    executionId,
-    generation: Number(generation),
-    snapshotEpoch: snapshotEpoch ?? 0,
-    read: { no, token: readToken, range },
-  }));
+export async function claimPack(store: Store, owner: Owner, limit: number): Promise<readonly PackedSchema[]> {
+  const { executionId } = owner;
+  return store.transaction(async ({ db }) => {
+    const held = await holdSchemas(db, owner, limit);
+    if (held.size === 0) return [];
+    const ids = [...held.keys()];
+    // Statements of their own: in one, the planner may well read all segments to find these.
+    const { rows: reads } = await sql<PackedSchema['read'] & { schemaId: string; kind: string }>`
+      UPDATE segments SET token = token + 1, started_at = now()
+      WHERE execution_id = ${executionId} AND schema_id = ANY (${ids}) AND no > 0 AND state = 'waiting'
+      RETURNING schema_id, no, kind, token, range`.execute(db);
+    const readOf = new Map(reads.filter(({ kind }) => kind === 'read').map((read) => [read.schemaId, read]));
+    const { rows } = await sql<{ schemaId: string; plan: unknown; snapshotEpoch: number | null; position: number }>`
+      UPDATE execution_schemas SET status = 'running', started_at = now()
+      WHERE execution_id = ${executionId} AND schema_id = ANY (${ids}) AND status = 'scheduled'
+      RETURNING schema_id, plan, snapshot_epoch, position`.execute(db);
+    return rows
+      .sort((a, b) => a.position - b.position)
+      .flatMap(({ schemaId, plan, snapshotEpoch }) => {
+        const [hold, read] = [held.get(schemaId), readOf.get(schemaId)];
+        if (hold === undefined || read === undefined) return [];
+        const { no, token, range } = read;
+        return [
+          { ...hold, executionId, schemaId, plan, snapshotEpoch: snapshotEpoch ?? 0, read: { no, token, range } },
+        ];
+      });
+  });
+}
+
+/** Takes the `prepare` items, by which the schemas are held; the order is made before the items are looked at. */
+async function holdSchemas(
+  db: StoreDatabase,
+  { executionId, laneId, workerId }: Owner,
+  limit: number,
+): Promise<ReadonlyMap<string, Pick<PackedSchema, 'generation' | 'token'>>> {
+  const { rows } = await sql<{ schemaId: string; generation: string; token: number }>`
+    UPDATE segments SET state = 'owned', worker_id = ${workerId}, lane_id = ${laneId}, token = token + 1, started_at = now()
+    WHERE ctid = ANY (ARRAY(
+        SELECT next.ctid FROM (
+          SELECT execution_id, schema_id, generation FROM execution_schemas
+          WHERE execution_id = ${executionId} AND is_small AND status = 'scheduled' ORDER BY position OFFSET 0) e
+        CROSS JOIN LATERAL (
+          SELECT s.ctid FROM segments s
+          WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation AND s.no = 0
+            AND s.state = 'waiting' AND s.token = 0
+          LIMIT 1 FOR UPDATE SKIP LOCKED) next
+        LIMIT ${limit}))
+      AND EXISTS (SELECT 1 FROM workers WHERE id = ${workerId} AND dead_at IS NULL)
+    RETURNING schema_id, generation, token`.execute(db);
+  return new Map(rows.map(({ schemaId, generation, token }) => [schemaId, { generation: Number(generation), token }]));
 }
 
 /** Gives schemas back, to be worked on one by one. Those that somebody has taken over stay as they are. */
@@ -110,11 +122,12 @@ export async function completePack(store: Store, pack: CompletedPack): Promise<R
   const given = sql`jsonb_to_recordset(${JSON.stringify(pack.schemas.map((done, index) => toRow(done, index === 0 ? pack.timing : null)))}::jsonb)
     AS g(schema_id text, generation bigint, token integer, read jsonb, finish jsonb, records bigint, bytes bigint, timing jsonb,
       receipt jsonb, record_count bigint, warning_count bigint, cursor jsonb, shape jsonb, seen jsonb)`;
+  const ids = pack.schemas.map(({ schema }) => schema.schemaId);
   return store.transaction(async ({ db }) => {
     const { rows: held } = await sql<{ schemaId: string }>`
       UPDATE segments s SET state = 'done', finished_at = now(), timing = g.timing FROM ${given}
-      WHERE s.execution_id = ${pack.executionId} AND s.schema_id = g.schema_id AND s.generation = g.generation AND s.no = 0
-        AND s.token = g.token AND s.worker_id = ${pack.workerId} AND s.state = 'owned'
+      WHERE s.execution_id = ${pack.executionId} AND s.schema_id = ANY (${ids}) AND s.schema_id = g.schema_id
+        AND s.generation = g.generation AND s.no = 0 AND s.token = g.token AND s.worker_id = ${pack.workerId} AND s.state = 'owned'
         AND EXISTS (SELECT 1 FROM workers WHERE id = ${pack.workerId} AND dead_at IS NULL)
       RETURNING s.schema_id`.execute(db);
     const ours = held.map(({ schemaId }) => schemaId);
