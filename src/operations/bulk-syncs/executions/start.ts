@@ -175,7 +175,6 @@ function refuseUnavailable(fields: readonly string[]): void {
 
 function unavailableInSync(sync: BulkSyncRecord, source: SourceCapabilities): string[] {
   return [
-    ...(sync.receiptDepth === 'repair' ? ['receipt_depth'] : []),
     ...listChangedKeys(sync.sourceConfiguration, source.configuration).map((key) => `source_configuration.${key}`),
   ];
 }
