@@ -6,27 +6,40 @@ import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } f
 import { SyncError } from '../../core/index.ts';
 import { resolvePlace } from './place.ts';
 import { FilesSource } from './source.ts';
-import { listTables } from './tables.ts';
+import { type Format, listTables, type Reading } from './tables.ts';
 
 /** Settings of a connection to plain files. */
 export interface FilesConfig {
   /** Relative to the organization's files folder, or absolute inside it. */
   readonly path: string;
-  readonly format: 'csv' | 'parquet' | 'json';
+  readonly format: Format;
+  /** Absent = `auto`. */
+  readonly header?: Reading['header'] | undefined;
 }
 
-const config = z.strictObject({
-  path: z
-    .string()
-    .min(1)
-    .max(1024)
-    .describe(
-      'A file, a folder, or a pattern with * and **, relative to the folder for files of connections. Each file or folder in a folder is a table; all files of a pattern are one.',
-    ),
-  format: z
-    .enum(['csv', 'parquet', 'json'])
-    .describe('What the files hold. JSON: one record a line, or an array of records.'),
-});
+const config = z
+  .strictObject({
+    path: z
+      .string()
+      .min(1)
+      .max(1024)
+      .describe(
+        'A file, a folder, or a pattern with * and **, relative to the folder for files of connections. Each file or folder in a folder is a table; all files of a pattern are one.',
+      ),
+    format: z
+      .enum(['csv', 'parquet', 'json'])
+      .describe('What the files hold. JSON: one record a line, or an array of records.'),
+    header: z
+      .union([z.boolean(), z.literal('auto')])
+      .optional()
+      .describe(
+        'CSV only: true when the first line of every file holds names, false when none does, auto to find out (the default).',
+      ),
+  })
+  .refine(({ format, header }) => header === undefined || format === 'csv', {
+    path: ['header'],
+    error: 'only CSV files have a header',
+  });
 
 const capabilities: Capabilities = {
   source: { supportsTrackingFields: true, placement: 'owner', configuration: {} },
@@ -46,9 +59,9 @@ export const files: ConnectorDefinition<FilesConfig> = {
   },
 };
 
-function createConnector({ path, format }: FilesConfig, { filesRoot }: ConnectorContext): Connector {
+function createConnector({ path, format, header = 'auto' }: FilesConfig, { filesRoot }: ConnectorContext): Connector {
   const place = resolvePlace(path, filesRoot);
-  const source = new FilesSource({ place, format, filesRoot });
+  const source = new FilesSource({ place, format, header, filesRoot });
   return {
     source,
     async check(signal) {

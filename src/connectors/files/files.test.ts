@@ -26,8 +26,8 @@ async function putQuery(path: string, query: string): Promise<void> {
 }
 
 /** Tables by schema id, and their fields with types. */
-async function look(path: string, format: string): Promise<Record<string, Record<string, string>>> {
-  await using connector = await connectFiles(files.root, path, format);
+async function look(path: string, format: string, settings = {}): Promise<Record<string, Record<string, string>>> {
+  await using connector = await connectFiles(files.root, path, format, settings);
   const schemas = (await connector.source?.discover(NEVER)) ?? [];
   return Object.fromEntries(
     schemas.map(({ id, fields }) => [id, Object.fromEntries(fields.map((field) => [field.id, field.remoteType]))]),
@@ -37,9 +37,9 @@ async function look(path: string, format: string): Promise<Record<string, Record
 let copies = 0;
 
 /** Copies a table into DuckDB, checks that the hashes agree, and returns what landed. */
-async function land(path: string, format: string, schemaId: string, order: string, segmentBytes = 1e6) {
+async function land(path: string, format: string, schemaId: string, order: string, segmentBytes = 1e6, settings = {}) {
   copies += 1;
-  await using source = await connectFiles(files.root, path, format);
+  await using source = await connectFiles(files.root, path, format, settings);
   const destination = await connectFile(files.root, `landed-${copies}.duckdb`);
   const table = { schema: 'main', name: 'landed' };
   const plan = { syncId: `sync${copies}`, table, recordTimestamps: false };
@@ -214,6 +214,44 @@ describe('csv that looks like something else', () => {
   ])('is taken: %s', async (_, parts, columns) => {
     for (const [name, text] of Object.entries(parts)) await put(`data/t/${name}`, text);
     expect(Object.keys((await look('data', 'csv')).t ?? {})).toEqual(columns);
+  });
+});
+
+describe('csv whose first lines the connection tells about', () => {
+  it('loses no first line that could hold names when it is told that there are none', async () => {
+    await put('data/t/1.csv', 'Ann,Lee\nBob,Ray\n');
+    await put('data/t/2.csv', 'Cy,Doe,x\n');
+    expect((await land('data', 'csv', 't', 'column0', 1e6, { header: false })).rows).toEqual([
+      ['Ann', 'Lee', null],
+      ['Bob', 'Ray', null],
+      ['Cy', 'Doe', 'x'],
+    ]);
+    expect((await land('data', 'csv', 't', 'Ann')).rows).toHaveLength(1);
+  });
+
+  it('has the names of lines that do not look like names', async () => {
+    await put('data/t/1.csv', '2023,2024\n1,2\n');
+    await put('data/t/2.csv', '2024,note\n3,x\n');
+    const { rows } = await land('data', 'csv', 't', '"2024"', 1e6, { header: true });
+    expect(rows).toEqual([
+      ['1', '2', null],
+      [null, '3', 'x'],
+    ]);
+  });
+
+  it.each([
+    [true, 'id,name\n1,x\n2,y,z\n'],
+    [true, '\nid,name\n1,x\n'],
+    [false, '1,2\n3,4,5\n'],
+    [false, '\n1,2\n'],
+  ])('is refused when its lines do not fit together: header %s, %j', async (header, text) => {
+    await put('data/t.csv', text);
+    await expect(look('data', 'csv', { header })).rejects.toMatchObject({ code: 'FILE_INVALID' });
+  });
+
+  it('is nothing that other formats have', async () => {
+    for (const format of ['json', 'parquet'])
+      await expect(connectFiles(files.root, 'data', format, { header: true })).rejects.toThrow('header');
   });
 });
 

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { SyncError } from '../../core/index.ts';
-import type { FileTable } from './tables.ts';
+import type { FileTable, Reading } from './tables.ts';
 
 /** Enough for the names of some thousand columns; a longer line is not judged. */
 const HEAD_BYTES = 256 * 1024;
@@ -15,7 +15,11 @@ const QUOTED = /"(?:[^"]|"")*"/g;
  * @param columns that DuckDB found, by their names
  * @throws `FILE_INVALID`
  */
-export async function proveFirstLines(table: FileTable, columns: readonly string[]): Promise<void> {
+export async function proveFirstLines(
+  table: FileTable,
+  columns: readonly string[],
+  header: Reading['header'],
+): Promise<void> {
   const { name, files } = table;
   const ofFolders = new Set(table.isPartitioned ? files.flatMap(toPartitionKeys) : []);
   const names = columns.filter((column) => !ofFolders.has(column));
@@ -26,14 +30,15 @@ export async function proveFirstLines(table: FileTable, columns: readonly string
     if (text === '' && names.length > 1) throw refused(file, name, 'begins with an empty line');
   }
   for (const { file, text } of lines) {
-    if (hasSeparator(text) && names.includes(text.trim()))
+    const isOneField = header === false ? names.length === 1 : names.includes(text.trim());
+    if (hasSeparator(text) && isOneField)
       throw refused(
         file,
         name,
         'has lines with unlike numbers of fields near its beginning, or a quote without an end',
       );
   }
-  if (lines.length > 1) proveHeadings(name, lines, names);
+  if (header === 'auto' && lines.length > 1) proveHeadings(name, lines, names);
 }
 
 function toPartitionKeys(path: string): readonly string[] {

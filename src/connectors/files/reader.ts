@@ -1,6 +1,6 @@
 import { quoteName, quotePath, quoteText } from '../../connector-kit/duckdb/index.ts';
 import type { FieldDescription } from '../../core/index.ts';
-import type { FileTable, Format } from './tables.ts';
+import type { FileTable, Reading } from './tables.ts';
 
 /**
  * Everything is text, and the rules are RFC 4180's. What DuckDB would find out by itself can lose data: it takes lines that
@@ -23,8 +23,8 @@ const CSV_OPTIONS = [
 ].join(', ');
 
 /** A table function over all files, for a first look at the columns. */
-export function toFirstLook(table: FileTable, format: Format): string {
-  if (format !== 'json') return toFunction(table, format);
+export function toFirstLook(table: FileTable, reading: Reading): string {
+  if (reading.format !== 'json') return toFunction(table, reading);
   const { files } = table;
   // All records are looked at: a type that holds for a sample only would stop the reading later.
   return `read_json(${toList(files)}, sample_size = -1, maximum_sample_files = ${files.length}, maximum_depth = 2, union_by_name = true, ${toPartitions(table)})`;
@@ -39,17 +39,17 @@ export interface RecordRange {
 /** What stands behind FROM: these files of the table, with all its fields. */
 export function toFrom(
   table: FileTable,
-  format: Format,
+  reading: Reading,
   fields: readonly FieldDescription[],
   records: RecordRange | null = null,
 ): string {
-  if (format === 'json') {
+  if (reading.format === 'json') {
     const columns = fields.map(({ id, remoteType }) => `${quoteText(id)}: ${quoteText(remoteType)}`).join(', ');
     return `read_json(${toList(table.files)}, columns = {${columns}}, ${toPartitions(table)})`;
   }
   // A file that lacks a column has NULLs there, also where none of these files has it.
   const none = fields.map(({ id, remoteType }) => `NULL::${remoteType} AS ${quoteName(id)}`).join(', ');
-  return `(SELECT ${none} WHERE false UNION ALL BY NAME SELECT * FROM ${toFunction(table, format)}${toPlaces(records)})`;
+  return `(SELECT ${none} WHERE false UNION ALL BY NAME SELECT * FROM ${toFunction(table, reading)}${toPlaces(records)})`;
 }
 
 function toPlaces(records: RecordRange | null): string {
@@ -57,10 +57,11 @@ function toPlaces(records: RecordRange | null): string {
   return ` WHERE file_row_number >= ${records.from}${records.to === null ? '' : ` AND file_row_number < ${records.to}`}`;
 }
 
-function toFunction(table: FileTable, format: 'csv' | 'parquet'): string {
+function toFunction(table: FileTable, { format, header }: Reading): string {
   const options = `union_by_name = true, ${toPartitions(table)}`;
   if (format === 'parquet') return `read_parquet(${toList(table.files)}, ${options})`;
-  return `read_csv(${toList(table.files)}, ${options}, ${CSV_OPTIONS})`;
+  const names = header === 'auto' ? '' : `, header = ${header}`;
+  return `read_csv(${toList(table.files)}, ${options}, ${CSV_OPTIONS}${names})`;
 }
 
 /** The values in the folders' names stay text: `01` is not 1. */

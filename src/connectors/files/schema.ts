@@ -3,23 +3,24 @@ import { describeType, quotePath, quoteText, type Session } from '../../connecto
 import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
 import { proveFirstLines, withoutEmpty } from './first-lines.ts';
 import { toFirstLook } from './reader.ts';
-import type { FileTable, Format } from './tables.ts';
+import type { FileTable, Format, Reading } from './tables.ts';
 
 /** Types that JSON itself has. The rest of what DuckDB reads into strings would change their text. */
 const JSON_TYPES: readonly string[] = ['BOOLEAN', 'BIGINT', 'HUGEINT', 'DOUBLE', 'JSON', 'VARCHAR'];
 const TEXT_TYPES: readonly string[] = ['DATE', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'UUID'];
 
 /** The fields of a table, from its files themselves. @throws `FILE_INVALID` */
-export async function describeTable(session: Session, table: FileTable, format: Format): Promise<SchemaDescription> {
+export async function describeTable(session: Session, table: FileTable, reading: Reading): Promise<SchemaDescription> {
+  const { format, header } = reading;
   const sizes = await sizesOf(table.files);
   const looked = { ...table, files: withoutEmpty(table.files, sizes) };
-  const rows = await session.rows(`DESCRIBE SELECT * FROM ${toFirstLook(looked, format)}`).catch((error: unknown) => {
+  const rows = await session.rows(`DESCRIBE SELECT * FROM ${toFirstLook(looked, reading)}`).catch((error: unknown) => {
     throw toInvalid(error, table, format);
   });
   const columns = rows.map((row) => ({ name: String(row.column_name), type: String(row.column_type) }));
   const names = columns.map(({ name }) => name);
   if (format === 'json') await refuseTwins(session, table, names);
-  if (format === 'csv') await proveFirstLines(looked, names);
+  if (format === 'csv') await proveFirstLines(looked, names, header);
   return {
     id: toSchemaId(table.name),
     name: table.name,

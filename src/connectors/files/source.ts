@@ -30,12 +30,11 @@ import type { Place } from './place.ts';
 import { toFrom } from './reader.ts';
 import { describeTable, toSchemaId } from './schema.ts';
 import { planSegments, toValue } from './segments.ts';
-import { type FileTable, type Format, listTables } from './tables.ts';
+import { type FileTable, listTables, type Reading } from './tables.ts';
 
 /** Where and what a connection's files are. */
-export interface FilesPlace {
+export interface FilesPlace extends Reading {
   readonly place: Place;
-  readonly format: Format;
   readonly filesRoot: string;
 }
 
@@ -65,7 +64,6 @@ export class FilesSource implements BulkSource, AsyncDisposable {
   }
 
   async sample(schemaId: string, limit: number, signal: AbortSignal) {
-    const { format } = this.#at;
     const table = (await this.#listTables()).find(({ name }) => toSchemaId(name) === schemaId);
     if (table === undefined)
       throw new SyncError('SOURCE_CHANGED', `The files of ${schemaId} are gone. Refresh the connection’s schemas.`);
@@ -73,8 +71,8 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     return reader.exclusive(
       `Sampling ${schemaId} in`,
       async (session) => {
-        const { fields } = await describeTable(session, table, format);
-        return sampleRecords(session, fields, toFrom(table, format, fields), limit);
+        const { fields } = await describeTable(session, table, this.#at);
+        return sampleRecords(session, fields, toFrom(table, this.#at, fields), limit);
       },
       signal,
     );
@@ -110,7 +108,7 @@ export class FilesSource implements BulkSource, AsyncDisposable {
 
   async planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan> {
     const { schema, field, snapshot } = request;
-    const from = toFrom(await this.#findTable(schema, snapshot), this.#at.format, ownFields(schema));
+    const from = toFrom(await this.#findTable(schema, snapshot), this.#at, ownFields(schema));
     const reader = await this.#open();
     const action = `Reading the highest ${field.id} of ${schema.id} in`;
     return reader.exclusive(action, (session) => planDelta(session, request, from), signal);
@@ -121,7 +119,7 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     const table = { name: request.schema.name, files, isPartitioned };
     await proveImage(request.snapshot, files);
     const reader = await this.#open();
-    const from = toFrom(table, this.#at.format, ownFields(request.schema), records);
+    const from = toFrom(table, this.#at, ownFields(request.schema), records);
     const where = request.from === null ? [] : [toDeltaCondition(request.from)];
     try {
       await provePacked(files, signal);
@@ -147,7 +145,7 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     const broken: SyncError[] = [];
     for (const table of await this.#listTables()) {
       const reader = await this.#open();
-      const look = (session: Session) => describeTable(session, table, this.#at.format);
+      const look = (session: Session) => describeTable(session, table, this.#at);
       await reader.exclusive(`Looking at ${table.name} in`, look, signal).then(
         (schema) => schemas.push(schema),
         (error: unknown) => {

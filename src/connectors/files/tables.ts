@@ -8,6 +8,13 @@ import type { Place } from './place.ts';
 /** What a connection's files hold. */
 export type Format = 'csv' | 'parquet' | 'json';
 
+/** How the files of a connection are read. */
+export interface Reading {
+  readonly format: Format;
+  /** CSV: whether every file's first line holds names; `auto` = it does when its fields could be names. */
+  readonly header: boolean | 'auto';
+}
+
 /** A table and its files, by their real paths and in order of these. */
 export interface FileTable {
   readonly name: string;

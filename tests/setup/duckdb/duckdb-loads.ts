@@ -46,10 +46,15 @@ export async function connectFile(root: string, path: string, failpoint?: (name:
 }
 
 /** The connector of plain files on `path` under the root. */
-export async function connectFiles(root: string, path: string, format: string): Promise<Connector> {
+export async function connectFiles(
+  root: string,
+  path: string,
+  format: string,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<Connector> {
   const definition = CONNECTORS.get('files');
   if (definition === undefined) throw new Error('the files connector is not registered');
-  return definition.connect(definition.config.parse({ path, format }), createFileContext(root));
+  return definition.connect(definition.config.parse({ path, format, ...settings }), createFileContext(root));
 }
 
 export interface PlanOptions extends Partial<Omit<LoadPlan, 'columns'>> {
