@@ -92,7 +92,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
     size: Math.max(1, availableParallelism() - 1),
   });
   const wiring = wireConnectors(settings, threads, config.failpoints);
-  const metrics = createMetrics({ version, perSync: config.metricsPerSync });
+  const metrics = createMetrics({ version, connectionTypes: [...CONNECTORS.keys()], perSync: config.metricsPerSync });
   const engine = await startEngine({
     store,
     databaseUrl,

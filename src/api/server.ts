@@ -49,12 +49,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const defaultVersion = parseDefaultVersion(options.defaultVersion);
   const app = Fastify({
     ...(options.logger === undefined ? { logger: false } : { loggerInstance: options.logger }),
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: BODY_LIMIT_BYTES,
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    requestIdLogLabel: 'requestId',
     // A path that cannot be decoded never reaches the error handler.
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     // Schema ids stand in paths and may be as long as two names of a database, percent-encoded.

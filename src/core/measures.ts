@@ -1,17 +1,44 @@
+import { TERMINAL_STATUSES } from './statuses.ts';
+import { TIME_PARTS } from './timing.ts';
+
+/** How a schema of an execution can end. */
+const SCHEMA_ENDS = ['completed', 'failed', 'canceled', 'interrupted'] as const;
+
 /**
  * What the product counts and measures about itself: names without prefix and unit, as `/metrics` shows them. Labels have
- * few values: connection types, statuses, words; never an id.
+ * few values: connection types, statuses, words; never an id. `values` are those known beforehand: their counters begin at
+ * 0, because growth from nothing is not seen by who asks for an increase.
  */
 export const COUNTERS = {
-  executions_ended: { help: 'Executions that this process brought to an end.', labels: ['status'] },
-  execution_bottlenecks: { help: 'Executions by what took most of their time.', labels: ['part'] },
-  schemas_ended: { help: 'Schemas of executions that this process brought to an end.', labels: ['status'] },
+  executions_ended: {
+    help: 'Executions that this process brought to an end.',
+    labels: ['status'],
+    values: TERMINAL_STATUSES,
+  },
+  execution_bottlenecks: {
+    help: 'Executions by what took most of their time.',
+    labels: ['part'],
+    values: [...TIME_PARTS, 'planning', 'waiting'],
+  },
+  schemas_ended: {
+    help: 'Schemas of executions that this process brought to an end.',
+    labels: ['status'],
+    values: SCHEMA_ENDS,
+  },
   schemas_restarted: {
     help: 'Schemas read again in a new generation because their source snapshot was lost.',
     labels: [],
   },
-  steps_repeated: { help: 'Steps of executions tried again after a failure that passes.', labels: ['step'] },
-  verifications: { help: 'Schemas whose destination was compared with the source.', labels: ['verdict'] },
+  steps_repeated: {
+    help: 'Steps of executions tried again after a failure that passes.',
+    labels: ['step'],
+    values: ['prepare', 'read', 'finish'],
+  },
+  verifications: {
+    help: 'Schemas whose destination was compared with the source.',
+    labels: ['verdict'],
+    values: ['equal', 'different'],
+  },
   read_records: { help: 'Records read from sources.', labels: ['connection_type'] },
   read_bytes: { help: 'Bytes of records read from sources.', labels: ['connection_type'] },
   sent_bytes: { help: 'Bytes of records that destinations committed.', labels: ['connection_type'] },
@@ -19,7 +46,7 @@ export const COUNTERS = {
   unchanged_records: { help: 'Records found unchanged by publications.', labels: ['connection_type'] },
   deleted_records: { help: 'Records removed or marked as deleted by publications.', labels: ['connection_type'] },
   rejected_records: { help: 'Records that destinations refused.', labels: ['connection_type'] },
-  lane_seconds: { help: 'Time of lanes by what it was spent on.', labels: ['part'] },
+  lane_seconds: { help: 'Time of lanes by what it was spent on.', labels: ['part'], values: TIME_PARTS },
 } as const satisfies Record<string, Measure>;
 
 /** Distributions; values are seconds. */
@@ -31,6 +58,8 @@ export const DISTRIBUTIONS = {
 interface Measure {
   readonly help: string;
   readonly labels: readonly string[];
+  /** Of a measure with one label. */
+  readonly values?: readonly string[];
 }
 
 export type CounterName = keyof typeof COUNTERS;

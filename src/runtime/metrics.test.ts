@@ -22,7 +22,7 @@ const PROCESS = {
 
 function create(given: Partial<MetricsSources> = {}, perSync = false) {
   const clock = { ms: 0 };
-  const metrics = createMetrics({ version: '1.2.3', perSync, now: () => clock.ms });
+  const metrics = createMetrics({ version: '1.2.3', connectionTypes: ['duckdb'], perSync, now: () => clock.ms });
   metrics.watch({ readFleet: async () => FLEET, readProcess: () => PROCESS, ...given });
   const scrape = async () => parseMetrics((await metrics.render()).body);
   return { metrics, scrape, clock };
@@ -45,6 +45,20 @@ describe('createMetrics', () => {
     });
     expect(seen.get('millrace_build_info')?.samples).toMatchObject([{ labels: { version: '1.2.3' }, value: 1 }]);
     expect((await metrics.render()).contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+
+  it('begins counters at nothing, so that the first growth is seen', async () => {
+    const seen = await create().scrape();
+    expect(seen.get('millrace_verifications_total')?.samples).toContainEqual({
+      name: 'millrace_verifications_total',
+      labels: { verdict: 'different' },
+      value: 0,
+    });
+    expect(seen.get('millrace_rejected_records_total')?.samples).toMatchObject([
+      { labels: { connection_type: 'duckdb' }, value: 0 },
+    ]);
+    for (const { name, type, samples } of seen.values())
+      if (type === 'counter') expect({ name, samples }).not.toEqual({ name, samples: [] });
   });
 
   it('reads gauges at each scrape, and forgets what is no more', async () => {

@@ -15,7 +15,7 @@ export interface Metrics {
   watch(sources: MetricsSources): void;
   /** Everything as of now. What the metadata database says is at most some seconds old, and absent while it is away. */
   render(): Promise<MetricsPage>;
-  /** Every metric that there may be, for the documentation. */
+  /** Every metric of the product itself, for the documentation. */
   describe(): readonly MetricDescription[];
 }
 
@@ -33,6 +33,8 @@ export interface MetricDescription {
 
 export interface MetricsOptions {
   readonly version: string;
+  /** Of connections that there may be. */
+  readonly connectionTypes: readonly string[];
   /** With a time series for each sync, by its id. */
   readonly perSync: boolean;
   /** Milliseconds that only grow. */
@@ -54,7 +56,7 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
-  const { counters, histograms } = registerMeasures(registry);
+  const { counters, histograms } = registerMeasures(registry, options.connectionTypes);
   const gauges = registerGauges(registry);
   let sources: MetricsSources | null = null;
   let readFleet: () => Promise<FleetFacts | null> = async () => null;
@@ -93,11 +95,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-function registerMeasures(registry: Registry) {
+function registerMeasures(registry: Registry, connectionTypes: readonly string[]) {
   const registers = [registry];
   const counters = new Map(
-    Object.entries(COUNTERS).map(([name, { help, labels }]) => {
+    Object.entries(COUNTERS).map(([name, { help, labels, ...known }]) => {
       const counter = new Counter({ name: `${PREFIX}${name}_total`, help, labelNames: [...labels], registers });
+      const [label] = labels;
+      const values = 'values' in known ? known.values : connectionTypes;
+      if (label !== undefined) for (const value of values) counter.inc({ [label]: value }, 0);
       return [name, counter] as const;
     }),
   );
@@ -127,6 +132,7 @@ function describeAll(registry: Registry): readonly MetricDescription[] {
   ]);
   return registry
     .getMetricsAsArray()
+    .filter(({ name }) => labels.has(name))
     .map(({ name, help, type }) => ({ name, help, type: String(type), labels: labels.get(name) ?? [] }));
 }
 

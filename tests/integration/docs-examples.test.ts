@@ -17,6 +17,7 @@ const QUICK_START = readPage('docs/quick-start.md');
 const POSTGRESQL = readPage('docs/connectors/postgresql.md');
 const API = readPage('docs/api/README.md');
 const GUARANTEES = readPage('docs/guarantees.md');
+const OBSERVABILITY = readPage('docs/observability.md');
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
@@ -145,13 +146,18 @@ describe('the API page', () => {
     'gets from nothing to a receipt with curl, and to the settings of the guarantees',
     async () => {
       const { port } = new URL(shop.url);
-      const script = adapt([readBlocks(API, 'api'), readBlocks(GUARANTEES, 'api')].join('\n'), {
-        'http://127.0.0.1:8420': millrace.url,
-        '"port": 5432, "database": "shop"': `"port": ${port}, "database": "${shop.name}"`,
-        millrace_reader: READER,
-      });
+      const script = adapt(
+        [readBlocks(API, 'api'), readBlocks(GUARANTEES, 'api'), readBlocks(OBSERVABILITY, 'api')].join('\n'),
+        {
+          'http://127.0.0.1:8420': millrace.url,
+          '"port": 5432, "database": "shop"': `"port": ${port}, "database": "${shop.name}"`,
+          millrace_reader: READER,
+        },
+      );
       const { code, output } = await runShell(script);
       expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('"verdict":"equal"') });
+      expect(output).toContain('"bottleneck":');
+      expect(output).toContain('millrace_metadata_up 1');
       expect(output).toContain('"receipt_depth":"counts","adopt":false,"max_loss_percent":20');
     },
     LIMIT_MS,

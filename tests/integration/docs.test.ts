@@ -82,7 +82,7 @@ async function describeRoutes(): Promise<string> {
 }
 
 function describeMetrics(): string {
-  const rows = createMetrics({ version: '0.0.0', perSync: false })
+  const rows = createMetrics({ version: '0.0.0', connectionTypes: [], perSync: false })
     .describe()
     .map(({ name, type, labels, help }) => {
       const shown = labels.map((label) => `\`${label}\``).join(', ');
@@ -154,7 +154,7 @@ function readStatuses(): Map<string, string> {
 describe('observability.md', () => {
   it('speaks of metrics that there are', async () => {
     const { text } = readPage('docs/observability.md');
-    const { body } = await createMetrics({ version: '0.0.0', perSync: false }).render();
+    const { body } = await createMetrics({ version: '0.0.0', connectionTypes: [], perSync: false }).render();
     const names = new Set([...body.matchAll(/^# TYPE (\S+) /gm)].map(([, name = '']) => name));
     const used = [...text.matchAll(/\b(?:millrace|process|nodejs)_[a-z0-9_]+\b/g)].map(([name]) => name);
     expect(used.length).toBeGreaterThan(10);
