@@ -110,6 +110,56 @@ describe('timing', () => {
   });
 });
 
+describe('the log', () => {
+  interface Line {
+    readonly msg: string;
+    readonly [fact: string]: unknown;
+  }
+
+  /** Everything that is logged in lines of JSON. */
+  const readLines = (): Line[] =>
+    server.home
+      .readLog()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+
+  it(
+    'names execution, sync and schema in each line about them, and the request of each change',
+    async () => {
+      const { syncId, executionId } = await runOnce();
+      const lines = readLines();
+      const ofExecution = lines.filter((line) => line.executionId === executionId);
+      expect(ofExecution.filter((line) => line.syncId !== syncId)).toEqual([]);
+      expect(ofExecution.map((line) => line.schemaId)).toEqual(
+        expect.arrayContaining(['public.people', 'public.notes', undefined]),
+      );
+      const end = ofExecution.find(({ msg }) => msg === 'Execution ended.');
+      expect(end).toMatchObject({ status: 'completed', verdict: 'equal', bottleneck: expect.any(String) });
+      expect(end?.timesMs).toMatchObject({ planning: expect.any(Number), destination: expect.any(Number) });
+      expect(lines.filter(({ route }) => route === '/api/bulk/syncs/:id/executions').at(-1)).toMatchObject({
+        level: 'info',
+        requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        method: 'POST',
+        status: 200,
+        caller: 'user',
+      });
+      // Reading is asked for twice a second by who watches.
+      expect(lines.filter(({ method }) => method === 'GET')).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it('holds no key and no password', async () => {
+    await scene.make(['public.notes']);
+    // What the first start prints for its user is no log.
+    const log = JSON.stringify(readLines());
+    expect(log.length).toBeGreaterThan(100);
+    const secrets = [server.apiKey, new URL(scene.source.ownerUrl).password, new URL(server.metadata.url).password];
+    for (const secret of secrets) expect(secret === '' || !log.includes(secret)).toBe(true);
+  });
+});
+
 describe('readiness', () => {
   it('names each check', async () => {
     const answer = await fetch(`${server.url}/readyz`);
