@@ -106,6 +106,8 @@ describe('receipts', () => {
           counts: { read: 100, written: 100, unchanged: 0, deleted: 0, rejected: 0 },
           conversions: [],
           differences: [],
+          differing: null,
+          repaired: null,
         },
       ],
     });
@@ -217,5 +219,39 @@ describe('progress', () => {
       status: 'completed',
       schemas: [{ phase: 'done', records: 100, seconds_left: null }],
     });
+  });
+});
+
+describe('a verification', () => {
+  it('is an execution of its own type, about the schemas that it names', async () => {
+    const id = await fixture.createSync({ schemas: ['public.customers', 'public.orders'] });
+    const { status, body } = await send('POST', `/api/x/bulk/syncs/${id}/verify`, { schemas: ['public.orders'] });
+    expect([status, body.data.type, body.data.is_partial, body.data.is_test]).toEqual([200, 'verify', true, false]);
+    expect((await send('POST', `/api/x/bulk/syncs/${id}/verify`)).body.key).toBe('EXECUTION_RUNNING');
+    expect((await send('POST', `/api/bulk/syncs/${id}/executions`, {})).body.key).toBe('EXECUTION_RUNNING');
+  });
+
+  it('is shown while it runs, and is no run of the sync once it has ended', async () => {
+    const id = await fixture.createSync();
+    const run = await startSync(fixture.api, id);
+    for (const event of ['start', 'complete'] as const) await happen(fixture.api, run, event);
+    const { body } = await send('POST', `/api/x/bulk/syncs/${id}/verify`);
+    const status = async () => (await send('GET', `/api/bulk/syncs/${id}/status`)).body.data;
+    expect((await status()).current_execution.id).toBe(body.data.id);
+    for (const event of ['start', 'fail'] as const) await happen(fixture.api, body.data.id, event);
+    const ended = await status();
+    expect([ended.current_execution, ended.last_execution.id]).toEqual([undefined, run]);
+    const listed = (await send('GET', `/api/bulk/syncs/status?sync_id=${id}`)).body.data;
+    expect(listed[0].status).toBe('completed');
+    const history = (await send('GET', `/api/bulk/syncs/${id}/executions`)).body.data;
+    expect(history.map((execution: { type: string }) => execution.type)).toEqual(['verify', 'manual']);
+  });
+
+  it('refuses what it does not know, and syncs and schemas that are none', async () => {
+    const id = await fixture.createSync();
+    expect((await send('POST', `/api/x/bulk/syncs/${id}/verify`, { resync_mode: 'refetch' })).status).toBe(400);
+    expect((await send('POST', `/api/x/bulk/syncs/${id}/verify`, { schemas: ['public.none'] })).status).toBe(422);
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    expect((await send('POST', `/api/x/bulk/syncs/${unknown}/verify`)).status).toBe(404);
   });
 });

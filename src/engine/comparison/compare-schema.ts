@@ -12,10 +12,15 @@ import type { ExpectedRange } from '../pipeline/jobs.ts';
 import { compareRecords, type DifferingRecord } from './compare-records.ts';
 import type { Look, Question } from './look-jobs.ts';
 
-/** Records of either side that are looked at one by one, in all; beyond it, so much differs that a list helps nobody. */
-const MAX_LOOKED_AT = 200_000;
-/** A range with no more records is listed at once; a larger one is first narrowed down to the keys that may differ. */
-const LISTED_AT_ONCE = 20_000;
+/** How much a comparison looks at. */
+export interface ComparisonLimits {
+  /** Records of either side that are looked at one by one, in all; beyond it, so much differs that a list helps nobody. */
+  readonly maxLookedAt: number;
+  /** A range with no more records is listed at once; a larger one is first narrowed down to the keys that may differ. */
+  readonly listedAtOnce: number;
+}
+
+const USUAL_LIMITS: ComparisonLimits = { maxLookedAt: 200_000, listedAtOnce: 20_000 };
 const ALL_BUCKETS = new Uint8Array(2 ** 16).fill(1);
 
 /** Both sides of one schema, as a comparison asks about them. */
@@ -59,15 +64,19 @@ interface Part {
  * two systems may have two opinions: both sides are read again, once to find the few groups of keys that differ, and once
  * to list these. In the end each record stands alone that is missing, extra or different.
  */
-export async function compareSchema(expected: readonly ExpectedRange[], sides: ComparedSides): Promise<Comparison> {
+export async function compareSchema(
+  expected: readonly ExpectedRange[],
+  sides: ComparedSides,
+  limits: ComparisonLimits = USUAL_LIMITS,
+): Promise<Comparison> {
   const { parts, sums } = await sumUp(expected, sides);
   const ranges: DifferingRange[] = [];
-  let left = MAX_LOOKED_AT;
+  let left = limits.maxLookedAt;
   let isComplete = true;
   for (const [index, part] of parts.entries()) {
     const destination = sums[index] ?? emptySum(false);
     if (isSameSum(part.source, destination)) continue;
-    const found = left === 0 ? null : await findRecords(part, destination, sides, left);
+    const found = left === 0 ? null : await findRecords(part, destination, sides, { ...limits, maxLookedAt: left });
     left = Math.max(0, left - (found?.lookedAt ?? 0));
     isComplete &&= found?.isComplete ?? false;
     const { text, segments, source } = part;
@@ -112,17 +121,17 @@ function addUp(sums: readonly RangeSum[]): RangeSum {
   return sums.reduce<RangeSum>(addSums, emptySum(false));
 }
 
-/** The records that a part differs in. @param limit of records to look at, on either side */
+/** The records that a part differs in. */
 async function findRecords(
   part: Part,
   destination: RangeSum,
   sides: ComparedSides,
-  limit: number,
+  { maxLookedAt, listedAtOnce }: ComparisonLimits,
 ): Promise<{ readonly records: readonly DifferingRecord[]; readonly isComplete: boolean; readonly lookedAt: number }> {
-  const isSmall = Math.max(part.source.records, destination.records) <= Math.min(LISTED_AT_ONCE, limit);
+  const isSmall = Math.max(part.source.records, destination.records) <= Math.min(listedAtOnce, maxLookedAt);
   const { wanted, isComplete } = isSmall
     ? { wanted: ALL_BUCKETS, isComplete: true }
-    : await findBuckets(part, sides, limit);
+    : await findBuckets(part, sides, maxLookedAt);
   const question = { what: 'records', wanted } as const;
   const inSource: Look['records'][number][] = [];
   for (const segment of part.segments) inSource.push(...(await sides.lookAtSource(segment, question)).records);

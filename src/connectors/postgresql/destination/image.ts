@@ -21,6 +21,8 @@ export async function openImage(pool: SessionPool, plan: LoadPlan, signal: Abort
     const live = await readLiveTable(session, plan.table, signal);
     refuseIncomparable(plan, live);
     const notes = await describeCasts(session, plan, live, signal);
+    // It stays open beside those that work, on a server that has no place for more, too.
+    pool.setAside(session);
     return new PostgresqlImage(pool, session, { plan, live, notes });
   } catch (error) {
     session.destroy();
