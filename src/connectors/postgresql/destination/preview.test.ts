@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { queryDatabase } from '../../../../tests/setup/databases.ts';
 import { useCopies } from '../../../../tests/setup/postgresql-copies.ts';
 import { NEVER, planCopy } from '../../../../tests/setup/postgresql-loads.ts';
 import type { LoadPlan } from '../../../connector-kit/index.ts';
@@ -130,10 +131,10 @@ describe('a table that is not there yet', () => {
       { kind: 'create_table', column: null, before: null, after: 'people' },
       { kind: 'add_column', column: 'id', before: null, after: 'integer' },
     ]);
-    const [here] = (await destination.sql('SELECT quote_ident(current_database())')).flat();
-    await destination.sql(`REVOKE CREATE ON DATABASE ${here} FROM CURRENT_USER`);
-    const { refusals } = await preview({ ...REPLACE, table });
-    await destination.sql(`GRANT CREATE ON DATABASE ${here} TO CURRENT_USER`);
+    await queryDatabase(destination.superuserUrl, 'CREATE SCHEMA elsewhere');
+    const { changes, refusals } = await preview({ ...REPLACE, table });
+    await queryDatabase(destination.superuserUrl, 'DROP SCHEMA elsewhere');
+    expect(changes[0]).toMatchObject({ kind: 'create_table' });
     expect(refusals).toMatchObject([
       { code: 'CONN_PRIVILEGE_MISSING', message: expect.stringContaining('grant CREATE') },
     ]);
