@@ -23,8 +23,21 @@ export interface BulkSource {
   offer(fields: readonly FieldDescription[], asText?: ReadonlySet<string>): readonly FormatOffer[];
   /** One consistent image; its `token` can be shared with other sessions while this process holds it. */
   openSnapshot(signal: AbortSignal): Promise<SourceSnapshot>;
+  /**
+   * Holds an image that another process holds, too: it lives until the last of them lets go. Absent = it ends with the one
+   * that opened it. @throws `SNAPSHOT_LOST`
+   */
+  joinSnapshot?(snapshot: SnapshotRef, signal: AbortSignal): Promise<SourceSnapshot>;
   /** Cuts one schema into segments of about `segmentBytes`, each a disjoint part of the image. One `all` segment for a small table. */
   planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]>;
+  /**
+   * `planSegments` for many schemas in the same snapshot, as far as one question answers it: null for a schema that has to
+   * be asked about by itself. Absent: each is.
+   */
+  planSingleSegments?(
+    requests: readonly SegmentRequest[],
+    signal: AbortSignal,
+  ): Promise<readonly (readonly SegmentRange[] | null)[]>;
   /**
    * How much a read would give, by the system's own statistics and without reading. Absent, or null, where it has none that
    * know of filters and cursors.

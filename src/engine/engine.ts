@@ -4,6 +4,7 @@ import type { Meter } from '../core/index.ts';
 import {
   buryWorkers,
   Heartbeat,
+  loadRun,
   registerWorker,
   retireWorker,
   type Store,
@@ -21,6 +22,7 @@ import { Places } from './places.ts';
 import { prepareExecution } from './prepare-execution.ts';
 import { Reach, watchThreads } from './reach.ts';
 import { settleExecution } from './settle-execution.ts';
+import { openConnection } from './sides.ts';
 import { SnapshotHolder } from './snapshots.ts';
 import { sweep, tidy } from './sweeper.ts';
 
@@ -59,6 +61,8 @@ export interface EngineState {
   /** Steps that are worked on. */
   readonly busyLanes: number;
   readonly allowedLanes: number;
+  /** Since this process last told the others that it lives. */
+  readonly silentMs: number;
   /** True once the process was asked to stop: nothing new is begun. */
   readonly isDraining: boolean;
 }
@@ -93,6 +97,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     state: () => ({
       busyLanes: parts.inFlight.size,
       allowedLanes: options.lanes,
+      silentMs: life.silentMs,
       isDraining: drain.signal.aborted,
     }),
     async enqueue({ db, client }, execution) {
@@ -140,6 +145,10 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
   const store = options.store.guarded(() => life.proven());
   const others = () => life.others;
   const reach = new Reach({ ...options, others });
+  const openSource = async (executionId: string) => {
+    const run = await loadRun(store, executionId);
+    return openConnection(options, run, run.source);
+  };
   return {
     ...options,
     store,
@@ -147,7 +156,7 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
     reach,
     outages: new Outages(options.random),
     others,
-    snapshots: new SnapshotHolder(store, workerId),
+    snapshots: new SnapshotHolder(store, workerId, openSource),
     console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
     places: new Places(options.lanes),

@@ -202,12 +202,21 @@ function destinationAhead(item: WorkItem, cause: unknown): SyncError {
 // Null when the schema was begun again, else the error that is left to be dealt with.
 async function restartIfSnapshotLost({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<unknown> {
   if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') return error;
+  if (await isStillHeld(parts, item, stop)) return error;
   try {
     await restartInNewSnapshot(parts, run, item, stop);
     return null;
   } catch (failure) {
     return firstError(failure);
   }
+}
+
+// Our session that held the image may be gone while another worker's still lives: then that one's is read in.
+async function isStillHeld(parts: EngineParts, item: WorkItem, stop: AbortSignal): Promise<boolean> {
+  const schema = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
+  if (schema === null || schema.generation !== item.generation || schema.snapshotEpoch === null) return false;
+  const { snapshotEpoch } = schema;
+  return retryStore(() => parts.snapshots.renounce(item.executionId, snapshotEpoch), stop);
 }
 
 async function failSchema({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {

@@ -62,6 +62,11 @@ export class Life {
     return this.#options.isSole || this.#now() - this.#steadySince > SILENT_MS;
   }
 
+  /** Since the last beat that was answered. */
+  get silentMs(): number {
+    return this.#now() - this.#provenAt;
+  }
+
   /** Living workers besides this one that take executions, as of the last look. */
   get others(): number {
     return this.#others;

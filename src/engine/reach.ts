@@ -4,10 +4,10 @@ import { SyncError } from '../core/index.ts';
 import type { ConnectionSpec, Job } from './pipeline/jobs.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
 
-/** Silence that makes us ask, and the longest that an answer may take: with another worker there to go on, and alone. */
-const PATIENCE_MS = { withOthers: 2_500, alone: 10_000 } as const;
+/** Silence that makes us ask, and the longest that an answer may take. */
+const PATIENCE_MS = 2_000;
 /** A step that was told to stop and does not is left alone; its fence is raised by who goes on. */
-const GRACE_MS = 2_000;
+const GRACE_MS = 1_000;
 
 export interface ReachOptions {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
@@ -68,38 +68,40 @@ export class Reach {
     }
   }
 
-  /** Answers when an end is out of reach. */
+  /** Answers when an end is out of reach. Alone there is nobody to give the step to; then sessions watch themselves. */
   async #watch(ends: readonly ConnectionSpec[], heardAt: () => number, over: AbortSignal): Promise<SyncError> {
     for (;;) {
-      const patienceMs = this.#options.others() > 0 ? PATIENCE_MS.withOthers : PATIENCE_MS.alone;
-      const waitMs = heardAt() + patienceMs - performance.now();
-      if (waitMs > 0) {
-        await sleep(waitMs, undefined, { signal: over });
+      const waitMs = heardAt() + PATIENCE_MS - performance.now();
+      if (waitMs > 0 || this.#options.others() === 0) {
+        await sleep(Math.max(waitMs, PATIENCE_MS / 2), undefined, { signal: over });
         continue;
       }
       const since = performance.now();
-      for (const end of ends) {
-        // A busy machine may be late once.
-        if ((await this.#ask(end, patienceMs)) || (await this.#ask(end, patienceMs))) continue;
-        over.throwIfAborted();
-        if (heardAt() < since) return outOfReach(end);
-      }
-      await sleep(patienceMs, undefined, { signal: over });
+      const answers = await Promise.all(ends.map((end) => this.#isThere(end)));
+      over.throwIfAborted();
+      const lost = ends[answers.indexOf(false)];
+      if (lost !== undefined && heardAt() < since) return outOfReach(lost);
+      await sleep(PATIENCE_MS, undefined, { signal: over });
     }
   }
 
-  async #ask(end: ConnectionSpec, patienceMs: number): Promise<boolean> {
+  /** A busy machine may be late once. */
+  async #isThere(end: ConnectionSpec): Promise<boolean> {
+    return (await this.#ask(end)) || (await this.#ask(end));
+  }
+
+  async #ask(end: ConnectionSpec): Promise<boolean> {
     const key = JSON.stringify([end.type, end.config]);
     const known = this.#probes.get(key);
-    if (known !== undefined && performance.now() - known.begunAt < patienceMs) {
+    if (known !== undefined && performance.now() - known.begunAt < PATIENCE_MS) {
       if (await known.answered) return true;
     }
-    const probe = { begunAt: performance.now(), answered: this.#connect(end, patienceMs) };
+    const probe = { begunAt: performance.now(), answered: this.#connect(end) };
     this.#probes.set(key, probe);
     try {
       return await probe.answered;
     } finally {
-      if (this.#probes.get(key) === probe) setTimeout(() => this.#forget(key, probe), patienceMs).unref();
+      if (this.#probes.get(key) === probe) setTimeout(() => this.#forget(key, probe), PATIENCE_MS).unref();
     }
   }
 
@@ -107,7 +109,7 @@ export class Reach {
     if (this.#probes.get(key) === probe) this.#probes.delete(key);
   }
 
-  async #connect(end: ConnectionSpec, patienceMs: number): Promise<boolean> {
+  async #connect(end: ConnectionSpec): Promise<boolean> {
     const { connectors, contextFor } = this.#options;
     const definition = connectors.get(end.type);
     if (definition === undefined) return true;
@@ -116,7 +118,7 @@ export class Reach {
         definition.config.parse(end.config),
         contextFor(end.organizationId, end.applicationName),
       );
-      await connector.reach?.(AbortSignal.timeout(patienceMs));
+      await connector.reach?.(AbortSignal.timeout(PATIENCE_MS));
       return true;
     } catch {
       return false;

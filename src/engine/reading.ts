@@ -12,9 +12,9 @@ export async function requireSnapshot(
   epoch: number,
   stop: AbortSignal,
 ): Promise<SnapshotRef> {
-  const snapshot = await retryStore(() => parts.snapshots.find(item.executionId, epoch), stop);
+  const snapshot = await retryStore(() => parts.snapshots.join(item.executionId, epoch, stop), stop);
   if (snapshot !== null) return snapshot;
-  throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the process that held it.`);
+  throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the processes that held it.`);
 }
 
 /** What the source is asked for one segment. */

@@ -8,7 +8,7 @@ import {
 } from '../core/index.ts';
 import {
   findRunSchema,
-  hasItemsOfOthers,
+  hasItemsOfDead,
   listRunSchemas,
   type Run,
   recordExecutionEvent,
@@ -115,10 +115,7 @@ export async function letGo(parts: EngineParts, executionId: string): Promise<vo
 async function endOpenSchemas(parts: EngineParts, run: Run, isCanceled: boolean): Promise<void> {
   const executionId = run.execution.id;
   const schemas = await retryStore(() => listRunSchemas(parts.store.db, executionId), parts.draining);
-  const isResumed = await retryStore(
-    () => hasItemsOfOthers(parts.store.db, executionId, parts.workerId),
-    parts.draining,
-  );
+  const isResumed = await retryStore(() => hasItemsOfDead(parts.store.db, executionId), parts.draining);
   const message = isCanceled ? null : 'The work on this schema ended without a result. Start the sync again.';
   for (const { schemaId, status, isPlanned } of schemas) {
     if (!isPlanned || (status === 'completed' && !isResumed)) continue;

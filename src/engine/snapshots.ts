@@ -1,6 +1,15 @@
 import type { Connector, SnapshotRef, SourceSnapshot } from '../connector-kit/index.ts';
 import { SyncError } from '../core/index.ts';
-import { closeSnapshots, findSnapshot, insertSnapshot, lastSnapshotEpoch, type Store } from '../store/index.ts';
+import {
+  addSnapshotHolder,
+  closeSnapshots,
+  findSnapshot,
+  findSnapshotHolder,
+  insertSnapshot,
+  lastSnapshotEpoch,
+  removeSnapshotHolder,
+  type Store,
+} from '../store/index.ts';
 
 /** Beyond this age a snapshot holds back the source's clean-up too long; what is not read by then is read in a new one. */
 const MAX_SNAPSHOT_AGE_MS = 4 * 60 * 60 * 1_000;
@@ -21,17 +30,22 @@ interface OwnSnapshot extends HeldSnapshot, SharedSnapshot {
   readonly openedAt: number;
 }
 
-/** Holds the source images that the readers of this process's executions share. They end with the process. */
+/** Holds the source images that the readers of this process's executions share. What it opened or joined ends with it. */
 export class SnapshotHolder {
   readonly #store: Store;
   readonly #workerId: string;
+  readonly #openSource: (executionId: string) => Promise<Connector>;
   readonly #held = new Map<string, OwnSnapshot[]>();
+  /** One joining at a time per snapshot. */
+  readonly #joining = new Map<string, Promise<SnapshotRef | null>>();
   /** One opening at a time per execution: lanes that lose the same snapshot together share its successor. */
   readonly #opening = new Map<string, Promise<SharedSnapshot>>();
 
-  constructor(store: Store, workerId: string) {
+  /** @param openSource opens the source of an execution */
+  constructor(store: Store, workerId: string, openSource: (executionId: string) => Promise<Connector>) {
     this.#store = store;
     this.#workerId = workerId;
+    this.#openSource = openSource;
   }
 
   /** Executions for which this process holds a snapshot. */
@@ -41,12 +55,76 @@ export class SnapshotHolder {
 
   /** The snapshot of an epoch, or null when it is lost or too old and has to be renewed. */
   async find(executionId: string, epoch: number): Promise<SnapshotRef | null> {
-    const own = this.#held.get(executionId)?.find((held) => held.epoch === epoch);
-    if (own !== undefined) return Date.now() - own.openedAt > MAX_SNAPSHOT_AGE_MS ? null : own.ref;
+    const own = this.#own(executionId, epoch);
+    if (own !== undefined) return isTooOld(own.openedAt) ? null : own.ref;
+    return (await this.#findHolder(executionId, epoch))?.ref ?? null;
+  }
+
+  /**
+   * The same for who is going to read in it: this process then holds it, too, where the source can share it. So it
+   * outlives the process that opened it.
+   */
+  async join(executionId: string, epoch: number, signal: AbortSignal): Promise<SnapshotRef | null> {
+    if (this.#own(executionId, epoch) !== undefined) return this.find(executionId, epoch);
+    const key = `${executionId} ${epoch}`;
+    const joining =
+      this.#joining.get(key) ?? this.#join(executionId, epoch, signal).finally(() => this.#joining.delete(key));
+    this.#joining.set(key, joining);
+    return joining;
+  }
+
+  async #join(executionId: string, epoch: number, signal: AbortSignal): Promise<SnapshotRef | null> {
+    for (;;) {
+      const holder = await this.#findHolder(executionId, epoch);
+      if (holder === null) return null;
+      const held = await joinSnapshot(holder.ref, () => this.#openSource(executionId), signal);
+      if (held === 'not shared') return holder.ref;
+      if (held === 'gone') {
+        await removeSnapshotHolder(this.#store.db, { executionId, epoch, workerId: holder.workerId });
+        continue;
+      }
+      const ref: SnapshotRef = { ...holder.ref, token: held.snapshot.token };
+      this.#keep(executionId, { ...held, epoch, ref, openedAt: holder.openedAt });
+      await addSnapshotHolder(this.#store.db, { executionId, epoch, workerId: this.#workerId, snapshot: ref });
+      return ref;
+    }
+  }
+
+  /**
+   * Lets go of a snapshot whose session was lost.
+   * @returns true when another worker holds the same image, so that reading can go on
+   */
+  async renounce(executionId: string, epoch: number): Promise<boolean> {
+    const own = this.#own(executionId, epoch);
+    if (own === undefined) return false;
+    const others = this.#held.get(executionId)?.filter((held) => held !== own) ?? [];
+    this.#held.set(executionId, others);
+    await removeSnapshotHolder(this.#store.db, { executionId, epoch, workerId: this.#workerId });
+    await disposeQuietly(own.snapshot);
+    await disposeQuietly(own.connector);
+    return (await this.#findHolder(executionId, epoch)) !== null;
+  }
+
+  async #findHolder(
+    executionId: string,
+    epoch: number,
+  ): Promise<{ readonly workerId: string; readonly ref: SnapshotRef; readonly openedAt: number } | null> {
     const row = await findSnapshot(this.#store.db, executionId, epoch);
-    if (row === null || !row.isHeld || Date.now() - row.openedAt.getTime() > MAX_SNAPSHOT_AGE_MS) return null;
-    // Written by `open` below.
-    return row.snapshot as SnapshotRef;
+    if (row === null || row.isClosed || isTooOld(row.openedAt.getTime())) return null;
+    const holder = await findSnapshotHolder(this.#store.db, executionId, epoch);
+    // Written by `join` above and `renew` below.
+    const ref = holder?.snapshot as SnapshotRef | undefined;
+    return holder === null || ref === undefined
+      ? null
+      : { workerId: holder.workerId, ref, openedAt: row.openedAt.getTime() };
+  }
+
+  #own(executionId: string, epoch: number): OwnSnapshot | undefined {
+    return this.#held.get(executionId)?.find((held) => held.epoch === epoch);
+  }
+
+  #keep(executionId: string, own: OwnSnapshot): void {
+    this.#held.set(executionId, [...(this.#held.get(executionId) ?? []), own]);
   }
 
   /** A usable snapshot newer than `lostEpoch`: the one that another lane has opened meanwhile, or a new one. */
@@ -78,7 +156,7 @@ export class SnapshotHolder {
     const { token, position, lowerBound } = held.snapshot;
     const ref: SnapshotRef = { token, position, lowerBound };
     const own = { ...held, epoch: last + 1, ref, openedAt: Date.now() };
-    this.#held.set(executionId, [...(this.#held.get(executionId) ?? []), own]);
+    this.#keep(executionId, own);
     await insertSnapshot(this.#store.db, { executionId, epoch: last + 1, workerId: this.#workerId, snapshot: ref });
     return { epoch: last + 1, ref };
   }
@@ -114,6 +192,29 @@ async function open(openSource: () => Promise<Connector>, signal: AbortSignal): 
     await disposeQuietly(connector);
     throw error;
   }
+}
+
+/** `not shared`: the source has no such thing. */
+async function joinSnapshot(
+  ref: SnapshotRef,
+  openSource: () => Promise<Connector>,
+  signal: AbortSignal,
+): Promise<HeldSnapshot | 'not shared' | 'gone'> {
+  const connector = await openSource();
+  try {
+    const snapshot = await connector.source?.joinSnapshot?.(ref, signal);
+    if (snapshot !== undefined) return { snapshot, connector };
+    await disposeQuietly(connector);
+    return 'not shared';
+  } catch (error) {
+    await disposeQuietly(connector);
+    if (error instanceof SyncError && error.code === 'SNAPSHOT_LOST') return 'gone';
+    throw error;
+  }
+}
+
+function isTooOld(openedAt: number): boolean {
+  return Date.now() - openedAt > MAX_SNAPSHOT_AGE_MS;
 }
 
 async function disposeQuietly(held: AsyncDisposable): Promise<void> {

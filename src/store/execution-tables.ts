@@ -180,3 +180,11 @@ export interface ConnectionLanesTable {
   laneId: string;
   workerId: string;
 }
+
+export interface SnapshotHoldersTable {
+  executionId: string;
+  epoch: number;
+  workerId: string;
+  /** The engine's own; it converts. */
+  snapshot: Json<unknown>;
+}

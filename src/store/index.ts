@@ -83,13 +83,14 @@ export {
   type RunConnection,
   recordExecutionEvent,
 } from './executions/runs.ts';
+export { addSnapshotHolder, findSnapshotHolder, removeSnapshotHolder } from './executions/snapshot-holders.ts';
 export { findPlanSummary, listPlannedSchemas, savePlanSummary } from './executions/stored-plans.ts';
 export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
 export {
   claimItem,
   findKeptOutcome,
   finishItem,
-  hasItemsOfOthers,
+  hasItemsOfDead,
   hasOpenItems,
   isMovedByOthers,
   keepOutcome,

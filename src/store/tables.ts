@@ -31,6 +31,7 @@ import type {
   ExecutionsTable,
   RejectsTable,
   SegmentsTable,
+  SnapshotHoldersTable,
   WorkerLocksTable,
   WorkersTable,
 } from './execution-tables.ts';
@@ -55,6 +56,7 @@ export interface Database {
   executions: ExecutionsTable;
   executionSchemas: ExecutionSchemasTable;
   executionSnapshots: ExecutionSnapshotsTable;
+  snapshotHolders: SnapshotHoldersTable;
   segments: SegmentsTable;
   rejects: RejectsTable;
   consoleLogs: ConsoleLogsTable;

@@ -160,6 +160,8 @@ describe('one API and two workers', () => {
       await mend();
       expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
       expect(await readTorn()).toEqual([]);
+      // The other worker held the image, too: nothing that was read had to be read again.
+      expect(await countImages(id)).toBe(1);
     },
     LIMIT_MS,
   );
@@ -204,17 +206,28 @@ function cutOff(side: 'metadata' | 'source' | 'destination') {
   };
 }
 
-/** A worker in the middle of a read. */
+/** The worker that opened the image, when both are in the middle of reads and hold it. */
 function findWorking(executionId: string, signal: AbortSignal): Promise<Machine> {
   return waitFor(async () => {
     const rows = await queryDatabase(
       databases.metadata.url,
       `SELECT w.pid FROM segments s JOIN workers w ON w.id = s.worker_id
+       JOIN snapshot_holders h ON h.execution_id = s.execution_id AND h.worker_id = s.worker_id
+       JOIN execution_snapshots o ON o.execution_id = s.execution_id
        WHERE s.execution_id = '${executionId}' AND s.state = 'owned' AND s.kind = 'read'
-       GROUP BY w.pid ORDER BY count(*) DESC`,
+       GROUP BY w.pid, w.id, o.worker_id ORDER BY o.worker_id = w.id DESC`,
     );
-    return machines.find(({ process }) => process.pid === rows[0]?.[0]) ?? null;
+    return rows.length < 2 ? null : (machines.find(({ process }) => process.pid === rows[0]?.[0]) ?? null);
   }, signal);
+}
+
+/** How often the source was looked at anew. */
+async function countImages(executionId: string): Promise<unknown> {
+  const [row] = await queryDatabase(
+    databases.metadata.url,
+    `SELECT count(*)::int FROM execution_snapshots WHERE execution_id = '${executionId}'`,
+  );
+  return row?.[0];
 }
 
 /** Nothing that is not done is the victim's any more. */

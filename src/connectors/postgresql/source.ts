@@ -5,6 +5,7 @@ import type {
   ReadRequest,
   SegmentRange,
   SegmentRequest,
+  SnapshotRef,
   SourceChunk,
   SourceSnapshot,
   TrackingPlan,
@@ -19,7 +20,7 @@ import { estimateRead } from './source/estimate.ts';
 import { toCopyStatement } from './source/read.ts';
 import { sampleRecords } from './source/sample.ts';
 import { planSegments, planSingleSegments } from './source/segments.ts';
-import { type HeldSnapshot, holdSnapshot, importSnapshot } from './source/snapshot.ts';
+import { type HeldSnapshot, holdSnapshot, importSnapshot, joinSnapshot } from './source/snapshot.ts';
 import { hasLostRecords } from './source/table.ts';
 import { planTracking } from './source/tracking.ts';
 import { declareUserFields } from './source/user-fields.ts';
@@ -53,10 +54,18 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     return declareUserFields(offerFormats(fields, asText), fields);
   }
 
-  async openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {
+  openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {
+    return this.#hold(signal, (session) => holdSnapshot(session, () => this.#dropReaders(), signal));
+  }
+
+  joinSnapshot(snapshot: SnapshotRef, signal: AbortSignal): Promise<SourceSnapshot> {
+    return this.#hold(signal, (session) => joinSnapshot(session, snapshot, () => this.#dropReaders(), signal));
+  }
+
+  async #hold(signal: AbortSignal, begin: (session: Session) => Promise<HeldSnapshot>): Promise<SourceSnapshot> {
     const session = await this.#pool.acquire(signal);
     try {
-      this.#held = await holdSnapshot(session, () => this.#dropReaders(), signal);
+      this.#held = await begin(session);
       this.#pool.setAside(session);
       return this.#held;
     } catch (error) {

@@ -12,6 +12,7 @@ import type { Store, StoreDatabase } from '../database.ts';
 import type { ExecutionOverrides } from '../execution-tables.ts';
 import { listSchemaOverrides } from '../schema-overrides.ts';
 import type { ExecutionRecord, NewExecution } from './executions.ts';
+import { addSnapshotHolder } from './snapshot-holders.ts';
 
 /** One execution with everything the engine needs to run it; secrets are opened. */
 export type Run = Awaited<ReturnType<typeof gatherRun>>;
@@ -210,24 +211,20 @@ export async function listOpenExecutions(
     .execute();
 }
 
-/** The newest snapshot of an execution, and whether the process that holds it is still one of ours and alive. */
-export async function findSnapshot(db: StoreDatabase, executionId: string, epoch: number) {
+/** A snapshot of an execution, whether it is still held or not; its image is known by the one who opened it. */
+export async function findSnapshot(
+  db: StoreDatabase,
+  executionId: string,
+  epoch: number,
+): Promise<{ readonly snapshot: unknown; readonly openedAt: Date; readonly isClosed: boolean } | null> {
   const row = await db
     .selectFrom('executionSnapshots')
-    .innerJoin('workers', 'workers.id', 'executionSnapshots.workerId')
-    .select([
-      'executionSnapshots.snapshot',
-      'executionSnapshots.workerId',
-      'executionSnapshots.openedAt',
-      'executionSnapshots.closedAt',
-      'workers.deadAt',
-    ])
+    .select(['snapshot', 'openedAt', 'closedAt'])
     .where('executionId', '=', executionId)
     .where('epoch', '=', epoch)
     .executeTakeFirst();
-  return row === undefined
-    ? null
-    : { snapshot: row.snapshot, openedAt: row.openedAt, isHeld: row.closedAt === null && row.deadAt === null };
+  if (row === undefined) return null;
+  return { snapshot: row.snapshot, openedAt: row.openedAt, isClosed: row.closedAt !== null };
 }
 
 /** The highest snapshot epoch of an execution; 0 when it has none. */
@@ -248,6 +245,7 @@ export async function insertSnapshot(
     .insertInto('executionSnapshots')
     .values({ ...row, snapshot: JSON.stringify(row.snapshot) })
     .execute();
+  await addSnapshotHolder(db, row);
 }
 
 export async function closeSnapshots(db: StoreDatabase, executionId: string): Promise<void> {
@@ -257,6 +255,7 @@ export async function closeSnapshots(db: StoreDatabase, executionId: string): Pr
     .where('executionId', '=', executionId)
     .where('closedAt', 'is', null)
     .execute();
+  await db.deleteFrom('snapshotHolders').where('executionId', '=', executionId).execute();
 }
 
 /** True while the sync exists, in whatever organization: tables in a destination may outlive their sync. */

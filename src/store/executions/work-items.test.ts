@@ -18,7 +18,7 @@ import {
 import {
   claimItem,
   finishItem,
-  hasItemsOfOthers,
+  hasItemsOfDead,
   hasOpenItems,
   listLostSchemas,
   listReads,
@@ -211,7 +211,7 @@ describe('an owned item', () => {
     const inherited = (await claim('lane-2', heir)) as WorkItem;
     expect([nameOf(inherited), inherited.token]).toEqual([nameOf(item), item.token + 1]);
     expect(await finishItem(store.db, inherited, heir, null)).toBe(true);
-    expect(await hasItemsOfOthers(store.db, executionId, heir)).toBe(true);
+    expect(await hasItemsOfDead(store.db, executionId)).toBe(true);
   });
 
   it('gets a new token for another attempt, once', async () => {

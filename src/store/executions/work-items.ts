@@ -222,13 +222,14 @@ export async function hasOpenItems(db: StoreDatabase, executionId: string): Prom
   return row !== undefined;
 }
 
-/** True when another worker than this one has worked on the execution. */
-export async function hasItemsOfOthers(db: StoreDatabase, executionId: string, workerId: string): Promise<boolean> {
+/** True when a worker that is dead now has brought a step of the execution to its end. */
+export async function hasItemsOfDead(db: StoreDatabase, executionId: string): Promise<boolean> {
   const row = await db
     .selectFrom('segments')
-    .select('no')
+    .innerJoin('workers', 'workers.id', 'segments.workerId')
+    .select('segments.no')
     .where('executionId', '=', executionId)
-    .where('workerId', '<>', workerId)
+    .where('workers.deadAt', 'is not', null)
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

@@ -27,3 +27,12 @@ ALTER TABLE connections ADD COLUMN max_lanes integer CHECK (max_lanes > 0);
 
 -- Written into the folder for files, too: who sees that file there sees the files of this installation.
 ALTER TABLE installation ADD COLUMN files_mark uuid;
+
+-- Who holds the image of an execution's source: any of them is enough for all readers.
+CREATE TABLE snapshot_holders (
+  execution_id uuid NOT NULL REFERENCES executions ON DELETE CASCADE,
+  epoch integer NOT NULL,
+  worker_id uuid NOT NULL,
+  snapshot jsonb NOT NULL,
+  PRIMARY KEY (execution_id, epoch, worker_id)
+);

@@ -83,6 +83,19 @@ export async function holdSnapshot(
   return new HeldSnapshot(session, ref, onEnd);
 }
 
+/** Sees and shares an image that another session holds, from here on without it. @throws `SNAPSHOT_LOST` */
+export async function joinSnapshot(
+  session: Session,
+  snapshot: SnapshotRef,
+  onEnd: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<HeldSnapshot> {
+  await importSnapshot(session, snapshot.token, signal);
+  const [row] = await session.query('Sharing a snapshot', 'SELECT pg_export_snapshot() AS token', [], signal);
+  const [, fingerprint] = snapshot.token.split(' ');
+  return new HeldSnapshot(session, { ...snapshot, token: `${row?.token} ${fingerprint}` }, onEnd);
+}
+
 async function findLowerBound(session: Session, signal: AbortSignal): Promise<SnapshotRef['lowerBound']> {
   const action = 'Looking for open transactions';
   const [clock] = await session.query(action, 'SELECT clock_timestamp()::text AS now', [], signal);
