@@ -131,9 +131,9 @@ describe('a table that is not there yet', () => {
       { kind: 'create_table', column: null, before: null, after: 'people' },
       { kind: 'add_column', column: 'id', before: null, after: 'integer' },
     ]);
-    await queryDatabase(destination.superuserUrl, 'CREATE SCHEMA elsewhere');
-    const { changes, refusals } = await preview({ ...REPLACE, table });
-    await queryDatabase(destination.superuserUrl, 'DROP SCHEMA elsewhere');
+    await queryDatabase(destination.superuserUrl, 'CREATE SCHEMA forbidden');
+    const { changes, refusals } = await preview({ ...REPLACE, table: { ...table, schema: 'forbidden' } });
+    await queryDatabase(destination.superuserUrl, 'DROP SCHEMA forbidden');
     expect(changes[0]).toMatchObject({ kind: 'create_table' });
     expect(refusals).toMatchObject([
       { code: 'CONN_PRIVILEGE_MISSING', message: expect.stringContaining('grant CREATE') },
