@@ -31,7 +31,7 @@ export type SourceSchemaBody = z.infer<typeof sourceSchemaSchema>;
 /** One schema. */
 export const sourceSchemaEnvelope = envelope(sourceSchemaSchema);
 
-/** How fresh the cache of schemas is: `none`, `refreshing` or `fresh`. */
+/** How fresh the cache of schemas is: `none`, `refreshing`, `fresh` or `failed`. */
 export const schemaStatusSchema = z
   .object({
     cache_status: z.string(),

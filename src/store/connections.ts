@@ -85,7 +85,7 @@ export async function setConnectionStatus(
   db: StoreDatabase,
   organizationId: string,
   id: string,
-  status: { readonly status: 'healthy' | 'unhealthy'; readonly statusError: string | null },
+  status: Pick<ConnectionRecord, 'status' | 'statusError'>,
 ): Promise<void> {
   await db
     .updateTable('connections')

@@ -2,9 +2,12 @@ import { sql } from 'kysely';
 import { applyOverrides, type SchemaDescription } from '../core/index.ts';
 import type { ScopedStore, StoreDatabase } from './database.ts';
 
-/** How fresh the schemas of a source are. `refreshing`: a refresh is asked for and not finished, whoever does it. */
+/**
+ * How fresh the schemas of a source are. `refreshing`: a refresh is asked for and not finished, whoever does it. `failed`:
+ * the last one failed; what is there is of an earlier one.
+ */
 export interface SchemaCacheState {
-  readonly status: 'none' | 'refreshing' | 'fresh';
+  readonly status: 'none' | 'refreshing' | 'fresh' | 'failed';
   /** False until a first refresh succeeded; with `refreshing`, what is there is of the last one. */
   readonly isFilled: boolean;
   readonly startedAt: Date | null;
@@ -44,8 +47,8 @@ export async function readSchemaCacheState(
     .executeTakeFirst();
   if (row === undefined) return { status: 'none', isFilled: false, startedAt: null, finishedAt: null, error: null };
   const isFilled = row.succeededAt !== null;
-  const settled = isFilled ? 'fresh' : 'none';
   const { startedAt, finishedAt, error } = row;
+  const settled = error !== null ? 'failed' : isFilled ? 'fresh' : 'none';
   return { status: row.isPending ? 'refreshing' : settled, isFilled, startedAt, finishedAt, error };
 }
 

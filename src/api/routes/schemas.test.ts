@@ -133,10 +133,35 @@ describe('the schema cache', () => {
     system.failure = new SyncError('CONN_AUTH_REFUSED', 'The password was refused.');
     await refresh(id);
     system.failure = undefined;
-    expect((await statusOf(id)).cache_status).toBe('fresh');
+    expect((await statusOf(id)).cache_status).toBe('failed');
     expect((await get(`/api/connections/${id}/bulksync/source`)).json().data.schemas).toHaveLength(1);
     const connection = (await get(`/api/connections/${id}`)).json().data;
     expect([connection.status, connection.status_error]).toEqual(['unhealthy', 'The password was refused.']);
+  });
+
+  it('says that a first refresh failed, and is fresh after a good one', async () => {
+    const id = await createConnection();
+    system.failure = new SyncError('CONN_AUTH_REFUSED', 'The password was refused.');
+    await refresh(id);
+    system.failure = undefined;
+    expect((await statusOf(id)).cache_status).toBe('failed');
+    await api.send({ method: 'POST', url: `/api/connections/${id}/schemas/refresh` });
+    await refresh(id);
+    expect((await statusOf(id)).cache_status).toBe('fresh');
+  });
+
+  it('does not take a file that somebody holds for a bad connection, but says so', async () => {
+    const id = await createFilled();
+    await api.send({ method: 'POST', url: `/api/connections/${id}/schemas/refresh` });
+    system.failure = new SyncError('FILE_LOCKED', 'Process 7 holds the file.');
+    await refresh(id);
+    system.failure = undefined;
+    expect((await statusOf(id)).cache_status).toBe('failed');
+    const connection = async () => (await get(`/api/connections/${id}`)).json().data;
+    expect(await connection()).toMatchObject({ status: 'healthy', status_error: 'Process 7 holds the file.' });
+    await api.send({ method: 'POST', url: `/api/connections/${id}/schemas/refresh` });
+    await refresh(id);
+    expect(await connection()).not.toHaveProperty('status_error');
   });
 
   it('is refused a refresh while the system refuses, and given one when it no longer does', async () => {

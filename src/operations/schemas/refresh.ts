@@ -32,32 +32,38 @@ export function refreshSchemas(
   return runPendingRefresh(services.store, connectionId, async () => {
     const connection = await findConnection(services.store.db, organizationId, connectionId);
     if (connection === undefined) return { error: 'The connection was deleted.' };
-    const outcome = await discover(services, connection, signal);
+    const { outcome, isHealthy } = await discover(services, connection, signal);
     signal.throwIfAborted();
-    const problem = 'error' in outcome ? outcome.error : null;
     await setConnectionStatus(services.store.db, organizationId, connectionId, {
-      status: problem === null ? 'healthy' : 'unhealthy',
-      statusError: problem,
+      status: isHealthy === null ? connection.status : isHealthy ? 'healthy' : 'unhealthy',
+      statusError: 'error' in outcome ? outcome.error : null,
     });
     return outcome;
   });
+}
+
+/** What a discovery found, and what that says of the connection; null = nothing, since it would pass by itself. */
+interface Discovery {
+  readonly outcome: RefreshOutcome;
+  readonly isHealthy: boolean | null;
 }
 
 async function discover(
   services: ScopedServices,
   connection: ConnectionRecord,
   signal: AbortSignal,
-): Promise<RefreshOutcome> {
+): Promise<Discovery> {
   try {
     await using connector = await openConnector(services, connection);
-    if (connector.source === undefined) return { schemas: [] };
-    return {
-      schemas: await connector.source.discover(AbortSignal.any([signal, AbortSignal.timeout(DISCOVERY_LIMIT_MS)])),
-    };
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(DISCOVERY_LIMIT_MS)]);
+    const schemas = (await connector.source?.discover(limit)) ?? [];
+    return { outcome: { schemas }, isHealthy: true };
   } catch (error) {
-    if (error instanceof SyncError) return { error: error.message };
+    if (error instanceof SyncError)
+      return { outcome: { error: error.message }, isHealthy: error.kind === 'transient' ? null : false };
     if (signal.aborted) throw error;
-    return { error: `The schemas could not be read: ${serializeError(error).message.split('\n')[0]}` };
+    const message = serializeError(error).message.split('\n')[0];
+    return { outcome: { error: `The schemas could not be read: ${message}` }, isHealthy: false };
   }
 }
 
