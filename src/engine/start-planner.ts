@@ -4,10 +4,12 @@ import {
   findPlanSummary,
   listDriftEvents,
   listPlannedSchemas,
+  listTakers,
   type NewExecution,
   type Run,
 } from '../store/index.ts';
-import { definitionOf, type PlannerParts } from './engine-parts.ts';
+import { WORKFLOW_PROTOCOL } from './durable.ts';
+import { definitionOf, isLocal, type PlannerParts } from './engine-parts.ts';
 import { planInSnapshot } from './plan-run.ts';
 import { describeSchema } from './planner/describe-plan.ts';
 import type { ExecutionPlan } from './planner/plan-execution.ts';
@@ -50,7 +52,7 @@ async function planStart(
   try {
     const plan = await planDraft(parts, run, signal);
     const { added: addedSchemas, drift } = plan;
-    const lanes = laneCount(run, plan.planned);
+    const lanes = laneCount(run, plan.planned, await usualLanes(parts, run));
     return { ...base, refusals: [], lanes, addedSchemas, drift, schemas: describeSchemas(plan) };
   } catch (error) {
     return { ...base, refusals: [toRefusal(error)], lanes: 0, addedSchemas: [], drift: [], schemas: [] };
@@ -67,6 +69,14 @@ async function planDraft(parts: PlannerParts, run: Run, signal: AbortSignal): Pr
   const { token, position, lowerBound } = held;
   const snapshot = { epoch: 0, ref: { token, position, lowerBound } };
   return await planInSnapshot(parts, run, sides, { snapshot, only: null }, signal);
+}
+
+/** As the workers that live now offer them; of a file's lanes all run in one process, and it is not said yet in which. */
+async function usualLanes(parts: PlannerParts, run: Run): Promise<number | undefined> {
+  const offers = (await listTakers(parts.store.db, WORKFLOW_PROTOCOL)).map(({ usualLanes: offered }) => offered);
+  if (offers.length === 0) return undefined;
+  const isHere = isLocal(parts.connectors, [run.source.type, run.destination.type]);
+  return isHere ? Math.max(...offers) : offers.reduce((sum, offered) => sum + offered, 0);
 }
 
 function describeSchemas({ planned, failed, skipped }: ExecutionPlan): PlanDescription['schemas'] {
