@@ -34,15 +34,21 @@ async function checkMigrations(store: Store): Promise<string | null> {
   return missing.length === 0 ? null : `the metadata database lacks ${missing.join(', ')}; restart the server`;
 }
 
+/** A second is usual. Behind this the others believe that the process is dead. */
+const LONGEST_SILENCE_MS = 5_000;
+
 function checkEngine({ engine }: Watched): string | null {
-  return engine.state().isDraining ? 'it takes up no more work' : null;
+  const { isDraining, silentMs } = engine.state();
+  if (isDraining) return 'it takes up no more work';
+  return silentMs > LONGEST_SILENCE_MS ? 'its heartbeat does not reach the metadata database' : null;
 }
 
 function readProcess({ engine, threads, store }: Watched) {
-  const { busyLanes, allowedLanes } = engine.state();
+  const { busyLanes, allowedLanes, silentMs } = engine.state();
   const { totalCount, idleCount, waitingCount, options } = store.pool;
   return {
     lanes: { busy: busyLanes, allowed: allowedLanes },
+    silenceSeconds: silentMs / 1_000,
     threads: threads.state(),
     sessions: [
       {

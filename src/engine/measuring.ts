@@ -9,15 +9,24 @@ export function measureTimes({ meter }: Parts, timing: TimeParts): void {
   for (const [part, ms] of Object.entries(timing)) meter.count('lane_seconds', { part }, ms / 1_000);
 }
 
-/** Counts a segment whose outcome was recorded. */
-export function measureRead(
+/** Counts a segment that was read only to be compared. */
+export function measureLook(
   { meter }: Parts,
-  { source, destination }: Pick<Run, 'source' | 'destination'>,
+  { source }: Pick<Run, 'source'>,
   { recordsRead, bytesRead }: { readonly recordsRead: number; readonly bytesRead: number },
 ): void {
   meter.count('read_records', { connection_type: source.type }, recordsRead);
   meter.count('read_bytes', { connection_type: source.type }, bytesRead);
-  meter.count('sent_bytes', { connection_type: destination.type }, bytesRead);
+}
+
+/** Counts a segment whose outcome was recorded. */
+export function measureRead(
+  { meter }: Parts,
+  run: Pick<Run, 'source' | 'destination'>,
+  outcome: { readonly recordsRead: number; readonly bytesRead: number },
+): void {
+  measureLook({ meter }, run, outcome);
+  meter.count('sent_bytes', { connection_type: run.destination.type }, outcome.bytesRead);
 }
 
 /** Counts a schema that was proved and published. */

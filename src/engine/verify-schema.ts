@@ -6,6 +6,7 @@ import { openSidesOf } from './comparison/open-sides.ts';
 import { type EngineParts, retryStore } from './engine-parts.ts';
 import { positionOf, type SchemaToFinish } from './finish-schema.ts';
 import type { LaneClock } from './lane-clock.ts';
+import { measureLook, measureTimes } from './measuring.ts';
 import type { Progress } from './pipeline/jobs.ts';
 import { toLoadPlan } from './planner/schema-plan.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
@@ -31,11 +32,14 @@ export async function sumSegment(
     question: { what: 'sum', countsOnly: false },
   } as const;
   const readOwner = specs.source.readOwner ?? null;
-  const look = await clock.spend('source', () => parts.threads.run(job, readOwner, stop, onProgress));
+  const { timing: spent, ...look } = await parts.threads.run(job, readOwner, stop, onProgress);
+  clock.add(spent);
   const outcome = { recordsRead: look.sum.records, bytesRead: look.bytes, source: look.sum, rejects: [] };
   const progress = { records: look.sum.records, bytes: look.bytes };
   const figures = { progress, timing: clock.take() };
-  await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, figures), stop);
+  if (!(await retryStore(() => finishItem(parts.store.db, item, parts.workerId, outcome, figures), stop))) return;
+  measureTimes(parts, figures.timing);
+  measureLook(parts, run, outcome);
 }
 
 /**
@@ -58,9 +62,11 @@ export async function verifySchema(
   await using sides = await openSidesOf(parts, todo, stop);
   const comparison = await clock.spend('proof', () => compareSchema(reads.expected, sides));
   const receipt = toReceipt(todo, position, comparison, sides.notes);
+  parts.meter.count('verifications', { verdict: receipt.verdict });
   if (receipt.verdict === 'equal') {
     const done = { item, workerId: parts.workerId, receipt, timing: clock.take() };
     await retryStore(() => completeVerification(parts.store, done), stop);
+    measureTimes(parts, done.timing);
     return;
   }
   await retryStore(() => saveSchemaReceipt(db, item.executionId, item.schemaId, receipt), stop);

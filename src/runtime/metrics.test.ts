@@ -16,6 +16,7 @@ const FLEET: FleetFacts = {
 
 const PROCESS = {
   lanes: { busy: 3, allowed: 8 },
+  silenceSeconds: 0.4,
   threads: { pool: 1, owner: 0, allowed: 1, jobs: 3 },
   sessions: [{ pool: 'system', busy: 4, idle: 2, waiting: 0, allowed: 20 }],
 };

@@ -1,5 +1,5 @@
 import type { LoadPlan, ReadRequest, SegmentRange } from '../../connector-kit/index.ts';
-import type { RangeSum } from '../../core/index.ts';
+import type { RangeSum, TimeParts } from '../../core/index.ts';
 import type { BucketSums } from '../../formats/index.ts';
 import type { ConnectionSpec, Obfuscation } from '../pipeline/jobs.ts';
 
@@ -68,7 +68,7 @@ export interface CloseImageJob {
 export type ImageJob = OpenImageJob | LookAtImageJob | CloseImageJob;
 
 export interface LookResults {
-  readonly lookAtSource: Look;
+  readonly lookAtSource: Look & { readonly timing: TimeParts };
   /** What could not be compared as it is. */
   readonly openImage: readonly string[];
   readonly lookAtImage: Look;

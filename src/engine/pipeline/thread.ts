@@ -92,8 +92,12 @@ async function runJob(
   if (job.kind === 'preview')
     return destinationOf(job.destination, await connections.open(job.destination)).preview(job.load, job.state, signal);
   if (job.kind === 'lookAtSource') {
-    const source = sourceOf(job.source, await connections.open(job.source));
-    return lookAtSource(job, source, throttle(onProgress), signal);
+    const clock = new PipelineClock();
+    const source = sourceOf(job.source, await clock.wait('source', () => connections.open(job.source)));
+    return {
+      ...(await lookAtSource(job, timeSource(source, clock), throttle(onProgress), signal)),
+      timing: clock.read(),
+    };
   }
   if ('image' in job) {
     const { images } = connections;

@@ -3,6 +3,8 @@ import type { FleetFacts } from '../../core/index.ts';
 /** What this process says of itself at one moment. */
 export interface ProcessFacts {
   readonly lanes: { readonly busy: number; readonly allowed: number };
+  /** Since it told the others that it lives. */
+  readonly silenceSeconds: number;
   readonly threads: { readonly pool: number; readonly owner: number; readonly allowed: number; readonly jobs: number };
   /** Sessions with the metadata database. */
   readonly sessions: readonly SessionFacts[];
@@ -127,6 +129,11 @@ export const GAUGES = {
     help: 'Lanes of this process: working on a step, and the most that may at once.',
     labels: ['state'],
     read: ({ process }) => byLabel('state', process?.lanes),
+  },
+  heartbeat_age_seconds: {
+    help: 'Since this process last told the others that it lives.',
+    labels: [],
+    read: ({ process }) => one(process?.silenceSeconds),
   },
   pipeline_threads: {
     help: 'Threads that run now: of the pool, and owners of a file or database of DuckDB; and the most of the pool.',
