@@ -27,7 +27,7 @@ interface Link {
 interface Meeting {
   readonly passes: Buffer;
   /** `wait`: it is set still. `lose-reply`: it is set anew, for the answer. */
-  readonly next: 'wait' | 'go-on' | 'reset' | 'lose-reply';
+  readonly next: 'wait' | 'go-on' | 'reset' | 'close' | 'lose-reply';
 }
 
 /** A fault that waits for its moment, and then strikes once. */
@@ -173,6 +173,27 @@ export class FaultProxy implements AsyncDisposable {
     });
   }
 
+  /** Turns over the highest bit of the byte that many behind the end of a text, where that first comes by. */
+  flipBehind(direction: Direction, text: string, offset: number): Promise<void> {
+    return this.#set(direction, (bytes) => {
+      const at = bytes.indexOf(text);
+      const target = at + text.length + offset;
+      if (at < 0 || target >= bytes.length) return null;
+      const flipped = Buffer.from(bytes);
+      flipped[target] = (flipped[target] ?? 0) ^ 0x80;
+      return { passes: flipped, next: 'go-on' };
+    });
+  }
+
+  /** As `cutAfter`, but the connection ends in order, as if the sender had nothing more to say. */
+  closeAfter(direction: Direction, byteCount: number): Promise<void> {
+    let left = byteCount;
+    return this.#set(direction, (bytes) => {
+      left -= bytes.length;
+      return left >= 0 ? null : { passes: bytes.subarray(0, bytes.length + left), next: 'close' };
+    });
+  }
+
   /** Ends every fault, and forgets those that have not struck. Connections that have lost bytes are reset. */
   async heal(): Promise<void> {
     this.#traps = [];
@@ -233,9 +254,10 @@ export class FaultProxy implements AsyncDisposable {
     await this.#dawdle(bytes.length);
     // Faults may have come meanwhile.
     await this.#untilFlows();
-    if (link.isTorn || to.destroyed) return;
+    if (link.isTorn || !to.writable) return;
     const isTaken = to.write(met?.passes ?? bytes);
     if (met?.next === 'reset') this.#breakLink(link);
+    else if (met?.next === 'close') to.end();
     // Slower than the receiver is the receiver's own matter: it must not fill our memory.
     else if (!isTaken) await untilDrained(to);
   }
