@@ -121,7 +121,7 @@ describe('a schedule', () => {
     expect(await executionsOf(id)).toHaveLength(1);
   });
 
-  it('shows why it could not start its sync, once for each of its times', async () => {
+  it('shows why it could not start its sync, once until the sync is saved or the reason is another one', async () => {
     const id = await fixture.createSync(CONTINUOUS);
     await fixture.api.services.store.db
       .updateTable('bulkSyncSchemas')
@@ -138,7 +138,43 @@ describe('a schedule', () => {
     expect(fixture.api.enqueued).not.toContain(executions[0]?.id);
     at('10:10:00');
     await round();
+    expect(await nextTimeOf(id)).toBe('2026-03-04T10:15:00.000Z');
+    expect(await executionsOf(id)).toHaveLength(1);
+    expect((await updateSync(id, { ...CONTINUOUS, concurrency_limit: 2 })).statusCode).toBe(200);
+    for (const time of ['10:15:00', '10:20:00']) {
+      at(time);
+      await round();
+    }
     expect(await executionsOf(id)).toHaveLength(2);
+    await fixture.api.services.store.db
+      .updateTable('bulkSyncSchemas')
+      .set({ enabled: true })
+      .where('syncId', '=', id)
+      .execute();
+    const slot = { source_configuration: { replication_slot: 'none' } };
+    expect((await updateSync(id, { ...CONTINUOUS, ...slot })).statusCode).toBe(200);
+    at('10:25:00');
+    await round();
+    expect((await executionsOf(id)).at(-1)?.status_message).toContain('replication_slot');
+  });
+
+  it('says again why it could not start, after something else was started', async () => {
+    const id = await fixture.createSync(CONTINUOUS);
+    const enable = (enabled: boolean) =>
+      fixture.api.services.store.db.updateTable('bulkSyncSchemas').set({ enabled }).where('syncId', '=', id).execute();
+    const roundAt = async (time: string): Promise<string[]> => {
+      at(time);
+      await round();
+      return (await executionsOf(id)).map(({ status }) => String(status));
+    };
+    await enable(false);
+    expect(await roundAt('10:05:00')).toEqual(['failed']);
+    await enable(true);
+    expect(await roundAt('10:10:00')).toEqual(['failed', 'created']);
+    await end((await executionsOf(id)).at(-1)?.id);
+    await enable(false);
+    expect(await roundAt('10:15:00')).toEqual(['failed', 'completed', 'failed']);
+    expect(await roundAt('10:20:00')).toEqual(['failed', 'completed', 'failed']);
   });
 });
 

@@ -82,7 +82,7 @@ export async function runDueSchedules(
 
 async function startOne(services: Services, log: ScheduleLog, sync: DueSync): Promise<void> {
   const outcome = await startDueSync(services, sync);
-  if (outcome.kind === 'nothing') return;
+  if (outcome.kind === 'nothing' || outcome.kind === 'known') return;
   const { executionId } = outcome;
   const facts = { syncId: sync.syncId, executionId };
   if (outcome.kind === 'started') log.info(facts, 'A schedule started a sync.');

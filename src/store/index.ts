@@ -35,6 +35,7 @@ export {
   findCurrentAndLast,
   findExecution,
   insertExecution,
+  findSameRefusal,
   insertFailedExecution,
   listExecutionSchemas,
   listExecutions,

@@ -3,6 +3,7 @@ import {
   type BulkSyncRecord,
   type DueSync,
   findBulkSync,
+  findSameRefusal,
   insertFailedExecution,
   listBulkSyncSchedules,
   listBulkSyncSchemas,
@@ -21,12 +22,13 @@ import { nextOccurrence } from './schedule-times.ts';
 import { rearmSchedules } from './schedules.ts';
 
 /**
- * What became of a due sync. `refused`: it could not be started, and a failed execution says why. `nothing`: an
- * execution was in the way, somebody else was faster, or the sync is not due any more.
+ * What became of a due sync. `refused`: it could not be started, and a failed execution says why; `known`: one says so
+ * already. `nothing`: an execution was in the way, somebody else was faster, or the sync is not due any more.
  */
 export type DueOutcome =
   | { readonly kind: 'started'; readonly executionId: string }
   | { readonly kind: 'refused'; readonly executionId: string; readonly reason: string }
+  | { readonly kind: 'known'; readonly executionId: string }
   | { readonly kind: 'nothing' };
 
 /**
@@ -42,18 +44,16 @@ export async function startDueSync(services: Services, { organizationId, syncId 
   const chosen = chooseStart(due);
   if (sync === undefined || chosen === undefined) return { kind: 'nothing' };
   const { execution, refusal } = await prepareExecution(context, sync, chosen.settings);
-  const isStored = await context.store.transaction(async (transaction) => {
+  return context.store.transaction(async (transaction): Promise<DueOutcome> => {
     const { db } = transaction;
-    if (!(await tryLockActiveSync(db, organizationId, syncId))) return false;
-    if (!isSame(due, await listDue(context, db, syncId, now))) return false;
-    if (!(await storeExecution(context, transaction, execution, refusal))) return false;
+    if (!(await tryLockActiveSync(db, organizationId, syncId))) return { kind: 'nothing' };
+    if (!isSame(due, await listDue(context, db, syncId, now))) return { kind: 'nothing' };
+    const outcome = await storeExecution(context, transaction, execution, refusal);
+    if (outcome.kind === 'nothing') return outcome;
     const times = chosen.served.map(({ id, settings }) => ({ id, dueAt: nextOccurrence(settings, now) }));
     await setDueTimes(db, organizationId, times);
-    return true;
+    return outcome;
   });
-  if (!isStored) return { kind: 'nothing' };
-  if (refusal === null) return { kind: 'started', executionId: execution.id };
-  return { kind: 'refused', executionId: execution.id, reason: refusal };
 }
 
 /** Computes when the schedules of an active sync come next, where an earlier release stored them without. */
@@ -118,12 +118,21 @@ async function listNamed(context: Context, syncId: string, named: readonly strin
   return named.filter((id) => enabled.has(id));
 }
 
-function storeExecution(
+/** A schedule that comes every five minutes would fill the history with one and the same refusal. */
+async function storeExecution(
   context: Context,
   transaction: StoreTransaction,
   execution: NewExecution,
   refusal: string | null,
-): Promise<boolean> {
-  if (refusal === null) return insertAndEnqueue(context, transaction, execution);
-  return insertFailedExecution(transaction.db, context.caller.organizationId, execution, refusal);
+): Promise<DueOutcome> {
+  const { organizationId } = context.caller;
+  const { id: executionId, syncId } = execution;
+  if (refusal === null) {
+    const isStarted = await insertAndEnqueue(context, transaction, execution);
+    return isStarted ? { kind: 'started', executionId } : { kind: 'nothing' };
+  }
+  const known = await findSameRefusal(transaction.db, organizationId, syncId, refusal);
+  if (known !== undefined) return { kind: 'known', executionId: known };
+  const isStored = await insertFailedExecution(transaction.db, organizationId, execution, refusal);
+  return isStored ? { kind: 'refused', executionId, reason: refusal } : { kind: 'nothing' };
 }
