@@ -85,3 +85,9 @@ export const deleteConnectionQuerySchema = z.object({
 export const connectionEnvelope = envelope(connectionSchema);
 /** Every connection. */
 export const connectionListEnvelope = envelope(z.array(connectionSchema));
+
+/** Millrace's own settings of a connection; `max_lanes`: steps of executions at once, over all workers, null = no limit. */
+export const connectionSettingsSchema = z.object({ max_lanes: z.int().nullable() });
+
+/** The same in a request; what is left out goes back to its default. */
+export const connectionSettingsRequestSchema = z.strictObject({ max_lanes: z.number().nullish() });

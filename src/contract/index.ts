@@ -59,6 +59,8 @@ export {
   type ConnectionBody,
   connectionEnvelope,
   connectionListEnvelope,
+  connectionSettingsRequestSchema,
+  connectionSettingsSchema,
   createConnectionSchema,
   deleteConnectionQuerySchema,
   testConnectionSchema,

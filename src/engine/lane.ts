@@ -17,6 +17,7 @@ import {
   type WorkItem,
 } from '../store/index.ts';
 import type { Watch } from './cancellation.ts';
+import { withinLimits } from './connection-limits.ts';
 import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly, finishSchema } from './finish-schema.ts';
 import { LaneClock } from './lane-clock.ts';
@@ -107,11 +108,17 @@ async function step(lane: Lane): Promise<boolean> {
 
 // False when nothing may be begun now. Behind each step it is others' turn: the place is given back.
 async function workOnNext(lane: Lane): Promise<boolean> {
-  const { parts, run, stop, clock, laneId } = lane;
+  const { parts, run, stop, clock } = lane;
   const { id: executionId, organizationId } = run.execution;
   if (parts.outages.isPaused(executionId)) return false;
   using place = await clock.spend('idle', () => parts.places.take({ organizationId, executionId }, stop));
   if (place === null) return false;
+  return withinLimits(lane, () => workOnClaimed(lane));
+}
+
+async function workOnClaimed(lane: Lane): Promise<boolean> {
+  const { parts, run, stop, laneId } = lane;
+  const executionId = run.execution.id;
   const owner = { executionId, laneId, workerId: parts.workerId };
   const item = await retryStore(() => claimItem(parts.store.db, owner), stop);
   const work = item === null ? workOnPack(lane, rememberPacked(lane)) : runItem(lane, item).then(() => true);

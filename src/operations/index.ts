@@ -76,6 +76,7 @@ export {
   testConnection,
   updateConnection,
 } from './connections/connections.ts';
+export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
 export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
 export {
   type Caller,

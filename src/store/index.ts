@@ -1,4 +1,4 @@
-export { type Restored, restoreBackup } from './backup/restore.ts';
+export { restoreBackup } from './backup/restore.ts';
 export { backupLines } from './backup/write.ts';
 export {
   type Checkup,
@@ -23,6 +23,12 @@ export {
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
 export type { PlanSummary } from './execution-tables.ts';
 export {
+  enterConnections,
+  type LaneOnConnections,
+  type LimitedConnection,
+  leaveConnections,
+} from './executions/connection-lanes.ts';
+export {
   appendConsoleLogs,
   type ConsoleEntry,
   type ConsoleRecord,
@@ -34,8 +40,8 @@ export {
   type ExecutionSchemaRecord,
   findCurrentAndLast,
   findExecution,
-  insertExecution,
   findSameRefusal,
+  insertExecution,
   insertFailedExecution,
   listExecutionSchemas,
   listExecutions,

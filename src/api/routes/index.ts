@@ -4,6 +4,7 @@ import { bulkExtraRoutes } from './bulk-extras.ts';
 import { bulkScheduleRoutes } from './bulk-schedules.ts';
 import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
+import { connectionSettingsRoutes } from './connection-settings.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
 import { connectionRoutes } from './connections.ts';
 import { driftRoutes } from './drift.ts';
@@ -20,6 +21,7 @@ import { watchingRoutes } from './watching.ts';
 export const ROUTES: readonly Route[] = [
   ...connectionTypeRoutes,
   ...connectionRoutes,
+  ...connectionSettingsRoutes,
   ...schemaRoutes,
   ...schemaOverrideRoutes,
   ...bulkEndpointRoutes,

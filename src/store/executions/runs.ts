@@ -23,6 +23,8 @@ export interface RunConnection {
   readonly name: string;
   readonly type: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Steps of executions that may work on it at once; null = no limit. */
+  readonly maxLanes: number | null;
 }
 
 /**
@@ -129,7 +131,13 @@ async function loadConnection(store: Store, id: string): Promise<RunConnection> 
     row.secrets === null
       ? {}
       : store.secrets.unseal(row.secrets, { organizationId: row.organizationId, connectionId: row.id });
-  return { id: row.id, name: row.name, type: row.type, config: { ...row.configuration, ...secrets } };
+  return {
+    id: row.id,
+    name: row.name,
+    type: row.type,
+    config: { ...row.configuration, ...secrets },
+    maxLanes: row.maxLanes,
+  };
 }
 
 export interface ExecutionChanges {

@@ -1,0 +1,33 @@
+import { enterConnections, type LimitedConnection, leaveConnections, type Run } from '../store/index.ts';
+import { type EngineParts, retryStore } from './engine-parts.ts';
+
+/** What of a lane its connections' limits need. */
+export interface LimitedLane {
+  readonly parts: EngineParts;
+  readonly run: Run;
+  readonly laneId: string;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Works on the next step if the limits of both connections leave room for it, counted over all workers. Connections
+ * without a limit cost nothing.
+ * @returns false also when there is no room now
+ */
+export async function withinLimits(lane: LimitedLane, work: () => Promise<boolean>): Promise<boolean> {
+  const { parts, run, laneId, stop } = lane;
+  const connections = limitsOf(run);
+  if (connections.length === 0) return work();
+  const entry = { laneId, workerId: parts.workerId, connections };
+  if (!(await retryStore(() => enterConnections(parts.store, entry), stop))) return false;
+  try {
+    return await work();
+  } finally {
+    await retryStore(() => leaveConnections(parts.store, entry), stop);
+  }
+}
+
+function limitsOf({ source, destination }: Run): readonly LimitedConnection[] {
+  const both = source.id === destination.id ? [source] : [source, destination];
+  return both.flatMap(({ id, maxLanes }) => (maxLanes === null ? [] : [{ connectionId: id, maxLanes }]));
+}

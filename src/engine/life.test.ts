@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { Life } from './life.ts';
+
+interface Scene {
+  readonly life: Life;
+  now: number;
+  /** What the next beats answer; an error when the database is away. */
+  answer: boolean | Error;
+  fenced: number;
+  failures: number;
+}
+
+function createScene({ isSole = false } = {}): Scene {
+  const scene = { now: 0, answer: true as boolean | Error, fenced: 0, failures: 0 };
+  const life = new Life({
+    heartbeat: {
+      beat: async () => {
+        if (scene.answer instanceof Error) throw scene.answer;
+        return scene.answer;
+      },
+    },
+    isSole,
+    onFenced: () => {
+      scene.fenced += 1;
+    },
+    onFailure: () => {
+      scene.failures += 1;
+    },
+    now: () => scene.now,
+  });
+  return Object.assign(scene, { life });
+}
+
+/** Whether a promise has resolved once everything that was ready has run. */
+async function isDone(promise: Promise<void>): Promise<boolean> {
+  let done = false;
+  void promise.then(() => {
+    done = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  return done;
+}
+
+describe('the life of a worker', () => {
+  it('is proved for a while by each answered beat', async () => {
+    const scene = createScene();
+    scene.now = 2_900;
+    expect(await isDone(scene.life.proven())).toBe(true);
+    scene.now = 3_100;
+    expect(await isDone(scene.life.proven())).toBe(false);
+    await scene.life.beat();
+    expect(await isDone(scene.life.proven())).toBe(true);
+  });
+
+  it('holds back who asks behind a freeze until the next beat, for ever where that says dead', async () => {
+    const scene = createScene();
+    scene.now = 30_000;
+    const asked = scene.life.proven();
+    scene.answer = new Error('away');
+    await scene.life.beat();
+    expect([await isDone(asked), scene.failures]).toEqual([false, 1]);
+    scene.answer = false;
+    await scene.life.beat();
+    expect([await isDone(asked), scene.fenced]).toEqual([false, 1]);
+  });
+
+  it('lets others be declared dead only when this process has heard of the database all the time', async () => {
+    const scene = createScene();
+    for (scene.now = 1_000; scene.now <= 6_000; scene.now += 1_000) await scene.life.beat();
+    expect(scene.life.isSteady).toBe(true);
+    scene.answer = new Error('away');
+    scene.now = 20_000;
+    await scene.life.beat();
+    scene.answer = true;
+    await scene.life.beat();
+    expect(scene.life.isSteady).toBe(false);
+    for (scene.now = 21_000; scene.now <= 26_000; scene.now += 1_000) await scene.life.beat();
+    expect(scene.life.isSteady).toBe(true);
+  });
+
+  it('needs no proof where nobody else is', async () => {
+    const scene = createScene({ isSole: true });
+    scene.now = 3_600_000;
+    expect(await isDone(scene.life.proven())).toBe(true);
+    expect(scene.life.isSteady).toBe(true);
+  });
+});
