@@ -45,19 +45,10 @@ function checkEngine({ engine }: Watched): string | null {
 
 function readProcess({ engine, threads, store }: Watched) {
   const { busyLanes, allowedLanes, silentMs } = engine.state();
-  const { totalCount, idleCount, waitingCount, options } = store.pool;
   return {
     lanes: { busy: busyLanes, allowed: allowedLanes },
     silenceSeconds: silentMs / 1_000,
     threads: threads.state(),
-    sessions: [
-      {
-        pool: 'system',
-        busy: totalCount - idleCount,
-        idle: idleCount,
-        waiting: waitingCount,
-        allowed: options.max,
-      },
-    ],
+    sessions: store.sessions(),
   };
 }

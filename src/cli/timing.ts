@@ -5,7 +5,7 @@ import { formatDuration } from './format.ts';
 const LEAST_SHARE = 0.01;
 
 /** How people call what time was spent on. */
-const WORDS: Readonly<Record<NonNullable<TimingBody['bottleneck']>, string>> = {
+const WORDS: Readonly<Record<NonNullable<TimingBody['bottleneck']> | keyof TimingBody['parts'], string>> = {
   source: 'waiting for the source',
   codec: 'hashing and converting',
   destination: 'waiting for the destination',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TIME_PARTS } from '../core/index.ts';
+import { BOTTLENECKS, TIME_PARTS } from '../core/index.ts';
 import { idSchema } from './common.ts';
 
 /** Seconds of lanes by what they were spent on; with two lanes, two seconds a second. */
@@ -11,7 +11,7 @@ const timePartsSchema = z.record(z.enum(TIME_PARTS), z.number());
  */
 export const timingSchema = z.object({
   execution_id: idSchema,
-  bottleneck: z.enum([...TIME_PARTS, 'planning', 'waiting']).nullable(),
+  bottleneck: z.enum(BOTTLENECKS).nullable(),
   waiting_seconds: z.number(),
   planning_seconds: z.number(),
   lanes: z.int(),

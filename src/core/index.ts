@@ -30,9 +30,7 @@ export { resolveFilters } from './filters/resolve.ts';
 export { formatJsonPath, parseJsonPath } from './json-path.ts';
 export {
   COUNTERS,
-  type CounterName,
   DISTRIBUTIONS,
-  type DistributionName,
   type FleetFacts,
   type Meter,
   type SyncLag,
@@ -131,7 +129,7 @@ export {
 } from './syncs.ts';
 export {
   addTimes,
-  type Bottleneck,
+  BOTTLENECKS,
   type ExecutionTiming,
   findBottleneck,
   sumTimes,

@@ -1,5 +1,5 @@
 import { TERMINAL_STATUSES } from './statuses.ts';
-import { TIME_PARTS } from './timing.ts';
+import { BOTTLENECKS, TIME_PARTS } from './timing.ts';
 
 /** How a schema of an execution can end. */
 const SCHEMA_ENDS = ['completed', 'failed', 'canceled', 'interrupted'] as const;
@@ -18,7 +18,7 @@ export const COUNTERS = {
   execution_bottlenecks: {
     help: 'Executions by what took most of their time.',
     labels: ['part'],
-    values: [...TIME_PARTS, 'planning', 'waiting'],
+    values: BOTTLENECKS,
   },
   schemas_ended: {
     help: 'Schemas of executions that this process brought to an end.',

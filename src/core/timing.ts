@@ -24,7 +24,19 @@ export type TimeParts = Readonly<Partial<Record<TimePart, number>>>;
  * What an execution's time was spent on for the most part: one of the lanes' parts, `planning`, or `waiting` for a worker
  * and for free lanes. Never `idle`: while one lane has nothing to do, the others' parts say why.
  */
-export type Bottleneck = Exclude<TimePart, 'idle'> | 'planning' | 'waiting';
+export const BOTTLENECKS = [
+  'source',
+  'codec',
+  'destination',
+  'proof',
+  'publication',
+  'repeated',
+  'overhead',
+  'planning',
+  'waiting',
+] as const satisfies readonly (TimePart | 'planning' | 'waiting')[];
+
+type Bottleneck = (typeof BOTTLENECKS)[number];
 
 /** Where the time of one execution went, in milliseconds. */
 export interface ExecutionTiming {

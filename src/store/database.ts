@@ -23,7 +23,19 @@ export interface Store extends ScopedStore {
   forOrganization(organizationId: string): ScopedStore;
   /** The same where every statement and transaction waits for the check before it begins; `pool` does not. */
   guarded(check: () => Promise<void>): Store;
+  /** How busy its pools are: `system`, and `organization` for sessions that name one. */
+  sessions(): readonly SessionFacts[];
   close(): Promise<void>;
+}
+
+/** One pool of sessions at one moment. */
+export interface SessionFacts {
+  readonly pool: string;
+  readonly busy: number;
+  readonly idle: number;
+  /** Callers that wait for a session. */
+  readonly waiting: number;
+  readonly allowed: number;
 }
 
 /** One open transaction; both members speak in the same session. */
@@ -67,13 +79,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       transaction: (work) => runTransaction(sessions, work),
     });
     const forOrganization = (organizationId: string): ScopedStore => scope(sessionsOf(scopedPool, organizationId));
+    const sessions = () => [countSessions('system', pool), countSessions('organization', scopedPool)];
     const guarded = (check: () => Promise<void>): Store => ({
       ...scope(sessionsBehind(pool, check)),
       forOrganization,
       guarded,
+      sessions,
       close,
     });
-    return { ...scope(pool), forOrganization, guarded, close };
+    return { ...scope(pool), forOrganization, guarded, sessions, close };
   } catch (error) {
     await close();
     throw error;
@@ -98,6 +112,16 @@ function createPool(options: StoreOptions): pg.Pool {
   });
   pool.on('error', options.onIdleError ?? (() => {}));
   return pool;
+}
+
+function countSessions(name: string, { totalCount, idleCount, waitingCount, options }: pg.Pool): SessionFacts {
+  return {
+    pool: name,
+    busy: totalCount - idleCount,
+    idle: idleCount,
+    waiting: waitingCount,
+    allowed: options.max,
+  };
 }
 
 /** Where sessions come from. */
