@@ -18,6 +18,7 @@ const POSTGRESQL = readPage('docs/connectors/postgresql.md');
 const API = readPage('docs/api/README.md');
 const GUARANTEES = readPage('docs/guarantees.md');
 const OBSERVABILITY = readPage('docs/observability.md');
+const PLANS = readPage('docs/plans.md');
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
@@ -147,7 +148,12 @@ describe('the API page', () => {
     async () => {
       const { port } = new URL(shop.url);
       const script = adapt(
-        [readBlocks(API, 'api'), readBlocks(GUARANTEES, 'api'), readBlocks(OBSERVABILITY, 'api')].join('\n'),
+        [
+          readBlocks(API, 'api'),
+          readBlocks(GUARANTEES, 'api'),
+          readBlocks(OBSERVABILITY, 'api'),
+          readBlocks(PLANS, 'api'),
+        ].join('\n'),
         {
           'http://127.0.0.1:8420': millrace.url,
           '"port": 5432, "database": "shop"': `"port": ${port}, "database": "${shop.name}"`,
@@ -157,6 +163,7 @@ describe('the API page', () => {
       const { code, output } = await runShell(script);
       expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('"verdict":"equal"') });
       expect(output).toContain('"bottleneck":');
+      expect(output.match(/"destructive_steps":/g)?.length).toBeGreaterThanOrEqual(3);
       expect(output).toContain('millrace_metadata_up 1');
       expect(output).toContain('"receipt_depth":"counts","adopt":false,"max_loss_percent":20');
     },
