@@ -1,3 +1,3 @@
-export { type RetentionRunner, startRetention } from './retention.ts';
+export { startRetention } from './retention.ts';
 export { startScheduleRunner } from './schedule-runner.ts';
 export { type SchemaRefresher, startSchemaRefresher } from './schema-refresher.ts';

@@ -62,7 +62,7 @@ export function startRetention(store: Store, options: RetentionOptions): Retenti
 }
 
 /** One round: removes all that is too old, a little at a time. */
-export async function removeOldHistory(store: Store, options: RetentionOptions, signal: AbortSignal): Promise<void> {
+async function removeOldHistory(store: Store, options: RetentionOptions, signal: AbortSignal): Promise<void> {
   const { retention, log } = options;
   const until = new Date(Date.now() - WORKFLOW_DAYS * DAY_MS);
   const workflows = await drain(() => options.removeEndedWorkflows(until), signal);

@@ -23,6 +23,13 @@ export interface InstallationFacts {
   readonly executions: number;
   readonly workers: readonly WorkerFacts[];
   readonly openExecutions: readonly OpenExecution[];
+  readonly overdue: readonly OverdueSync[];
+}
+
+/** An active sync that a schedule should have started, and that does not run. */
+export interface OverdueSync {
+  readonly name: string;
+  readonly seconds: number;
 }
 
 /** A worker that nobody has declared dead. */
@@ -131,6 +138,7 @@ async function readInstallation(client: pg.Client, source: MasterKeySource): Pro
     executions: await estimateExecutions(client),
     workers: await readWorkers(client),
     openExecutions: await readOpenExecutions(client),
+    overdue: await readOverdue(client),
   };
 }
 
@@ -181,6 +189,17 @@ async function readOpenExecutions(client: pg.Client): Promise<readonly OpenExecu
          count(*) FILTER (WHERE s.state = 'owned' AND w.id IS NULL)::int AS lost
        FROM segments s LEFT JOIN workers w ON w.id = s.worker_id AND w.dead_at IS NULL WHERE s.execution_id = e.id) steps
      WHERE e.status IN ('created', 'scheduled', 'running', 'exporting', 'processing', 'canceling') ORDER BY e.created_at`,
+  );
+  return rows;
+}
+
+async function readOverdue(client: pg.Client): Promise<readonly OverdueSync[]> {
+  const { rows } = await client.query<OverdueSync>(
+    `SELECT b.name, extract(epoch FROM now() - min(s.due_at))::float8 AS seconds
+     FROM bulk_sync_schedules s JOIN bulk_syncs b ON b.id = s.sync_id AND b.active
+     WHERE s.due_at < now() AND NOT EXISTS (SELECT FROM executions e WHERE e.sync_id = b.id
+       AND e.status IN ('created', 'scheduled', 'running', 'exporting', 'processing', 'canceling'))
+     GROUP BY b.id ORDER BY 2 DESC LIMIT 100`,
   );
   return rows;
 }

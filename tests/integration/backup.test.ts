@@ -80,6 +80,10 @@ describe('a backup that is older than what its destinations hold', () => {
       expect(await millrace(home.folder, 'backup', file, '--with-key')).toMatchObject({ code: 0 });
       expect(statSync(file).mode & 0o777).toBe(0o600);
       expect(gunzipSync(readFileSync(file)).toString()).toMatch(/^#backup /);
+      expect(await millrace(home.folder, 'doctor')).toMatchObject({
+        code: 0,
+        output: expect.stringMatching(/embedded database.*\n(.*\n)*.*master key .*opens the stored secrets/),
+      });
       // The installation that will be lost goes on.
       for (let times = 0; times < 2; times += 1) expect((await start(server)).execution.status).toBe('completed');
       expect(await millrace(home.folder, 'restore', file, '--replace')).toMatchObject({

@@ -22,7 +22,7 @@ beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'millrace-doctor-'));
   metadata = await createTestDatabase();
   await store(async () => {});
-  history = await fillHistory(metadata.ownerUrl, { syncs: 1, executionsPerSync: 2 });
+  history = await fillHistory(metadata, { syncs: 1, executionsPerSync: 2 });
 }, LIMIT_MS);
 
 afterEach(async () => {
@@ -148,8 +148,14 @@ describe('millrace doctor', () => {
   );
 
   it(
-    'names executions that nobody works on, and changes nothing about them',
+    'names work that nobody does, and changes nothing about it',
     async () => {
+      await history.sql(`INSERT INTO bulk_sync_schedules (id, sync_id, organization_id, is_default, position, settings, created_by_type, updated_by_type, due_at)
+        SELECT gen_random_uuid(), id, organization_id, true, 0, '{}', 'system', 'system', now() - interval '1 hour' FROM bulk_syncs`);
+      await history.sql('UPDATE bulk_syncs SET active = true');
+      expect(text(await diagnose(), 'wrong')).toEqual([
+        expect.stringMatching(/^schedules: nobody starts 1 syncs.*sync 1 for 1 h/),
+      ]);
       await history.sql(
         `INSERT INTO workers (id, host, pid, build, dead_at) VALUES ('00000000-0000-4000-8000-000000000001', 'gone', 1, '0', now())`,
       );

@@ -12,6 +12,8 @@ const SKEW_WRONG_MS = 30_000;
 const QUIET_SECONDS = 30 * 60;
 /** Renewed by then (`engine/snapshots.ts`). */
 const SNAPSHOT_SECONDS = 4 * 3_600;
+/** Due syncs are looked for every second, and one that could not be started is tried again after half a minute. */
+const OVERDUE_SECONDS = 120;
 const MANY_EXECUTIONS = 2_000_000;
 
 /** What the facts of the metadata database mean. */
@@ -56,6 +58,7 @@ function judgeInstallation(installation: InstallationFacts, version: string): re
     judgeKey(installation.key),
     ...judgeWorkers(installation, version),
     ...installation.openExecutions.flatMap((execution) => judgeExecution(execution)),
+    ...judgeSchedules(installation),
     ...(installation.executions > MANY_EXECUTIONS
       ? [
           notice(
@@ -121,6 +124,19 @@ function judgeWorkers({ workers, openExecutions }: InstallationFacts, version: s
       ),
     );
   return findings.length > 0 ? findings : [ok(check, `${alive.length} alive`)];
+}
+
+function judgeSchedules({ overdue }: InstallationFacts): readonly Finding[] {
+  const late = overdue.filter(({ seconds }) => seconds > OVERDUE_SECONDS);
+  const [first] = late;
+  if (first === undefined) return [];
+  return [
+    wrong(
+      'schedules',
+      `nobody starts ${late.length} syncs that are due, ${first.name} for ${duration(first.seconds)}`,
+      'Start a server with the role scheduler (millrace serve has it unless --role says otherwise), or look at its log.',
+    ),
+  ];
 }
 
 function judgeExecution(execution: OpenExecution): readonly Finding[] {

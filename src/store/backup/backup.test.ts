@@ -30,7 +30,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   const store = await openStore({ url: database.ownerUrl, masterKey: key(), maxConnections: 2 });
   await store.close();
-  history = await fillHistory(database.ownerUrl, { syncs: 3, executionsPerSync: 400 });
+  history = await fillHistory(database, { syncs: 3, executionsPerSync: 400 });
   const [sync] = history.syncIds;
   await history.sql(`INSERT INTO bulk_sync_schemas (sync_id, schema_id, organization_id, enabled, generation, cursor, fields)
     VALUES ('${sync}', 'public.items', '${history.organizationId}', true, 5, '{"version": 1}', '[{"id": "Ünïcode \\n\\"#"}]')`);

@@ -175,5 +175,7 @@ async function settle(client: pg.Client): Promise<number> {
   await client.query('UPDATE execution_snapshots SET closed_at = now() WHERE closed_at IS NULL');
   await client.query('UPDATE workers SET dead_at = now() WHERE dead_at IS NULL');
   await client.query('UPDATE bulk_sync_schemas SET cursor = NULL WHERE cursor IS NOT NULL');
+  // This machine's folder for files is not the one that was marked, or it bears its mark still.
+  await client.query('UPDATE installation SET files_mark = NULL');
   return rowCount ?? 0;
 }

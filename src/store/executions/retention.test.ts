@@ -10,8 +10,8 @@ import { listLastSchemaExecutions, listSyncStatuses } from '../syncs/sync-status
 import { findCurrentAndLast, insertExecution, listExecutions } from './executions.ts';
 import { removeExpiredExecutions, removeOldWorkers } from './retention.ts';
 import { findCancellations, listOpenExecutions } from './runs.ts';
-import { claimItem, hasOpenItems } from './work-items.ts';
-import { beat, buryWorkers, listDeadWorkers } from './workers.ts';
+import { claimItem, hasOpenItems, saveProgress } from './work-items.ts';
+import { beat, buryWorkers, listDeadWorkers, registerWorker } from './workers.ts';
 
 /** A million shows the same and takes some minutes: set it then. */
 const EXECUTIONS = Number(process.env.MILLRACE_TEST_EXECUTIONS ?? 20_000);
@@ -38,7 +38,7 @@ async function openPast(size: HistorySize): Promise<Past> {
   const masterKey = { environment: null, file: join(home, `master-${homes}.key`) };
   const store = await openStore({ url: database.ownerUrl, masterKey, maxConnections: 3 });
   stack.defer(() => store.close());
-  const history = stack.use(await fillHistory(database.ownerUrl, size));
+  const history = stack.use(await fillHistory(database, size));
   return { store, history, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
@@ -85,6 +85,49 @@ describe('a long history', () => {
         /Seq Scan on (executions|execution_schemas|segments|console_logs|rejects|drift_events)\b/,
       );
     }
+  });
+
+  it('is removed without a look through what refers to it', async () => {
+    const unindexed = await past.history.sql(`
+      SELECT conrelid::regclass::text AS table FROM pg_constraint f
+      WHERE contype = 'f' AND confrelid = 'executions'::regclass AND NOT EXISTS (
+        SELECT FROM pg_index i WHERE i.indrelid = f.conrelid AND i.indpred IS NULL AND i.indkey[0] = f.conkey[1])`);
+    expect(unindexed).toEqual([]);
+  });
+
+  it('is not indexed anew by progress and heartbeats', async () => {
+    const { store, history } = past;
+    const [execution] = await history.sql('SELECT id FROM executions LIMIT 1');
+    const executionId = String(execution?.id);
+    await registerWorker(store.db, { id: worker, host: 'here', pid: 1, build: '1' });
+    await history.sql(`UPDATE segments SET state = 'owned', worker_id = $1 WHERE execution_id = $2 AND no = 1`, [
+      worker,
+      executionId,
+    ]);
+    const item = {
+      executionId,
+      schemaId: 'public.items',
+      generation: 1,
+      no: 1,
+      kind: 'read',
+      range: null,
+      token: 0,
+    } as const;
+    const updates = await store.transaction(async ({ db, client }) => {
+      for (let records = 1; records <= 5; records += 1) {
+        await saveProgress(db, item, worker, { records, bytes: records });
+        await beat(db, worker);
+      }
+      const { rows } = await client.query(
+        `SELECT relname AS table, n_tup_upd::int AS updates, n_tup_hot_upd::int AS hot FROM pg_stat_xact_user_tables
+         WHERE relname IN ('segments', 'workers') ORDER BY 1`,
+      );
+      return rows;
+    });
+    expect(updates).toEqual([
+      { table: 'segments', updates: 5, hot: 5 },
+      { table: 'workers', updates: 5, hot: 5 },
+    ]);
   });
 
   function startExecution(db: StoreDatabase, syncId: string, organizationId: string): Promise<unknown> {
