@@ -71,26 +71,32 @@ function bound(entries: readonly ConsoleEntry[], last: number): readonly Console
   return kept;
 }
 
-/** PostgreSQL takes at most 65,535 parameters in one statement. */
+/** Rows of one statement, and of its text in memory. */
 const ROWS_PER_INSERT = 2_000;
 
+/** As one value each: as parameters, thousands of rows cost more to write down than to store. */
 async function insertEntries(
   db: StoreDatabase,
   entries: readonly (ConsoleRecord & { readonly executionId: string; readonly organizationId: string })[],
 ): Promise<ReadonlySet<number>> {
   const stored = new Set<number>();
   for (let first = 0; first < entries.length; first += ROWS_PER_INSERT) {
-    const rows = await db
-      .insertInto('consoleLogs')
-      .values(
-        entries.slice(first, first + ROWS_PER_INSERT).map(({ payload, ...entry }) => ({
-          ...entry,
-          payload: payload === null ? null : JSON.stringify(payload),
-        })),
-      )
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('no')
-      .execute();
+    const part = entries.slice(first, first + ROWS_PER_INSERT).map((entry) => ({
+      execution_id: entry.executionId,
+      organization_id: entry.organizationId,
+      no: entry.no,
+      schema_id: entry.schemaId,
+      level: entry.level,
+      message: entry.message,
+      payload: entry.payload,
+      created_at: entry.createdAt,
+    }));
+    const { rows } = await sql<{ no: number }>`
+      INSERT INTO console_logs (execution_id, organization_id, no, schema_id, level, message, payload, created_at)
+      SELECT execution_id, organization_id, no, schema_id, level, message, payload, created_at
+      FROM jsonb_to_recordset(${JSON.stringify(part)}::jsonb) AS g(execution_id uuid, organization_id uuid, no integer,
+        schema_id text, level text, message text, payload jsonb, created_at timestamptz)
+      ON CONFLICT DO NOTHING RETURNING no`.execute(db);
     for (const { no } of rows) stored.add(no);
   }
   return stored;

@@ -253,7 +253,7 @@ export async function listExecutionSchemas(
     .orderBy('position')
     .execute();
   const open = rows.filter((row) => progressOf === 'all' || row.completedAt === null).map((row) => row.executionId);
-  const progress = await readProgress(db, [...new Set(open)]);
+  const progress = await readProgress(db, [...new Set(open)], progressOf);
   return rows.map((row) => ({ ...row, progress: progress.get(`${row.executionId} ${row.schemaId}`) ?? NO_PROGRESS }));
 }
 
@@ -261,9 +261,10 @@ export async function listExecutionSchemas(
 async function readProgress(
   db: StoreDatabase,
   executionIds: readonly string[],
+  progressOf: 'open' | 'all',
 ): Promise<ReadonlyMap<string, SegmentProgress>> {
   if (executionIds.length === 0) return new Map();
-  const rows = await db
+  let query = db
     .selectFrom('segments')
     .innerJoin('executionSchemas as part', (join) =>
       join
@@ -281,8 +282,11 @@ async function readProgress(
       fn.countAll<string>().filterWhere('kind', '=', 'finish').filterWhere('state', '<>', 'waiting').as('finishing'),
     ])
     .where('segments.executionId', 'in', executionIds)
-    .groupBy(['segments.executionId', 'segments.schemaId'])
-    .execute();
+    .groupBy(['segments.executionId', 'segments.schemaId']);
+  // Of thousands of schemas a few are under way: the others have ended, or nothing of them has begun.
+  if (progressOf === 'open')
+    query = query.where('part.completedAt', 'is', null).where('part.startedAt', 'is not', null);
+  const rows = await query.execute();
   return new Map(
     rows.map((row) => [
       `${row.executionId} ${row.schemaId}`,

@@ -141,22 +141,21 @@ async function insertItems(
   executionId: string,
   schemas: readonly Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>[],
 ): Promise<void> {
-  for (const part of inParts(schemas.flatMap((schema) => toItems(executionId, schema))))
-    await db.insertInto('segments').values(part).execute();
+  for (const part of inParts(schemas.flatMap(toItems))) {
+    // As one value: as parameters, thousands of rows cost more to write down than to store.
+    await sql`
+      INSERT INTO segments (execution_id, schema_id, generation, no, kind, range)
+      SELECT ${executionId}::uuid, g.* FROM jsonb_to_recordset(${JSON.stringify(part)}::jsonb)
+        AS g(schema_id text, generation bigint, no integer, kind text, range jsonb)`.execute(db);
+  }
 }
 
-function toItems(executionId: string, schema: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>) {
-  const item = { executionId, schemaId: schema.schemaId, generation: schema.generation };
-  const reads = schema.ranges.map((range, index) => ({
-    ...item,
-    no: index + 1,
-    kind: 'read' as const,
-    range: JSON.stringify(range),
-  }));
+function toItems({ schemaId, generation, ranges }: Pick<PlannedSchema, 'schemaId' | 'generation' | 'ranges'>) {
+  const item = { schema_id: schemaId, generation };
   return [
-    { ...item, no: 0, kind: 'prepare' as const, range: null },
-    ...reads,
-    { ...item, no: reads.length + 1, kind: 'finish' as const, range: null },
+    { ...item, no: 0, kind: 'prepare' },
+    ...ranges.map((range, index) => ({ ...item, no: index + 1, kind: 'read', range })),
+    { ...item, no: ranges.length + 1, kind: 'finish' },
   ];
 }
 
