@@ -34,14 +34,22 @@ export interface Fault {
 
 const NETWORK = ['reset', 'refuse', 'stall', 'half-open', 'slow', 'cut'] as const;
 
-/** Up to four faults, in the order of their time. @param hasDatabase false: the destination is a folder */
-export function pickFaults(random: Random, hasDatabase: boolean): Fault[] {
+/** What faults are picked for. */
+export interface Target {
+  /** False: the destination is a folder. */
+  readonly hasDatabase: boolean;
+  /** About what the largest table sends. */
+  readonly sizeBytes: number;
+}
+
+/** Up to four faults, in the order of their time. */
+export function pickFaults(random: Random, target: Target): Fault[] {
   const count = random.between(1, 4);
-  const faults = Array.from({ length: count }, () => pickFault(random, hasDatabase));
+  const faults = Array.from({ length: count }, () => pickFault(random, target));
   return faults.sort((one, other) => one.at - other.at);
 }
 
-function pickFault(random: Random, hasDatabase: boolean): Fault {
+function pickFault(random: Random, { hasDatabase, sizeBytes }: Target): Fault {
   const side = hasDatabase && random.chance(0.5) ? 'destination' : 'source';
   const common = ['crash', 'kill', 'metadata-crash', 'clock-jump'] as const;
   const kind: FaultKind =
@@ -49,9 +57,9 @@ function pickFault(random: Random, hasDatabase: boolean): Fault {
       ? random.pick([...NETWORK, ...common, 'lost-reply', 'lost-reply', 'fsync'])
       : random.pick([...NETWORK, ...common]);
   const amounts: Partial<Record<FaultKind, number>> = {
-    cut: random.between(1, 4_000_000),
-    'lost-reply': random.between(1, 12),
-    slow: random.between(200_000, 4_000_000),
+    cut: random.between(1, sizeBytes),
+    'lost-reply': random.between(1, 6),
+    slow: random.between(Math.ceil(sizeBytes / 20), sizeBytes),
     'clock-jump': random.pick([-86_400, -3_600, -5, 5, 3_600, 6 * 3_600, 86_400]),
   };
   return { kind, side, at: random.next(), forMs: random.between(100, 3_000), amount: amounts[kind] ?? 0 };

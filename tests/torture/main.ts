@@ -68,7 +68,7 @@ async function runOne(
     summary.add(report);
     const end =
       report.kills === 0
-        ? `${report.status}`
+        ? `${report.phase}: ${report.status}`
         : `killed while: ${report.phase}\n   answered ${toSeconds(report.answeredMs)} and ended ${toSeconds(report.endedMs)} after the new start: ${report.status}`;
     say(
       `   ${end}; struck: ${report.struck.join(', ') || 'nothing'}; ${report.transactions} transactions in the source, ` +

@@ -9,7 +9,7 @@ import type { FaultKind } from './faults.ts';
 import { MixedTable } from './mixed-table.ts';
 import { createRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
-import { fillTable } from './source-tables.ts';
+import { CROWD, fillTable } from './source-tables.ts';
 import { type Destination, makeDestination, openServer, type World } from './world.ts';
 import { startWriter, type Writer } from './writer.ts';
 
@@ -82,13 +82,14 @@ async function makeSource({ sourceDatabases }: World, { tables, size }: Scenario
     `${name}_source`,
     tables.some((table) => table.name === 'wide'),
   );
-  const mixed = tables.find((table) => table instanceof MixedTable);
-  if (mixed === undefined) return url;
   const client = new pg.Client(url);
   await client.connect();
   try {
-    await fillTable(client, mixed, size);
-    await mixed.clean(client);
+    for (const table of tables) {
+      if (!(table instanceof MixedTable) && !CROWD.includes(table)) continue;
+      await fillTable(client, table, size);
+      if (table instanceof MixedTable) await table.clean(client);
+    }
   } finally {
     await client.end();
   }

@@ -1,7 +1,7 @@
 import { describeFault, type Fault, pickFaults } from './faults.ts';
 import { type Ddl, MixedTable } from './mixed-table.ts';
 import { createRandom, type Random } from './random.ts';
-import { type TortureTable, tortureTable } from './source-tables.ts';
+import { CROWD, type TortureTable, tortureTable } from './source-tables.ts';
 
 /** When the server is killed: some time after the start, or where it has reached a named point for the n-th time. */
 export type Kill =
@@ -90,6 +90,16 @@ const KILLS = [
   reaching('postgresql:publish-fenced', 'before-publish'),
 ] as const;
 
+/** Where small tables are loaded together. */
+const PACK_POINTS = [
+  'pack-entered',
+  'pack-written',
+  'pack-committed',
+  'pack-proved',
+  'pack-published',
+  'pack-completed',
+] as const;
+
 /** How large the tables of a run may be. */
 export interface Sizes {
   readonly size: number;
@@ -121,7 +131,9 @@ export function createScenario(seed: number, number: number, sizes: Sizes): Scen
     tables,
     options: pickOptions(random, destination),
     size: sizes.size,
-    ...(isKill ? pickKill(random, destination, turn + seed) : pickTrouble(random, destination)),
+    ...(isKill
+      ? pickKill(random, { destination, tables }, turn + seed)
+      : pickTrouble(random, destination, sizes.size * 150)),
     ddl: hasMixed && random.chance(0.4) ? pickDdl(random) : [],
     victim: random.chance(0.4) ? 'first' : 'second',
     writerSeed: random.between(0, 2 ** 31),
@@ -130,13 +142,19 @@ export function createScenario(seed: number, number: number, sizes: Sizes): Scen
 
 type Trouble = Pick<Scenario, 'kill' | 'killsPostgres' | 'secondKillMs' | 'faults' | 'freeBytes'>;
 
-function pickKill(random: Random, destination: DestinationType, turn: number): Trouble {
+function pickKill(
+  random: Random,
+  { destination, tables }: Pick<Scenario, 'destination' | 'tables'>,
+  turn: number,
+): Trouble {
   const kill = KILLS[turn % KILLS.length] ?? at(0.5);
+  const isPacked = destination === 'postgresql' && tables.some((table) => CROWD.includes(table));
+  const pointOf = (reached: ReturnType<typeof reaching>): Kill =>
+    isPacked
+      ? { kind: 'failpoint', point: random.pick(PACK_POINTS), visit: 1 }
+      : { kind: 'failpoint', point: reached.points[destination], visit: reached.visit };
   return {
-    kill:
-      kill.kind === 'time'
-        ? at(kill.share + random.next() * 0.1)
-        : { kind: 'failpoint', point: kill.points[destination], visit: kill.visit },
+    kill: kill.kind === 'time' ? at(kill.share + random.next() * 0.1) : pointOf(kill),
     killsPostgres: random.chance(0.3),
     secondKillMs: random.chance(0.3) ? random.between(200, 5_000) : null,
     faults: [],
@@ -144,15 +162,15 @@ function pickKill(random: Random, destination: DestinationType, turn: number): T
   };
 }
 
-function pickTrouble(random: Random, destination: DestinationType): Trouble {
+function pickTrouble(random: Random, destination: DestinationType, sizeBytes: number): Trouble {
   const isKilled = random.chance(0.25);
   const isTight = !isKilled && random.chance(0.15);
   return {
     kill: isKilled ? at(random.next()) : { kind: 'none' },
     killsPostgres: isKilled && random.chance(0.3),
     secondKillMs: null,
-    faults: isTight ? [] : pickFaults(random, destination === 'postgresql'),
-    freeBytes: isTight ? random.between(0, 20_000_000) : null,
+    faults: isTight ? [] : pickFaults(random, { hasDatabase: destination === 'postgresql', sizeBytes }),
+    freeBytes: isTight ? random.between(0, sizeBytes * 2) : null,
   };
 }
 
@@ -186,6 +204,7 @@ function pickTables(random: Random, wide: boolean): TortureTable[] {
     ...(random.chance(0.5) ? [tortureTable('tiny')] : []),
     ...(random.chance(0.2) ? [tortureTable('empty')] : []),
     ...(random.chance(0.6) ? [new MixedTable(random)] : []),
+    ...(random.chance(0.2) ? CROWD : []),
   ];
 }
 
@@ -202,7 +221,8 @@ export function describeScenario(scenario: Scenario): string {
   const parts = [
     `PostgreSQL to ${LABELS[destination]}, ${mode}${tracking ? ' with tracking field' : ''}`,
     ...set,
-    tables.map((table) => table.name).join(' '),
+    tables.flatMap((table) => (CROWD.includes(table) ? [] : [table.name])).join(' '),
+    ...(tables.some((table) => CROWD.includes(table)) ? ['a crowd'] : []),
   ];
   const happens = [
     ...describeKill(scenario),

@@ -6,8 +6,8 @@ import { createWorld, type World } from './world.ts';
 // A few of the runs of `npm run torture`, with less data: every destination, kills at points and moments, and other faults.
 
 const SIZE = 8_000;
-const SEED = 1;
-const RUNS = [1, 2, 3, 5, 8];
+const SEED = 7;
+const RUNS = [5, 8, 12, 16, 19];
 const LIMIT_MS = 150_000;
 
 let world: World;
