@@ -11,6 +11,7 @@ import {
 import type { CancelWatch } from './cancellation.ts';
 import type { ConsoleLog } from './console-log.ts';
 import type { Outages } from './outages.ts';
+import type { OwnedFiles } from './owned-files.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
 import type { Places } from './places.ts';
 import type { Reach, Threads } from './reach.ts';
@@ -35,6 +36,7 @@ export interface EngineParts {
   /** Living workers besides this one that take executions, as of a second ago. */
   readonly others: () => number;
   readonly snapshots: SnapshotHolder;
+  readonly files: OwnedFiles;
   readonly cancels: CancelWatch;
   /** Where steps are worked on. */
   readonly places: Places;
@@ -110,6 +112,13 @@ export function isLocal(connectors: EngineParts['connectors'], types: readonly s
     const { source, destination } = connectors.get(type)?.capabilities ?? {};
     return source?.placement === 'owner' || destination?.placement === 'owner';
   });
+}
+
+/** Waits until the files of an execution are this process's to work on. */
+export async function holdFiles(parts: EngineParts, run: Run, specs: RunSpecs, stop: AbortSignal): Promise<void> {
+  await parts.files.hold(run.execution.id, specs, stop, () =>
+    parts.console.info(run.execution.id, 'Waiting: another process works on the same file.'),
+  );
 }
 
 function ownerOf(

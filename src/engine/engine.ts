@@ -17,6 +17,7 @@ import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.t
 import { runLane } from './lane.ts';
 import { Life } from './life.ts';
 import { Outages } from './outages.ts';
+import { OwnedFiles } from './owned-files.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
 import { Places } from './places.ts';
 import { prepareExecution } from './prepare-execution.ts';
@@ -158,6 +159,7 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
     others,
     snapshots: new SnapshotHolder(store, workerId, openSource),
     console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),
+    files: new OwnedFiles(store, workerId),
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
     places: new Places(options.lanes),
     restarts: new Map(),

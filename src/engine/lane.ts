@@ -18,7 +18,7 @@ import {
 } from '../store/index.ts';
 import type { Watch } from './cancellation.ts';
 import { withinLimits } from './connection-limits.ts';
-import { type EngineParts, findRun, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
+import { type EngineParts, findRun, holdFiles, type RunSpecs, retryStore, specsOf } from './engine-parts.ts';
 import { discardQuietly, finishSchema } from './finish-schema.ts';
 import { LaneClock } from './lane-clock.ts';
 import { measureRead, measureTimes } from './measuring.ts';
@@ -66,6 +66,9 @@ export async function runLane(
     unfinished: new Map(),
   };
   parts.visited.add(executionId);
+  await holdFiles(parts, run, lane.specs, stop).catch((error: unknown) => {
+    if (!stop.aborted) throw error;
+  });
   while (!stop.aborted && (await step(lane)));
   if (watch.signal.aborted) await discardIfDeleted(lane);
   if (parts.draining.aborted) await new Promise<never>(() => {});
@@ -111,7 +114,7 @@ async function workOnNext(lane: Lane): Promise<boolean> {
   const { parts, run, stop, clock } = lane;
   const { id: executionId, organizationId } = run.execution;
   if (parts.outages.isPaused(executionId)) return false;
-  using place = await clock.spend('idle', () => parts.places.take({ organizationId, executionId }, stop));
+  using place = await clock.spend('waiting', () => parts.places.take({ organizationId, executionId }, stop));
   if (place === null) return false;
   return withinLimits(lane, () => workOnClaimed(lane));
 }

@@ -16,7 +16,7 @@ import {
   savePlanSummary,
 } from '../store/index.ts';
 import { type LanePlan, WORKFLOW_PROTOCOL } from './durable.ts';
-import { definitionOf, type EngineParts, isLocal, retryStore, specsOf } from './engine-parts.ts';
+import { definitionOf, type EngineParts, holdFiles, isLocal, retryStore, specsOf } from './engine-parts.ts';
 import { isOutOfReach } from './outages.ts';
 import { planRun } from './plan-run.ts';
 import type { ExecutionPlan } from './planner/plan-execution.ts';
@@ -70,7 +70,10 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
   parts.console.info(executionId, 'Planning begins.', {
     payload: { type, schemas: run.schemas.length, resync_mode: resyncMode, fetch_mode: fetchMode },
   });
-  const { source, destination } = specsOf(parts, run);
+  const specs = specsOf(parts, run);
+  const { source, destination } = specs;
+  parts.visited.add(executionId);
+  await holdFiles(parts, run, specs, stop);
   const plan = await inSpan('execution.plan', run.execution, {}, () =>
     parts.reach.during([source, destination], stop, (signal) => planRun(parts, run, signal)),
   );

@@ -85,7 +85,10 @@ function factsOfTiming(timing: ExecutionTiming | null) {
   if (timing === null) return {};
   const { bottleneck, lanes, waiting, planning, parts } = timing;
   const timesMs = Object.fromEntries(
-    Object.entries({ waiting, planning, ...parts }).map(([part, ms]) => [part, Math.round(ms)]),
+    Object.entries({ planning, ...parts, waiting: waiting + (parts.waiting ?? 0) }).map(([part, ms]) => [
+      part,
+      Math.round(ms),
+    ]),
   );
   return { bottleneck, lanes, timesMs };
 }
@@ -108,6 +111,7 @@ function describeEnd(
 export async function letGo(parts: EngineParts, executionId: string): Promise<void> {
   await parts.snapshots.close(executionId);
   await parts.threads.release(executionId);
+  await parts.files.letGo(executionId);
 }
 
 // Schemas that no lane brought to an end were cancelled, or lost every worker that tried. A worker that died between a

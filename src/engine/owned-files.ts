@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { giveBackWorkerLock, type Store, takeWorkerLock } from '../store/index.ts';
+import { type RunSpecs, retryStore } from './engine-parts.ts';
+
+const POLL_MS = 500;
+
+/**
+ * Which files this process works on, among the processes that see them: one at a time, so that two executions of one file
+ * run in the same process or one after the other.
+ */
+export class OwnedFiles {
+  readonly #store: Store;
+  readonly #workerId: string;
+  /** Executions by the key of what they work on. */
+  readonly #users = new Map<string, Set<string>>();
+
+  constructor(store: Store, workerId: string) {
+    this.#store = store;
+    this.#workerId = workerId;
+  }
+
+  /**
+   * Waits until no other living process works on the execution's files, and keeps them until it is let go.
+   * @param onWait called when another process works on one now
+   */
+  async hold(executionId: string, specs: RunSpecs, stop: AbortSignal, onWait: () => void): Promise<void> {
+    let isTold = false;
+    // In one order for all, or two executions could wait for each other.
+    for (const key of keysOf(specs)) {
+      const users = this.#users.get(key) ?? new Set();
+      this.#users.set(key, users.add(executionId));
+      while (!(await retryStore(() => takeWorkerLock(this.#store.db, this.#lockOf(key)), stop))) {
+        if (!isTold) onWait();
+        isTold = true;
+        await sleep(POLL_MS, undefined, { signal: stop });
+      }
+    }
+  }
+
+  async letGo(executionId: string): Promise<void> {
+    for (const [key, users] of this.#users) {
+      if (!users.delete(executionId) || users.size > 0) continue;
+      this.#users.delete(key);
+      await giveBackWorkerLock(this.#store.db, this.#lockOf(key));
+    }
+  }
+
+  #lockOf(key: string) {
+    return { name: `file ${key}`, workerId: this.#workerId };
+  }
+}
+
+function keysOf({ source, ownerKey }: RunSpecs): readonly string[] {
+  return [source.readOwner, ownerKey].flatMap((key) => key ?? []).toSorted();
+}
