@@ -9,6 +9,7 @@ const NOTHING = {
   proof: 0,
   publication: 0,
   repeated: 0,
+  waiting: 0,
   idle: 0,
   overhead: 0,
 };
@@ -33,6 +34,12 @@ describe('timingLines', () => {
     const body = toBody({ source: 6, codec: 2.5, overhead: 0.01 }, { planning_seconds: 1.49, lanes: 2 });
     expect(timingLines(body)).toEqual([
       'Time: 60 % waiting for the source, 25 % hashing and converting, 15 % planning (2 lanes, 10 s in all)',
+    ]);
+  });
+
+  it('takes all waiting together', () => {
+    expect(timingLines(toBody({ waiting: 1 }, { waiting_seconds: 2, planning_seconds: 1 }))).toEqual([
+      'Time: 75 % waiting for a worker or a lane, 25 % planning (1 lane, 4.0 s in all)',
     ]);
   });
 

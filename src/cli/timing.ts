@@ -15,7 +15,7 @@ const WORDS: Readonly<Record<NonNullable<TimingBody['bottleneck']> | keyof Timin
   idle: 'lanes without work',
   overhead: 'book-keeping',
   planning: 'planning',
-  waiting: 'waiting for a worker',
+  waiting: 'waiting for a worker or a lane',
 };
 
 /** `Time: 61 % waiting for the source, 22 % hashing and converting, … (2 lanes, 14 s)`; none when nothing took any. */
@@ -24,7 +24,10 @@ export function timingLines(timing: TimingBody): string[] {
   const whole = waiting + planning + lane;
   if (whole <= 0) return [];
   // The names of the parts are the keys of the body.
-  const all = Object.entries({ waiting, planning, ...parts }) as [keyof typeof WORDS, number][];
+  const all = Object.entries({ planning, ...parts, waiting: waiting + parts.waiting }) as [
+    keyof typeof WORDS,
+    number,
+  ][];
   const shown = all
     .filter(([, seconds]) => seconds / whole >= LEAST_SHARE)
     .sort(([, a], [, b]) => b - a)

@@ -9,6 +9,12 @@ describe('findBottleneck', () => {
     expect(findBottleneck({ waiting: 90, planning: 80, parts })).toBe('waiting');
   });
 
+  it('takes all waiting together', () => {
+    const parts = { source: 40, waiting: 30 };
+    expect(findBottleneck({ waiting: 20, planning: 0, parts })).toBe('waiting');
+    expect(findBottleneck({ waiting: 9, planning: 0, parts })).toBe('source');
+  });
+
   it('never names idle lanes', () => {
     expect(findBottleneck({ waiting: 0, planning: 0, parts: { idle: 1_000, proof: 1 } })).toBe('proof');
   });

@@ -2,7 +2,8 @@
  * Where a lane's time goes. `source`: waiting for the source. `codec`: our own hashing, obfuscation and conversion, and
  * waiting for that of other segments in the same thread. `destination`: waiting for the destination to take and commit.
  * `proof`: reading the destination again. `publication`: keys, the swap or merge, and clearing up. `repeated`: attempts
- * that came to nothing. `idle`: nothing could be begun before others had ended. `overhead`: our book-keeping.
+ * that came to nothing. `waiting`: for a place in the process, which others had. `idle`: nothing could be begun before
+ * others had ended. `overhead`: our book-keeping.
  */
 export const TIME_PARTS = [
   'source',
@@ -11,6 +12,7 @@ export const TIME_PARTS = [
   'proof',
   'publication',
   'repeated',
+  'waiting',
   'idle',
   'overhead',
 ] as const;
@@ -34,7 +36,7 @@ export const BOTTLENECKS = [
   'overhead',
   'planning',
   'waiting',
-] as const satisfies readonly (TimePart | 'planning' | 'waiting')[];
+] as const satisfies readonly (TimePart | 'planning')[];
 
 type Bottleneck = (typeof BOTTLENECKS)[number];
 
@@ -55,10 +57,10 @@ export interface ExecutionTiming {
 export function findBottleneck({
   waiting,
   planning,
-  parts: { idle: _, ...parts },
+  parts: { idle: _, waiting: inLanes = 0, ...parts },
 }: Pick<ExecutionTiming, 'waiting' | 'planning' | 'parts'>): Bottleneck | null {
   // The names of the parts are the keys of TimeParts.
-  const candidates = Object.entries({ waiting, planning, ...parts }) as [Bottleneck, number][];
+  const candidates = Object.entries({ waiting: waiting + inLanes, planning, ...parts }) as [Bottleneck, number][];
   const [longest] = candidates.filter(([, ms]) => ms > 0).sort(([, a], [, b]) => b - a);
   return longest?.[0] ?? null;
 }
