@@ -62,7 +62,6 @@ export {
   PLAN_OUTCOMES,
   type PlacedWriter,
   type PlanDescription,
-  type PlanOutcome,
   type PlanRefusal,
   REPLACEMENT_WAYS,
   type ReplacementWay,
@@ -71,7 +70,6 @@ export {
   type TableChange,
   TRANSFER_PATHS,
   type TransferDescription,
-  type TransferPath,
 } from './plans.ts';
 export {
   DIFFERENCE_KINDS,

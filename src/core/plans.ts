@@ -32,7 +32,7 @@ export interface PlanRefusal {
 
 /** What becomes of a schema: it is loaded, left alone for the reason given, or cannot be loaded. */
 export const PLAN_OUTCOMES = ['load', 'skip', 'refuse'] as const;
-export type PlanOutcome = (typeof PLAN_OUTCOMES)[number];
+type PlanOutcome = (typeof PLAN_OUTCOMES)[number];
 
 export interface SchemaPlanDescription {
   readonly schemaId: string;
@@ -77,7 +77,7 @@ export interface LoadDescription {
  * chooses, converts or filters. `transcode`: values are changed in our process.
  */
 export const TRANSFER_PATHS = ['identity', 'push_down', 'transcode'] as const;
-export type TransferPath = (typeof TRANSFER_PATHS)[number];
+type TransferPath = (typeof TRANSFER_PATHS)[number];
 
 export interface TransferDescription {
   readonly format: string;

@@ -1,7 +1,7 @@
 import {
   addSchemas,
   draftSelection,
-  hasSync,
+  findSyncNaming,
   lastSnapshotEpoch,
   listKnownSchemas,
   listSeenSchemas,
@@ -60,7 +60,7 @@ export async function planInSnapshot(
       usesPacks:
         destinationCapabilities.loadsPacks === true &&
         definitionOf(parts, run.source.type).capabilities.source?.placement !== 'owner',
-      isLivingSync: (syncId) => retryStore(() => hasSync(db, syncId), stop),
+      findSyncNaming: (syncId) => retryStore(() => findSyncNaming(db, syncId), stop),
       // A test writes nothing, so it takes no number.
       nextGenerations: (ids) =>
         execution.isTest
@@ -98,7 +98,7 @@ async function enableSchemas(
 }
 
 /** What an execution would find out by its first statements. */
-export async function checkSides({ source, destination }: Sides, stop: AbortSignal): Promise<void> {
+async function checkSides({ source, destination }: Sides, stop: AbortSignal): Promise<void> {
   await source.check(stop);
   await destination.check(stop);
 }

@@ -82,7 +82,6 @@ export {
   type Caller,
   type Context,
   createContext,
-  type ExecutionPlanner,
   type ExecutionQueue,
   type Services,
 } from './context.ts';
