@@ -80,7 +80,6 @@ export {
   draftRun,
   findCancellations,
   findSnapshot,
-  hasSync,
   insertSnapshot,
   lastSnapshotEpoch,
   listConnectionTypes,
@@ -165,12 +164,14 @@ export {
 export {
   type BulkSyncSchemaRecord,
   findBulkSyncSchema,
+  findSyncNaming,
   forgetCursors,
   insertBulkSyncSchemas,
   listBulkSyncSchemas,
   listNamingOfSyncs,
   listSelectionsOf,
   type NewBulkSyncSchema,
+  type SyncNaming,
   saveBulkSyncSchemas,
 } from './syncs/bulk-sync-schemas.ts';
 export {

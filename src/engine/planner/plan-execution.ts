@@ -1,11 +1,10 @@
-import {
-  type BulkDestination,
-  type Capabilities,
-  type Connector,
-  type SnapshotRef,
-  type TableName,
-  type TableState,
-  tableText,
+import type {
+  BulkDestination,
+  Capabilities,
+  Connector,
+  SnapshotRef,
+  TableName,
+  TableState,
 } from '../../connector-kit/index.ts';
 import {
   applyOverrides,
@@ -21,7 +20,7 @@ import {
   takesNewSchema,
   VERIFICATION,
 } from '../../core/index.ts';
-import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run } from '../../store/index.ts';
+import type { EndedSchema, ExecutionSchemas, PlannedSchema, Run, SyncNaming } from '../../store/index.ts';
 import { isOutage } from '../retry.ts';
 import { type DraftedSchema, inspectTables, planRanges, planSingleRanges } from './ask-at-once.ts';
 import { findDrift } from './drift.ts';
@@ -31,6 +30,7 @@ import { planSchema } from './plan-schema.ts';
 import { findSchemaDrift, type SeenChanges } from './schema-drift.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 import { selectSchemas } from './select-schemas.ts';
+import { refuseForeignTable } from './table-owner.ts';
 
 export interface ExecutionPlanContext {
   readonly run: Run;
@@ -42,8 +42,8 @@ export interface ExecutionPlanContext {
   readonly columnPrefix: string;
   /** True where small schemas are worked on together. */
   readonly usesPacks: boolean;
-  /** True while a sync with this id exists here; a table of a deleted one may be adopted. */
-  readonly isLivingSync: (syncId: string) => Promise<boolean>;
+  /** What decides where a sync writes; undefined when it is gone. */
+  readonly findSyncNaming: (syncId: string) => Promise<SyncNaming | undefined>;
   /** Gives the next generations of schemas; one that left the sync meanwhile has none. */
   readonly nextGenerations: (schemaIds: readonly string[]) => Promise<ReadonlyMap<string, number>>;
   /** Ids of all schemas that the sync knows of, enabled or not. */
@@ -208,7 +208,7 @@ async function planOne(
   const state = states.get(schema.id) ?? (await destination.inspect(table, context.signal));
   // Whoever owns it: it is only read.
   const isVerification = context.run.execution.type === VERIFICATION;
-  if (!isVerification) await refuseForeignTable(context, selection.schemaId, table, state);
+  if (!isVerification) await refuseForeignTable(context, selection.schemaId, table, state, tableNaming(context));
   const chosen = await planSchema(
     { ...context, source: sideOf(context.source), destination, transports: listTransports(context) },
     {
@@ -256,31 +256,6 @@ function listTransports({ source, destination }: ExecutionPlanContext): readonly
   ];
 }
 
-async function refuseForeignTable(
-  context: ExecutionPlanContext,
-  schemaId: string,
-  table: TableName,
-  state: TableState,
-): Promise<void> {
-  const { sync } = context.run;
-  const { owner } = state;
-  if (!state.exists || (owner?.syncId === sync.id && owner.schemaId === schemaId)) return;
-  const name = tableText(table);
-  if (owner !== null && (await context.isLivingSync(owner.syncId))) {
-    const hint =
-      owner.syncId === sync.id
-        ? `was filled by this sync from ${owner.schemaId}, before names changed or that schema was disabled. Drop the table, or give ${schemaId} another output name.`
-        : `belongs to the sync ${owner.syncId} (schema ${owner.schemaId}). Choose another destination schema or output name, or drop the table if that sync writes to another one by now.`;
-    throw new SyncError('TABLE_OWNED', `The destination table ${name} ${hint}`);
-  }
-  if (sync.adopt) return;
-  const origin = owner === null ? 'was not created by Millrace' : `belonged to the sync ${owner.syncId}, which is gone`;
-  throw new SyncError(
-    'TABLE_NOT_OURS',
-    `The destination table ${name} exists and ${origin}. Set "adopt" in the sync's settings to write into it, or choose another destination schema.`,
-  );
-}
-
 /** Large schemas first, so that the last lane to finish is not the one with the largest table. */
 function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, SchemaDescription>): Run['schemas'] {
   const size = (id: string) => discovered.get(id)?.estimatedBytes ?? 0;
@@ -290,8 +265,11 @@ function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, Sche
 /** Of all enabled schemas, so that an execution of some names them as one of all does. */
 function nameTables(context: ExecutionPlanContext): ReadonlyMap<string, TableName> {
   const { sync, schemas } = context.run;
-  const naming = { ...namingOptions(context), defaultSchema: targetOf(context.destination).defaultSchema };
-  return assignTables(schemas, readDestinationOptions(sync.destinationConfiguration), naming);
+  return assignTables(schemas, readDestinationOptions(sync.destinationConfiguration), tableNaming(context));
+}
+
+function tableNaming(context: ExecutionPlanContext) {
+  return { ...namingOptions(context), defaultSchema: targetOf(context.destination).defaultSchema };
 }
 
 function nameFields(

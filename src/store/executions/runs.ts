@@ -265,9 +265,3 @@ export async function closeSnapshots(db: StoreDatabase, executionId: string): Pr
     .execute();
   await db.deleteFrom('snapshotHolders').where('executionId', '=', executionId).execute();
 }
-
-/** True while the sync exists, in whatever organization: tables in a destination may outlive their sync. */
-export async function hasSync(db: StoreDatabase, syncId: string): Promise<boolean> {
-  const row = await db.selectFrom('bulkSyncs').select('id').where('id', '=', syncId).executeTakeFirst();
-  return row !== undefined;
-}

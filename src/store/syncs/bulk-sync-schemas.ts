@@ -1,6 +1,7 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { StoreDatabase } from '../database.ts';
 import type { Database } from '../tables.ts';
+import type { BulkSyncRecord } from './bulk-syncs.ts';
 
 /** One schema of a sync's selection, with what the engine remembers of it. */
 export type BulkSyncSchemaRecord = Selectable<Database['bulkSyncSchemas']>;
@@ -125,6 +126,29 @@ export async function listNamingOfSyncs(
     .where('syncId', 'in', syncIds)
     .execute();
   return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
+}
+
+/** What decides where a sync writes. */
+export interface SyncNaming extends Pick<BulkSyncRecord, 'normalizeNames' | 'destinationConfiguration'> {
+  /** The enabled ones. */
+  readonly schemas: readonly Pick<BulkSyncSchemaRecord, 'schemaId' | 'enabledAt' | 'userOutputName'>[];
+}
+
+/** Of any organization: to whom a table in a destination belongs is no secret between those who write there. */
+export async function findSyncNaming(db: StoreDatabase, syncId: string): Promise<SyncNaming | undefined> {
+  const sync = await db
+    .selectFrom('bulkSyncs')
+    .select(['normalizeNames', 'destinationConfiguration'])
+    .where('id', '=', syncId)
+    .executeTakeFirst();
+  if (sync === undefined) return undefined;
+  const schemas = await db
+    .selectFrom('bulkSyncSchemas')
+    .select(['schemaId', 'enabledAt', 'userOutputName'])
+    .where('syncId', '=', syncId)
+    .where('enabled', '=', true)
+    .execute();
+  return { ...sync, schemas };
 }
 
 /**

@@ -1,0 +1,64 @@
+import { type TableName, type TableState, tableText } from '../../connector-kit/index.ts';
+import { assignTables, nameKey, readDestinationOptions, SyncError } from '../../core/index.ts';
+import type { Run, SyncNaming } from '../../store/index.ts';
+
+/** How the destination names tables. */
+type TableNaming = Parameters<typeof assignTables>[2];
+
+/**
+ * Nobody's table, and one that its sync has given up (deleted, disabled its schema, writes elsewhere by now), may be taken
+ * over by a sync that adopts. One that this same sync filled from another schema never is: the names have moved, nobody
+ * has asked for it.
+ * @throws `TABLE_OWNED`, `TABLE_NOT_OURS`
+ */
+export async function refuseForeignTable(
+  context: { readonly run: Run; readonly findSyncNaming: (syncId: string) => Promise<SyncNaming | undefined> },
+  schemaId: string,
+  table: TableName,
+  { exists, owner }: TableState,
+  naming: TableNaming,
+): Promise<void> {
+  const { sync } = context.run;
+  if (!exists || (owner?.syncId === sync.id && owner.schemaId === schemaId)) return;
+  const name = tableText(table);
+  const writer = owner === null ? undefined : await context.findSyncNaming(owner.syncId);
+  if (owner !== null && writer !== undefined) {
+    if (owner.syncId === sync.id)
+      throw owned(
+        name,
+        `was filled by this sync from ${owner.schemaId}, before names changed or that schema was disabled. Drop the table, or give ${schemaId} another output name.`,
+      );
+    if (isWriting(writer, owner.schemaId, table, naming))
+      throw owned(
+        name,
+        `belongs to the sync ${owner.syncId} (schema ${owner.schemaId}). Choose another destination schema or output name.`,
+      );
+  }
+  if (sync.adopt) return;
+  throw new SyncError(
+    'TABLE_NOT_OURS',
+    `The destination table ${name} exists and ${describeOrigin(owner, writer)}. Set "adopt" in the sync's settings to write into it, or choose another destination schema.`,
+  );
+}
+
+function isWriting(
+  { normalizeNames, destinationConfiguration, schemas }: SyncNaming,
+  schemaId: string,
+  table: TableName,
+  naming: TableNaming,
+): boolean {
+  const options = readDestinationOptions(destinationConfiguration);
+  const wanted = assignTables(schemas, options, { ...naming, rule: normalizeNames }).get(schemaId);
+  const key = (name: string): string => nameKey(name, naming.distinguishesCase);
+  return wanted !== undefined && key(wanted.name) === key(table.name) && key(wanted.schema) === key(table.schema);
+}
+
+function describeOrigin(owner: TableState['owner'], writer: SyncNaming | undefined): string {
+  if (owner === null) return 'was not created by Millrace';
+  const why = writer === undefined ? 'is gone' : 'does not write it any more';
+  return `belonged to the sync ${owner.syncId}, which ${why}`;
+}
+
+function owned(name: string, hint: string): SyncError {
+  return new SyncError('TABLE_OWNED', `The destination table ${name} ${hint}`);
+}
