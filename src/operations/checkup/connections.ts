@@ -29,9 +29,12 @@ export async function examineConnection(
   // A second process that opens such a file is in the way of the one that works with it.
   if (definition.ownerKey !== undefined)
     return [ok(check, 'is a file that one process at a time may open, so it is left alone')];
+  const config = definition.config.safeParse(connection.config);
+  if (!config.success)
+    return [wrong(check, 'its stored settings are not what this version takes', 'Save the connection again.')];
   const signal = AbortSignal.timeout(LIMIT_MS);
   try {
-    await using connector = await definition.connect(definition.config.parse(connection.config), context);
+    await using connector = await definition.connect(config.data, context);
     await connector.check(signal);
     return [ok(check, 'answers'), ...(await examineLeftovers(check, connector, work, signal))];
   } catch (error) {
