@@ -319,7 +319,8 @@ async function readSegment(
   using watch = watchProgress(lane, item);
   if (plan.isVerification) {
     const watched = { clock: lane.clock, onProgress: watch.onProgress };
-    return sumSegment(parts, { run, specs, item, plan, snapshotEpoch }, watched, stop);
+    // Awaited here: the watch ends with this function.
+    return await sumSegment(parts, { run, specs, item, plan, snapshotEpoch }, watched, stop);
   }
   const { timing: spent, ...outcome } = await parts.threads.run(
     {
