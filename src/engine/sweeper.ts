@@ -49,6 +49,7 @@ async function giveUp(parts: EngineParts, executionId: string, statusMessage: st
   const status = await recordExecutionEvent(parts.store, executionId, 'give_up', { statusMessage });
   // Between the two looks it may have ended in good order.
   if (status !== 'interrupted') return;
+  parts.meter.count('executions_ended', { status });
   parts.log.error({ executionId }, `An execution was given up: ${statusMessage}`);
   await letGo(parts, executionId);
 }

@@ -17,6 +17,7 @@ import type { PackedTable, PackResult } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { obfuscationOf, toReadRequest } from './reading.ts';
 import { issueReceipt, sumReads } from './receipts/schema-receipt.ts';
+import { inSpan } from './tracing.ts';
 
 /** Long enough that what a transaction costs is shared by many, short enough for a cancel to wait and for lanes to share. */
 const PACK_SIZE = 50;
@@ -60,7 +61,8 @@ export async function workOnPack(
   try {
     const members = await toMembers(lane, claimed);
     for (const { schema, plan } of members) remember(schema, plan);
-    done = await load(lane, members);
+    const attributes = { 'millrace.pack.schemas': members.length };
+    done = await inSpan('pack.load', run.execution, attributes, () => load(lane, members));
   } catch (error) {
     using _lost = attempt;
     if (!stop.aborted) explain(lane, claimed, error);
@@ -163,13 +165,14 @@ function toCompleted(
 }
 
 /** What cannot be dropped now is dropped by the next generation's `prepare`. */
-async function discard({ parts, specs, clock, stop }: PackLane, tables: readonly PackedTable[]): Promise<void> {
+async function discard({ parts, run, specs, clock, stop }: PackLane, tables: readonly PackedTable[]): Promise<void> {
   const job = { kind: 'discardPack', destination: specs.destination, tables } as const;
   try {
     clock.add((await parts.threads.run(job, null, stop)).timing);
   } catch (error) {
     if (stop.aborted) return;
-    parts.log.warn({}, `Leftovers of loads stay until the next execution: ${serializeError(error).message}`);
+    const facts = { executionId: run.execution.id, syncId: run.sync.id };
+    parts.log.warn(facts, `Leftovers of loads stay until the next execution: ${serializeError(error).message}`);
   }
 }
 
@@ -178,7 +181,7 @@ function explain({ parts, run }: PackLane, claimed: readonly PackedSchema[], err
   if (isAbort(error)) return;
   const { code, message } = serializeError(error);
   parts.log.info(
-    { executionId: run.execution.id, schemas: claimed.length, code },
+    { executionId: run.execution.id, syncId: run.sync.id, schemas: claimed.length, code },
     `Schemas are worked on one by one, because together they failed: ${message}`,
   );
 }

@@ -50,7 +50,7 @@ it(
     const names = new Set(spans.map(({ name }) => name));
     for (const name of ['execution.plan', 'execution', 'schema', 'POST /api/bulk/syncs/:id/executions'])
       expect(names).toContain(name);
-    expect([...names].some((name) => name.startsWith('segment.') || name === 'pack')).toBe(true);
+    expect([...names].some((name) => name === 'segment.read' || name === 'pack.load')).toBe(true);
     const request = spans.find(({ name }) => name.startsWith('POST '));
     expect(request?.parentId).toBe('00f067aa0ba902b7');
     for (const span of spans) {
