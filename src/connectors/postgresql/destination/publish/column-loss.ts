@@ -1,6 +1,6 @@
 import { type ColumnCounts, guardColumns, harmlessLoss } from '../../../../connector-kit/index.ts';
 import type { Session } from '../../client.ts';
-import { quoteName } from '../../sql.ts';
+import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { isAlive, sameKey } from './history.ts';
 import type { PublishScene } from './scene.ts';
@@ -17,7 +17,7 @@ export interface Records {
 
 /**
  * Stops a complete load that would take too many of a column's values away. Counting them takes as long as a tenth of
- * the load, so only those columns are counted of which the shadow's statistics do not say already that enough is left.
+ * the load, so only those columns are counted of which statistics or a sample do not say already that enough is left.
  * @throws `LOSS_GUARD`
  */
 export async function guardCompleteColumns(
@@ -92,7 +92,13 @@ const STATISTICS = `
   SELECT tablename, attname, null_frac::text AS share, (3 / sqrt(300.0 * greatest(1, current_setting('default_statistics_target')::int)))::text AS margin
   FROM pg_stats WHERE schemaname = $1 AND tablename IN ($2, $3) AND NOT inherited`;
 
-/** By the statistics, which for the stage were made behind its last record. Where there are none, any share is possible. */
+/** Pages of a stage that a sample reads, and how far it may err: less than once in a million times, by Hoeffding's bound. */
+const SAMPLE_PAGES = 800;
+const SAMPLE_MARGIN = 0.1;
+
+const UNKNOWN: Bounds = { least: 0, most: 1 };
+
+/** By statistics, which a new table was given behind its last record, or by a sample of a stage, which has none. */
 async function readNullShares(
   session: Session,
   { plan, names }: PublishScene,
@@ -100,21 +106,48 @@ async function readNullShares(
   signal: AbortSignal,
 ): Promise<readonly NullShare[]> {
   const { schema, name: liveName } = plan.table;
+  const columns = plan.columns.filter(({ name, isKey }) => !isKey && live.columns.has(name)).map(({ name }) => name);
   const action = `Reading the statistics of what was loaded for ${names.live}`;
   const rows = await session.query(action, STATISTICS, [schema, liveName, names.scratchName], signal);
-  const boundsOf = (table: string, column: string): Bounds => {
-    const row = rows.find(({ tablename, attname }) => tablename === table && attname === column);
-    if (row === undefined) return { least: 0, most: 1 };
-    const [share, margin] = [Number(row.share), Number(row.margin)];
-    return { least: Math.max(0, share - margin), most: Math.min(1, share + margin) };
-  };
-  return plan.columns
-    .filter(({ name, isKey }) => !isKey && live.columns.has(name))
-    .map(({ name }) => ({
-      column: name,
-      staged: boundsOf(names.scratchName, name),
-      before: boundsOf(liveName, name),
-    }));
+  const bounds = new Map(
+    rows.map(({ tablename, attname, share, margin }) => [
+      `${tablename} ${attname}`,
+      toBounds(Number(share), Number(margin)),
+    ]),
+  );
+  const isKnown = columns.every((column) => bounds.has(`${names.scratchName} ${column}`));
+  const sampled = isKnown ? new Map<string, Bounds>() : await sampleNulls(session, names.scratch, columns, signal);
+  return columns.map((column) => ({
+    column,
+    staged: bounds.get(`${names.scratchName} ${column}`) ?? sampled.get(column) ?? UNKNOWN,
+    before: bounds.get(`${liveName} ${column}`) ?? UNKNOWN,
+  }));
+}
+
+function toBounds(share: number, margin: number): Bounds {
+  return { least: Math.max(0, share - margin), most: Math.min(1, share + margin) };
+}
+
+async function sampleNulls(
+  session: Session,
+  stage: string,
+  columns: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Bounds>> {
+  const counts = columns.map((column, index) => `, count(${quoteName(column)})::text AS c${index}`).join('');
+  const part = `${SAMPLE_PAGES} * current_setting('block_size')::numeric / greatest(pg_relation_size(${quoteText(stage)}::regclass), 1)`;
+  const [row] = await session.query(
+    'Sampling what was loaded',
+    `SELECT count(*)::text AS seen, (${part} >= 1)::text AS whole${counts} FROM ONLY ${stage} TABLESAMPLE SYSTEM (least(100, 100 * ${part}))`,
+    [],
+    signal,
+  );
+  const seen = Number(row?.seen ?? 0);
+  if (seen === 0) return new Map();
+  const margin = row?.whole === 'true' ? 0 : SAMPLE_MARGIN;
+  return new Map(
+    columns.map((column, index) => [column, toBounds(1 - Number(row?.[`c${index}`] ?? 0) / seen, margin)]),
+  );
 }
 
 async function countValues(
