@@ -116,9 +116,9 @@ export function isLocal(connectors: EngineParts['connectors'], types: readonly s
 
 /** Waits until the files of an execution are this process's to work on. */
 export async function holdFiles(parts: EngineParts, run: Run, specs: RunSpecs, stop: AbortSignal): Promise<void> {
-  await parts.files.hold(run.execution.id, specs, stop, () =>
-    parts.console.info(run.execution.id, 'Waiting: another process works on the same file.'),
-  );
+  const keys = [specs.source.readOwner, specs.ownerKey].flatMap((key) => key ?? []);
+  const onWait = () => parts.console.info(run.execution.id, 'Waiting: another process works on the same file.');
+  await retryStore(() => parts.files.hold(run.execution.id, keys, stop, onWait), stop);
 }
 
 function ownerOf(

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { giveBackWorkerLock, type Store, takeWorkerLock } from '../store/index.ts';
-import { type RunSpecs, retryStore } from './engine-parts.ts';
 
 const POLL_MS = 500;
 
@@ -20,16 +19,18 @@ export class OwnedFiles {
   }
 
   /**
-   * Waits until no other living process works on the execution's files, and keeps them until it is let go.
+   * Waits until no other living process works on these, and keeps them until the execution is let go. Called again it goes
+   * on where it was.
+   * @param keys of the files' owners
    * @param onWait called when another process works on one now
    */
-  async hold(executionId: string, specs: RunSpecs, stop: AbortSignal, onWait: () => void): Promise<void> {
+  async hold(executionId: string, keys: readonly string[], stop: AbortSignal, onWait: () => void): Promise<void> {
     let isTold = false;
     // In one order for all, or two executions could wait for each other.
-    for (const key of keysOf(specs)) {
+    for (const key of keys.toSorted()) {
       const users = this.#users.get(key) ?? new Set();
       this.#users.set(key, users.add(executionId));
-      while (!(await retryStore(() => takeWorkerLock(this.#store.db, this.#lockOf(key)), stop))) {
+      while (!(await takeWorkerLock(this.#store.db, this.#lockOf(key)))) {
         if (!isTold) onWait();
         isTold = true;
         await sleep(POLL_MS, undefined, { signal: stop });
@@ -48,8 +49,4 @@ export class OwnedFiles {
   #lockOf(key: string) {
     return { name: `file ${key}`, workerId: this.#workerId };
   }
-}
-
-function keysOf({ source, ownerKey }: RunSpecs): readonly string[] {
-  return [source.readOwner, ownerKey].flatMap((key) => key ?? []).toSorted();
 }

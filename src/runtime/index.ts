@@ -18,7 +18,7 @@ export { readFilesMark, writeFilesMark } from './files-mark.ts';
 export { type CliFile, lockHome, prepareHome, readCliFile, toCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
-export { ROLES, type Role } from './roles.ts';
+export { isSystemError } from './private-file.ts';
 export { createShutdown, type Shutdown } from './shutdown.ts';
 export { describeFailure, exitWith, toDatabaseError, toListenError } from './startup-errors.ts';
 export { createTemporaryHome, type TemporaryHome } from './temporary-home.ts';

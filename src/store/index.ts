@@ -1,4 +1,4 @@
-export { restoreBackup } from './backup/restore.ts';
+export { type Restored, restoreBackup } from './backup/restore.ts';
 export { backupLines } from './backup/write.ts';
 export {
   type Checkup,
@@ -24,7 +24,6 @@ export { openStore, type ScopedStore, type Store, type StoreDatabase, type Store
 export type { PlanSummary } from './execution-tables.ts';
 export {
   enterConnections,
-  type LaneOnConnections,
   type LimitedConnection,
   leaveConnections,
 } from './executions/connection-lanes.ts';
@@ -108,7 +107,7 @@ export {
   saveRejects,
   type WorkItem,
 } from './executions/work-items.ts';
-export { giveBackWorkerLock, takeWorkerLock, type WorkerLock } from './executions/worker-locks.ts';
+export { giveBackWorkerLock, takeWorkerLock } from './executions/worker-locks.ts';
 export {
   buryWorkers,
   listDeadWorkers,
@@ -171,6 +170,7 @@ export {
   listNamingOfSyncs,
   listSelectionsOf,
   type NewBulkSyncSchema,
+  type SchemaNaming,
   type SyncNaming,
   saveBulkSyncSchemas,
 } from './syncs/bulk-sync-schemas.ts';
