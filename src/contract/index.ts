@@ -81,7 +81,6 @@ export {
   progressSchema,
   type SchemaExecutionBody,
   type StartBulkSyncRequest,
-  type StartVerificationRequest,
   type SyncStatusItemBody,
   schemaExecutionParamsSchema,
   startBulkSyncRequestSchema,

@@ -6,30 +6,22 @@ import {
   findSnapshot,
   keepOutcome,
   listReads,
-  type Run,
   saveRejects,
   saveSchemaReceipt,
   setSchemaStatus,
   type WorkItem,
 } from '../store/index.ts';
 import { proveWhole, type WholeProof } from './comparison/prove-whole.ts';
-import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
+import { type EngineParts, retryStore } from './engine-parts.ts';
 import type { LaneClock } from './lane-clock.ts';
 import { measurePublication, measureTimes } from './measuring.ts';
 import type { FinishOutcome, RangeDifference } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
+import type { SchemaToFinish } from './schema-to-finish.ts';
 
 /** Rejects of one schema in one execution. */
 const MAX_REJECTS = 10_000;
-
-export interface SchemaToFinish {
-  readonly run: Run;
-  readonly specs: RunSpecs;
-  readonly item: WorkItem;
-  readonly plan: SchemaPlan;
-  readonly snapshotEpoch: number;
-}
 
 type SchemaToDiscard = Pick<SchemaToFinish, 'run' | 'specs' | 'plan'> & {
   readonly item: Pick<WorkItem, 'executionId' | 'schemaId' | 'generation'>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compareRecords } from './compare-records.ts';
-import type { PrintedRecord } from './look-jobs.ts';
+import type { PrintedRecord } from './question.ts';
 
 const record = (id: string, hash: string): PrintedRecord => ({ keyHash: `#${id}`, hash, key: { id } });
 const keyless = (hash: string): PrintedRecord => ({ keyHash: hash, hash, key: null });

@@ -1,5 +1,5 @@
 import type { DifferenceKind } from '../../core/index.ts';
-import type { PrintedRecord } from './look-jobs.ts';
+import type { PrintedRecord } from './question.ts';
 
 /** One record that source and destination do not have alike. */
 export interface DifferingRecord {

@@ -3,7 +3,7 @@ import { LOAD_PLAN, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import type { SegmentRange } from '../../connector-kit/index.ts';
 import type { Chunk } from '../../formats/index.ts';
 import { type ComparedSides, compareSchema } from './compare-schema.ts';
-import type { Question } from './look-jobs.ts';
+import type { Question } from './question.ts';
 import { openViewer } from './viewer.ts';
 
 const SPLIT = 1_000;

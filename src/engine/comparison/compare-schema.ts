@@ -10,7 +10,7 @@ import {
 } from '../../formats/index.ts';
 import type { ExpectedRange } from '../pipeline/jobs.ts';
 import { compareRecords, type DifferingRecord } from './compare-records.ts';
-import type { Look, Question } from './look-jobs.ts';
+import type { Look, Question } from './question.ts';
 
 /** How much a comparison looks at. */
 export interface ComparisonLimits {
@@ -21,7 +21,7 @@ export interface ComparisonLimits {
 }
 
 const USUAL_LIMITS: ComparisonLimits = { maxLookedAt: 200_000, listedAtOnce: 20_000 };
-const ALL_BUCKETS = new Uint8Array(2 ** 16).fill(1);
+const ALL_BUCKETS = new Uint8Array(createBucketSums().records.length).fill(1);
 
 /** Both sides of one schema, as a comparison asks about them. */
 export interface ComparedSides {

@@ -1,8 +1,8 @@
 import type { BulkDestination, BulkSource, TableImage } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { createObfuscator } from '../../formats/index.ts';
-import type { Progress } from '../pipeline/jobs.ts';
-import type { ImageJob, Look, LookAtImageJob, LookAtSourceJob } from './look-jobs.ts';
+import type { ImageJob, LookAtImageJob, LookAtSourceJob, Progress } from '../pipeline/jobs.ts';
+import type { Look } from './question.ts';
 import { openViewer } from './viewer.ts';
 
 /** Reads a segment of the source as a load would get it, and answers what was asked of it. */

@@ -12,7 +12,7 @@ import {
   readKey,
   toHashText,
 } from '../../formats/index.ts';
-import type { Look, PrintedRecord, Question } from './look-jobs.ts';
+import type { Look, PrintedRecord, Question } from './question.ts';
 
 /** Beyond this a list would fill the memory of both threads; who asks sees to it that it is never reached. */
 const MAX_LISTED = 500_000;

@@ -14,7 +14,7 @@ import type {
   TrackingRequest,
 } from '../../connector-kit/index.ts';
 import type { LoadPreview, RangeSum, SchemaDescription, SerializedError, TimeParts } from '../../core/index.ts';
-import type { ImageJob, LookAtSourceJob, LookResults } from '../comparison/look-jobs.ts';
+import type { Look, Question } from '../comparison/question.ts';
 
 /** A connection as a thread needs it to connect again: plain data, secrets opened, never logged. */
 export interface ConnectionSpec {
@@ -174,6 +174,44 @@ export interface ServeJob {
   readonly load: LoadPlan;
 }
 
+/** Reads one segment of the source without writing it anywhere. */
+export interface LookAtSourceJob {
+  readonly kind: 'lookAtSource';
+  readonly source: ConnectionSpec;
+  readonly load: LoadPlan;
+  readonly read: ReadRequest;
+  readonly obfuscation: Obfuscation | null;
+  readonly question: Question;
+}
+
+/** Opens one image of the destination's table, which the thread holds until it is closed or the holder is released. */
+export interface OpenImageJob {
+  readonly kind: 'openImage';
+  readonly destination: ConnectionSpec;
+  readonly load: LoadPlan;
+  /** Made by whoever asks; names the image from then on. */
+  readonly image: string;
+}
+
+export interface LookAtImageJob {
+  readonly kind: 'lookAtImage';
+  readonly destination: ConnectionSpec;
+  readonly load: LoadPlan;
+  readonly image: string;
+  /** Of the key; null = all of it. */
+  readonly range: SegmentRange | null;
+  readonly question: Question;
+}
+
+export interface CloseImageJob {
+  readonly kind: 'closeImage';
+  readonly destination: ConnectionSpec;
+  readonly image: string;
+}
+
+/** What is asked of the thread that holds an image. */
+export type ImageJob = OpenImageJob | LookAtImageJob | CloseImageJob;
+
 export type Job =
   | PrepareJob
   | SegmentJob
@@ -214,7 +252,12 @@ export interface Timed {
   readonly timing: TimeParts;
 }
 
-export interface JobResults extends LookResults {
+export interface JobResults {
+  readonly lookAtSource: Look & Timed;
+  /** What could not be compared as it is. */
+  readonly openImage: readonly string[];
+  readonly lookAtImage: Look;
+  readonly closeImage: null;
   readonly prepare: Timed;
   readonly segment: SegmentOutcome & Timed;
   readonly finish: FinishOutcome & Timed;

@@ -1,7 +1,6 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import { deserializeError, SyncError } from '../../core/index.ts';
-import type { ImageJob } from '../comparison/look-jobs.ts';
-import type { FromThread, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
+import type { FromThread, ImageJob, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
 
 /** A thread without work or open connections ends after this time, so that idle memory is given back. */
 const IDLE_MS = 10_000;

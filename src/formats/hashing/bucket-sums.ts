@@ -1,5 +1,5 @@
 /** Parts into which the keys of a range are spread: enough that a part of some ten million records is a few hundred. */
-export const BUCKETS = 2 ** 16;
+const BUCKETS = 2 ** 16;
 
 /**
  * Sums of record hashes by the hash of their keys. Two ends that hold the same records have the same sums in every
