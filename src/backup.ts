@@ -1,5 +1,5 @@
 import { createReadStream, existsSync } from 'node:fs';
-import { link, open, unlink } from 'node:fs/promises';
+import { link, open, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,7 @@ import {
   type ConfigOverrides,
   createLogger,
   findEmbeddedPostgres,
+  isSystemError,
   localUrl,
   lockHome,
   prepareHome,
@@ -20,13 +21,15 @@ import {
   toDatabaseError,
   writeCliFile,
 } from './runtime/index.ts';
-import { backupLines, restoreBackup } from './store/index.ts';
+import { backupLines, type Restored, restoreBackup } from './store/index.ts';
 
 /** What `millrace backup` was asked for. */
 export interface BackupRequest {
   readonly file: string;
-  /** Puts the master key into the file. */
+  /** Puts the master key and the home's API keys into the file. */
   readonly withKey: boolean;
+  /** Prints one JSON document instead of sentences. */
+  readonly isJson: boolean;
 }
 
 /** Writes the metadata into a new file, also while servers run. Answers with the exit code. */
@@ -41,10 +44,12 @@ export async function runBackup(overrides: ConfigOverrides, request: BackupReque
     masterKey: request.withKey ? masterKeyOf(config) : null,
     commandLine: request.withKey ? (readCliFile(config.home) ?? null) : null,
   });
-  await asDatabaseWork(database.url, () => writeFile(file, lines));
-  process.stdout.write(
-    `The metadata are in ${file}${request.withKey ? ', with the master key and the API keys of this home: keep it as you keep the keys themselves' : '. master.key and cli.json are not: keep copies of them elsewhere'}.\n`,
-  );
+  await writeFile(file, withEnds(lines, database.url));
+  if (request.isJson) printJson({ file, with_key: request.withKey });
+  else
+    process.stdout.write(
+      `The metadata are in ${file}${request.withKey ? ', with the master key and the API keys of this home: keep it as you keep the keys themselves' : '. master.key and cli.json are not: keep copies of them elsewhere'}.\n`,
+    );
   return 0;
 }
 
@@ -53,6 +58,8 @@ export interface RestoreRequest {
   readonly file: string;
   /** Drops what the database holds. */
   readonly replace: boolean;
+  /** Prints one JSON document instead of sentences. */
+  readonly isJson: boolean;
 }
 
 /** Restores the metadata from a file, while no server runs. Answers with the exit code. */
@@ -64,31 +71,48 @@ export async function runRestore(overrides: ConfigOverrides, request: RestoreReq
   const lock = lockHome(config.home);
   try {
     await using database = await openDatabase(config, 'is ours');
-    const restored = await asDatabaseWork(database.url, () =>
-      restoreBackup(readLines(file), {
-        url: database.url,
-        masterKey: masterKeyOf(config),
-        replace: request.replace,
-        isAlone: config.databaseUrl === undefined,
-      }),
-    );
+    const restored = await restore(config, database.url, file, request.replace);
     const broughtCliFile = keepCliFile(config, restored.commandLine);
-    process.stdout.write(
-      [
-        `Restored ${restored.rows} rows as of ${restored.createdAt}. The next execution of each sync reads everything.`,
-        ...(restored.interrupted > 0
-          ? [`${restored.interrupted} executions that ran then are interrupted now: start their syncs again.`]
-          : []),
-        ...(restored.broughtKey ? [`The master key was written to ${join(config.home, 'master.key')}.`] : []),
-        ...(broughtCliFile ? [`The API keys were written to ${join(config.home, 'cli.json')}.`] : []),
-        'Start the server: millrace serve',
-        '',
-      ].join('\n'),
-    );
+    if (request.isJson)
+      printJson({
+        created_at: restored.createdAt,
+        rows: restored.rows,
+        interrupted_executions: restored.interrupted,
+        wrote_master_key: restored.broughtKey,
+        wrote_api_keys: broughtCliFile,
+      });
+    else process.stdout.write(describeRestore(config, restored, broughtCliFile));
     return 0;
   } finally {
     lock.release();
   }
+}
+
+async function restore(config: Config, url: string, file: string, replace: boolean): Promise<Restored> {
+  try {
+    const isAlone = config.databaseUrl === undefined;
+    return await restoreBackup(readLines(file), { url, masterKey: masterKeyOf(config), replace, isAlone });
+  } catch (error) {
+    throw toDatabaseError(error, url);
+  }
+}
+
+function describeRestore({ home }: Config, restored: Restored, broughtCliFile: boolean): string {
+  const { rows, createdAt, interrupted, broughtKey } = restored;
+  return [
+    `Restored ${rows} rows as of ${createdAt}. The next execution of each sync reads everything.`,
+    ...(interrupted > 0
+      ? [`Executions that ran then are interrupted now (${interrupted}): start their syncs again.`]
+      : []),
+    ...(broughtKey ? [`The master key was written to ${join(home, 'master.key')}.`] : []),
+    ...(broughtCliFile ? [`The API keys were written to ${join(home, 'cli.json')}.`] : []),
+    'Start the server: millrace serve',
+    '',
+  ].join('\n');
+}
+
+function printJson(document: object): void {
+  process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
 }
 
 /** Keys that are there already are those of a server somewhere, and stay. */
@@ -119,31 +143,28 @@ async function openDatabase(config: Config, home: 'may be running' | 'is ours'):
   return { url: embedded.url, [Symbol.asyncDispose]: () => embedded.stop() };
 }
 
-async function asDatabaseWork<T>(url: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toDatabaseError(error, url);
-  }
-}
-
 /** Whole or not at all, and readable by our user only: it holds sealed passwords and hashes of keys. */
 async function writeFile(file: string, lines: AsyncIterable<string>): Promise<void> {
   const draft = `${file}.${process.pid}.part`;
-  const handle = await open(draft, 'wx', 0o600).catch((error: unknown) => {
-    throw fileProblem(draft, error instanceof Error ? error.message : String(error));
-  });
   try {
-    await pipeline(Readable.from(withEnds(lines)), createGzip(), handle.createWriteStream({ flush: true }));
+    const handle = await open(draft, 'wx', 0o600);
+    await pipeline(Readable.from(lines), createGzip(), handle.createWriteStream({ flush: true }));
     // Unlike a rename it does not replace a file that came meanwhile.
     await link(draft, file);
+  } catch (error) {
+    throw error instanceof SyncError || !isSystemError(error) ? error : fileProblem(file, error.message);
   } finally {
-    await unlink(draft);
+    await rm(draft, { force: true });
   }
 }
 
-async function* withEnds(lines: AsyncIterable<string>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${line}\n`;
+/** What the database says is told apart here from what the file system says. */
+async function* withEnds(lines: AsyncIterable<string>, url: string): AsyncGenerator<string> {
+  try {
+    for await (const line of lines) yield `${line}\n`;
+  } catch (error) {
+    throw toDatabaseError(error, url);
+  }
 }
 
 async function* readLines(file: string): AsyncGenerator<string> {

@@ -8,8 +8,14 @@ export interface CliActions {
   readonly version: string;
   serve(overrides: ConfigOverrides): Promise<number>;
   doctor(overrides: ConfigOverrides & { readonly isJson: boolean }): Promise<number>;
-  backup(overrides: ConfigOverrides, request: { readonly file: string; readonly withKey: boolean }): Promise<number>;
-  restore(overrides: ConfigOverrides, request: { readonly file: string; readonly replace: boolean }): Promise<number>;
+  backup(
+    overrides: ConfigOverrides,
+    request: { readonly file: string; readonly withKey: boolean; readonly isJson: boolean },
+  ): Promise<number>;
+  restore(
+    overrides: ConfigOverrides,
+    request: { readonly file: string; readonly replace: boolean; readonly isJson: boolean },
+  ): Promise<number>;
   /**
    * Starts a server of nobody else's in a temporary home; disposing ends it and removes the home.
    * @param options `filesFolder`: below it its connections may name files; null = nowhere

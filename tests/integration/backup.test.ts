@@ -122,6 +122,13 @@ describe('a backup that is older than what its destinations hold', () => {
       const refused = await millrace(home.folder, 'restore', file);
       expect(refused).toMatchObject({ code: 1, errors: expect.stringContaining('--replace') });
       expect(await millrace(home.folder, 'restore', file, '--replace')).toMatchObject({ code: 0 });
+      const unwritable = await millrace(home.folder, 'backup', join(home.folder, 'no-such-folder', 'file'));
+      expect(unwritable).toMatchObject({
+        code: 1,
+        errors: expect.stringMatching(/^Could not use .*ENOENT.*Name another file/),
+      });
+      const shown = await millrace(home.folder, 'backup', `${file}.2`, '--json');
+      expect(JSON.parse(shown.output)).toEqual({ file: `${file}.2`, with_key: false });
       const damaged = await millrace(home.folder, 'restore', MAIN, '--replace');
       expect(damaged).toMatchObject({ code: 1, errors: expect.stringContaining('no whole backup') });
     },

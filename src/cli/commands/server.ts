@@ -41,7 +41,7 @@ function addBackupCommands(program: Command, actions: CliActions, runHere: RunHe
     .option('--with-key', 'put the master key into it, too')
     .action((file: string, _: unknown, command: Command) => {
       const { withKey = false, ...options } = command.optsWithGlobals<GlobalOptions & { readonly withKey?: boolean }>();
-      return runHere(() => actions.backup(toOverrides(options), { file, withKey }));
+      return runHere(() => actions.backup(toOverrides(options), { file, withKey, isJson: options.json ?? false }));
     });
   program
     .command('restore <file>')
@@ -49,7 +49,7 @@ function addBackupCommands(program: Command, actions: CliActions, runHere: RunHe
     .option('--replace', 'drop what the database holds now')
     .action((file: string, _: unknown, command: Command) => {
       const { replace = false, ...options } = command.optsWithGlobals<GlobalOptions & { readonly replace?: boolean }>();
-      return runHere(() => actions.restore(toOverrides(options), { file, replace }));
+      return runHere(() => actions.restore(toOverrides(options), { file, replace, isJson: options.json ?? false }));
     });
 }
 
