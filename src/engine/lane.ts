@@ -231,10 +231,19 @@ async function isStillHeld(parts: EngineParts, item: WorkItem, stop: AbortSignal
 
 async function failSchema({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {
   const { code, message } = serializeError(error);
-  const shown = toShown(error);
+  const shown = `${toShown(error)}${placeOf(item)}`;
   parts.console.error(item.executionId, `Failed: ${shown}`, { schemaId: item.schemaId, payload: { code } });
-  parts.log[code === 'INTERNAL' ? 'error' : 'warn']({ ...factsOf(run, item), code }, `Schema failed: ${message}`);
+  const told = `Schema failed: ${message}${placeOf(item)}`;
+  parts.log[code === 'INTERNAL' ? 'error' : 'warn']({ ...factsOf(run, item), code }, told);
   await retryStore(() => setSchemaStatus(parts.store.db, item.executionId, item.schemaId, 'failed', shown), stop);
+}
+
+/** Which part of a table it was, where that is read in several. */
+function placeOf({ kind, range }: WorkItem): string {
+  if (kind !== 'read') return '';
+  // Written by planSegments of the source's connector and stored untouched.
+  const { text } = range as SegmentRange;
+  return text === 'whole table' ? '' : ` This was in the part "${text}".`;
 }
 
 /** An error for people: of an unexpected one its first line, without the stack. */
