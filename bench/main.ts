@@ -8,6 +8,7 @@ import { type BenchDatabase, openBenchDatabase } from './database.ts';
 import { measureList } from './list.ts';
 import { measureManyTables } from './many-tables.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
+import { comparePeers } from './peers.ts';
 import { reportLines } from './report.ts';
 import type { Results } from './results.ts';
 import { say } from './say.ts';
@@ -71,6 +72,8 @@ async function measure(options: BenchOptions): Promise<Results> {
     );
   }
   if (options.parts.includes('memory')) results.memory = await measureMemory(HOME, database, [smallRows, options.rows]);
+  if (options.parts.includes('peers'))
+    results.peers = await withProduct(HOME, database, (product) => comparePeers(product, database, HOME, options));
   if (options.parts.includes('list')) results.list = await withProduct(HOME, database, measureList);
   return results;
 }

@@ -13,6 +13,7 @@ export function reportLines(results: Results): string[] {
     ...optionLines(results),
     ...manyTablesLines(results),
     ...memoryLines(results),
+    ...peerLines(results),
     ...listLines(results),
   ];
 }
@@ -137,6 +138,22 @@ function memoryLines({ memory }: Results): string[] {
   ];
   return [
     ...section("Resident memory of the server's process, in a freshly started server"),
+    ...formatTable(columns, rows),
+  ];
+}
+
+function peerLines({ peers }: Results): string[] {
+  if (peers === undefined) return [];
+  const rows = peers.map(({ name, rows: records, runs, recordsPerCpuSecond }) => [
+    name,
+    formatCount(Math.round(records / median(runs.map(({ wallSeconds }) => wallSeconds)))),
+    median(runs.map(({ cpuSeconds }) => cpuSeconds)).toFixed(1),
+    formatCount(Math.round(recordsPerCpuSecond)),
+    megabytes(Math.max(...runs.map(({ peakBytes }) => peakBytes))),
+  ]);
+  const columns = [{ title: 'tool' }, right('records/s'), right('CPU s'), right('records per CPU s'), right('peak MB')];
+  return [
+    ...section('The same table by other tools, each as its guide begins; CPU and memory without PostgreSQL'),
     ...formatTable(columns, rows),
   ];
 }

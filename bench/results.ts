@@ -29,6 +29,15 @@ export interface ManyTables {
   readonly second: ProductRun;
 }
 
+/** One tool's copies of the same table. */
+export interface PeerFigure {
+  readonly name: string;
+  readonly rows: number;
+  readonly runs: readonly { readonly wallSeconds: number; readonly cpuSeconds: number; readonly peakBytes: number }[];
+  /** At the median of its CPU seconds, PostgreSQL's own left out. */
+  readonly recordsPerCpuSecond: number;
+}
+
 /** Everything that one benchmark measured; absent parts were not asked for. */
 export interface Results {
   readonly takenAt: string;
@@ -51,6 +60,7 @@ export interface Results {
   tables?: ManyTables;
   duckdb?: readonly Pair<DuckdbFloor>[];
   memory?: readonly MemoryFigure[];
+  peers?: readonly PeerFigure[];
   list?: { readonly syncs: number; readonly medianMs: number };
 }
 
