@@ -32,11 +32,14 @@ function isDelta({ receipt }: Ended, name: string): boolean {
   return proof === undefined || proof.scope !== 'snapshot';
 }
 
+const failsFsync = ({ faults }: Scenario): boolean => faults.some(({ kind }) => kind === 'fsync');
+
 /** Schemas that were allowed to fail, and did so with a message that says why; none when any other has failed. */
 function listExcused(scenario: Scenario, { execution }: Ended): string[] {
   const failed = execution.schemas.filter(({ status }) => status !== 'completed');
   const isExcused = ({ schema, status_message: message = '' }: (typeof failed)[number]): boolean =>
     (scenario.freeBytes !== null && /disk|space/i.test(message)) ||
+    (scenario.destination !== 'postgresql' && failsFsync(scenario) && /fsync|input\/output|EIO/i.test(message)) ||
     (scenario.ddl.length > 0 && schema === 'public.mixed' && /column|field|changed/i.test(message));
   return failed.every(isExcused) ? failed.map(({ schema }) => schema) : [];
 }

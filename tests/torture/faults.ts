@@ -32,6 +32,9 @@ export interface Fault {
   readonly amount: number;
 }
 
+/** Behind this share of an execution's usual time most of them are over. */
+const LAST = 0.8;
+
 const NETWORK = ['reset', 'refuse', 'stall', 'half-open', 'slow', 'cut'] as const;
 
 /** What faults are picked for. */
@@ -55,14 +58,14 @@ function pickFault(random: Random, { hasDatabase, sizeBytes }: Target): Fault {
   const kind: FaultKind =
     side === 'destination'
       ? random.pick([...NETWORK, ...common, 'lost-reply', 'lost-reply', 'fsync'])
-      : random.pick([...NETWORK, ...common]);
+      : random.pick([...NETWORK, ...common, ...(hasDatabase ? [] : (['fsync', 'fsync'] as const))]);
   const amounts: Partial<Record<FaultKind, number>> = {
     cut: random.between(1, sizeBytes),
     'lost-reply': random.between(1, 6),
     slow: random.between(Math.ceil(sizeBytes / 20), sizeBytes),
     'clock-jump': random.pick([-86_400, -3_600, -5, 5, 3_600, 6 * 3_600, 86_400]),
   };
-  return { kind, side, at: random.next(), forMs: random.between(100, 3_000), amount: amounts[kind] ?? 0 };
+  return { kind, side, at: random.next() * LAST, forMs: random.between(100, 3_000), amount: amounts[kind] ?? 0 };
 }
 
 /** What faults act upon. */
