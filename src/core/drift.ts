@@ -36,6 +36,8 @@ export interface SeenSchema {
   readonly key: readonly string[];
   /** Ids of fields of which hashes were written; absent = none. */
   readonly obfuscated?: readonly string[];
+  /** Where the records went; absent in what earlier releases stored. */
+  readonly table?: { readonly schema: string; readonly name: string };
 }
 
 export interface SeenField {
@@ -44,4 +46,6 @@ export interface SeenField {
   readonly logicalType: LogicalType;
   /** Survives a rename; absent where the source has no such thing. */
   readonly stableId?: string;
+  /** Output name; absent where the field was not written, and in what earlier releases stored. */
+  readonly name?: string;
 }

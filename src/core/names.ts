@@ -13,6 +13,8 @@ export interface NamedThing {
   readonly name: string;
   /** A name that the user chose: taken literally, before any other. Null or absent = by the rule. */
   readonly userName?: string | null;
+  /** The name that it has in the destination: kept as long as the rule could give it. Null or absent = it has none yet. */
+  readonly lastName?: string | null;
 }
 
 export interface NamingOptions {
@@ -31,23 +33,32 @@ export interface NamingOptions {
 const SUFFIX_BYTES = 11;
 
 /**
- * Output names by id, for tables or for the fields of one table. Names that users chose come first. Of the others the
- * order of `things` decides who keeps the plain name on a clash, so pass it in a lasting order: the source's own for
- * fields (unselected ones included, then a changed selection renames nothing).
+ * Output names by id, for tables or for the fields of one table. Names that users chose come first, then those that are in
+ * the destination already. Of the others the order of `things` decides who gets the plain name on a clash, so pass it in a
+ * lasting order: the source's own for fields (unselected ones included, then a changed selection renames nothing).
  */
 export function assignOutputNames(things: readonly NamedThing[], options: NamingOptions): ReadonlyMap<string, string> {
   const taken = new Set((options.reserved ?? []).map((name) => nameKey(name, options.distinguishesCase)));
   const names = new Map<string, string>();
-  const give = (id: string, base: string): void => {
-    const name = firstFreeName(base, taken, options);
+  const take = (id: string, name: string): void => {
     taken.add(nameKey(name, options.distinguishesCase));
     names.set(id, name);
   };
-  for (const { id, userName } of things) if (userName) give(id, userName);
-  for (const { id, name, userName } of things) {
-    if (!userName) give(id, (options.prefix ?? '') + applyRule(name, options.rule));
+  const baseOf = (name: string): string => (options.prefix ?? '') + applyRule(name, options.rule);
+  for (const { id, userName } of things) if (userName) take(id, firstFreeName(userName, taken, options));
+  for (const { id, name, lastName } of things) {
+    if (names.has(id) || !lastName || taken.has(nameKey(lastName, options.distinguishesCase))) continue;
+    if (couldBe(lastName, baseOf(name), options.maxBytes)) take(id, lastName);
   }
+  for (const { id, name } of things) if (!names.has(id)) take(id, firstFreeName(baseOf(name), taken, options));
   return names;
+}
+
+/** Whether the rule gives that name when others are in the way: a name by another rule or prefix is no longer kept. */
+function couldBe(name: string, base: string, maxBytes: number | null): boolean {
+  for (let underscores = 0; underscores <= name.length; underscores += 1)
+    if (fitName(base + '_'.repeat(underscores), maxBytes) === name) return true;
+  return false;
 }
 
 function applyRule(name: string, rule: NameRule): string {

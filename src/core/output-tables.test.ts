@@ -25,6 +25,26 @@ describe('the tables of a sync', () => {
     expect(shown(schemas.toReversed(), PLAIN, NAMING)).toEqual(expected);
   });
 
+  it('keep their names when another schema is disabled, enabled again or lost, as long as the rule could give them', () => {
+    const users = { ...enabled('public.users'), lastTable: { schema: 'main', name: 'users_' } };
+    const other = { ...enabled('app.users'), lastTable: { schema: 'main', name: 'users' } };
+    expect(shown([users], PLAIN, NAMING)).toEqual({ 'public.users': 'main.users_' });
+    const again = { ...other, enabledAt: LATE };
+    expect(shown([users, again], PLAIN, NAMING)).toEqual({ 'public.users': 'main.users_', 'app.users': 'main.users' });
+    expect(shown([users], { ...PLAIN, tablePrefix: 'a_' }, NAMING)).toEqual({ 'public.users': 'main.a_users' });
+    expect(shown([users], { ...PLAIN, schema: 'b' }, NAMING)).toEqual({ 'public.users': 'b.users' });
+    const chosen = { ...users, userOutputName: 'users' };
+    expect(shown([chosen, { ...other, isRetired: true }], PLAIN, NAMING)).toEqual({ 'public.users': 'main.users' });
+  });
+
+  it('leave the name of a disabled schema’s table to it', () => {
+    const retired = { ...enabled('app.users'), lastTable: { schema: 'main', name: 'users' }, isRetired: true };
+    expect(shown([enabled('public.users'), retired], PLAIN, NAMING)).toEqual({ 'public.users': 'main.users_' });
+    expect(shown([enabled('public.users'), retired], { ...PLAIN, schema: 'b' }, NAMING)).toEqual({
+      'public.users': 'b.users',
+    });
+  });
+
   it('keep their names when a schema that sorts before them is enabled later', () => {
     const schemas = [enabled('public.users'), enabled('app.users', { enabledAt: LATE })];
     expect(shown(schemas, PLAIN, NAMING)).toEqual({ 'public.users': 'main.users', 'app.users': 'main.users_' });

@@ -1,3 +1,4 @@
+import type { SeenSchema } from './drift.ts';
 import { assignOutputNames, fitName, type NamedThing, type NamingOptions, nameKey } from './names.ts';
 
 /** The options of a sync's destination that every database destination has; what is not set is null, false or ''. */
@@ -27,13 +28,17 @@ export function readDestinationOptions(configuration: Readonly<Record<string, un
   };
 }
 
-/** One enabled schema of a sync, as far as its table's name depends on it. */
+/** One schema of a sync, as far as its table's name, or that of another, depends on it. */
 export interface SchemaToName {
   readonly schemaId: string;
   /** Taken literally and without a prefix; null = by the rule. */
   readonly userOutputName: string | null;
   /** Earlier ones keep their names when a later one clashes. */
   readonly enabledAt: Date;
+  /** The table that it was loaded into last; null or absent = it never was. */
+  readonly lastTable?: OutputTable | null;
+  /** True when it is disabled: it gets no table, and its last one keeps its name from others. */
+  readonly isRetired?: boolean;
 }
 
 /** Where a schema's records go; `schema` is '' where the destination has no schemas. */
@@ -44,7 +49,8 @@ export interface OutputTable {
 
 /**
  * Tables by schema id, for all enabled schemas of one sync (also when an execution runs only some of them). Names differ
- * within each of the destination's schemas. The order of `schemas` does not matter.
+ * within each of the destination's schemas, and stay when another schema is enabled, disabled or lost. The order of
+ * `schemas` does not matter.
  */
 export function assignTables(
   schemas: readonly SchemaToName[],
@@ -53,14 +59,25 @@ export function assignTables(
 ): ReadonlyMap<string, OutputTable> {
   const { distinguishesCase, maxBytes, defaultSchema } = naming;
   const common = options.schema ?? defaultSchema;
-  const placed = [...schemas].sort(byAge).map(({ schemaId, userOutputName }) => {
+  const key = (name: string): string => nameKey(name, distinguishesCase);
+  const enabled = schemas.filter(({ isRetired }) => isRetired !== true).sort(byAge);
+  const placed = enabled.map(({ schemaId, userOutputName, lastTable }) => {
     const { schema, name } = splitSchemaId(schemaId);
     const place = options.mirrorSchemas && schema !== null ? fitName(schema, maxBytes) : common;
-    return { id: schemaId, name, userName: userOutputName, place };
+    const lastName = lastTable != null && key(lastTable.schema) === key(place) ? lastTable.name : null;
+    return { id: schemaId, name, userName: userOutputName, lastName, place };
   });
   const tables = new Map<string, OutputTable>();
-  for (const group of Map.groupBy(placed, ({ place }) => nameKey(place, distinguishesCase)).values()) {
-    const names = assignOutputNames(group, { ...naming, prefix: options.tablePrefix });
+  for (const [place, group] of Map.groupBy(placed, (schema) => key(schema.place))) {
+    // What somebody chose, or has already, is not kept from them.
+    const owned = new Set(
+      group.flatMap(({ userName, lastName }) => [userName, lastName]).filter((name) => name !== null),
+    );
+    const left = schemas.flatMap(({ isRetired, lastTable }) =>
+      isRetired === true && lastTable != null && key(lastTable.schema) === place ? [lastTable.name] : [],
+    );
+    const reserved = left.filter((name) => !owned.has(name));
+    const names = assignOutputNames(group, { ...naming, prefix: options.tablePrefix, reserved });
     // Of two spellings that the destination takes for one, the earlier one makes the schema.
     const schema = group[0]?.place ?? common;
     for (const [id, name] of names) tables.set(id, { schema, name });
@@ -96,13 +113,21 @@ export function ownColumns(columnPrefix: string): readonly string[] {
 /**
  * Column names by field id, for all fields of one schema in the source's order.
  * @param selected what the user set for single fields; null = nothing
+ * @param last what the last load has written; null = there was none
  */
 export function assignColumns(
   fields: readonly NamedThing[],
   selected: readonly { readonly id: string; readonly userOutputName: string | null }[] | null,
   naming: NamingOptions & { readonly columnPrefix: string },
+  last: Pick<SeenSchema, 'fields'> | null = null,
 ): ReadonlyMap<string, string> {
+  const lastNames = new Map(last?.fields.map(({ id, name }) => [id, name ?? null]));
   const userNames = new Map(selected?.map(({ id, userOutputName }) => [id, userOutputName]));
-  const things = fields.map(({ id, name }) => ({ id, name, userName: userNames.get(id) ?? null }));
+  const things = fields.map(({ id, name }) => ({
+    id,
+    name,
+    userName: userNames.get(id) ?? null,
+    lastName: lastNames.get(id) ?? null,
+  }));
   return assignOutputNames(things, { ...naming, reserved: ownColumns(naming.columnPrefix) });
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody, BulkSyncRequest } from '../../src/contract/index.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
 import type { SyncScene } from '../setup/sync-scene.ts';
+import { untilFresh } from '../setup/syncs.ts';
 
 // What each option of a sync and of a start does, from the API to the records in the destination.
 
@@ -73,17 +74,40 @@ describe('names', () => {
     expect(await scene.tables()).toEqual(['landing.people_']);
   });
 
-  it('that become free are not taken over from another schema of the sync, until its table is gone', async () => {
+  it('of tables stay when one that has the same name is disabled, enabled again, or lost', async () => {
     const sync = await scene.make([PEOPLE, 'Sales.people']);
-    await runAndTell(sync.id);
-    await scene.send('PUT', `/api/bulk/syncs/${sync.id}/schemas/Sales.people`, { enabled: false });
-    const { execution } = await runAndTell(sync.id);
-    expect(execution.status_message).toMatch(
-      /landing\.people was filled by this sync from Sales\.people.*Drop the table/,
-    );
-    await scene.inDestination('DROP TABLE landing.people');
+    const own = async () => (await scene.inDestination('SELECT count(*)::int FROM landing.people_'))[0];
+    const sales = `/api/bulk/syncs/${sync.id}/schemas/Sales.people`;
     expect(await runAndTell(sync.id)).toMatchObject(COMPLETE);
+    await scene.send('PUT', sales, { enabled: false });
+    expect(await runAndTell(sync.id)).toMatchObject({ ...COMPLETE, loads: { [PEOPLE]: 'merge' } });
+    expect(await own()).toEqual([10]);
+    await scene.send('PUT', sales, { enabled: true });
+    expect(await runAndTell(sync.id)).toMatchObject({ ...COMPLETE, loads: { [PEOPLE]: 'merge' } });
+    const { data } = await scene.send('GET', `/api/bulk/syncs/${sync.id}/schemas`);
+    const names = data.map((schema: { id: string; output_name: string }) => [schema.id, schema.output_name]);
+    expect(Object.fromEntries(names)).toMatchObject({ [PEOPLE]: 'people_', 'Sales.people': 'people' });
+    await scene.inSource('DROP TABLE "Sales".people; DELETE FROM people WHERE id = 1');
+    expect((await runAndTell(sync.id)).status).toBe('errors');
+    expect(await own()).toEqual([10]);
     expect(await scene.tables()).toEqual(['landing.people', 'landing.people_']);
+  });
+
+  it('of columns stay when one that has the same name leaves the source', async () => {
+    await scene.inSource(`ALTER TABLE people ADD full_name text; UPDATE people SET full_name = 'second'`);
+    const sync = await scene.make([PEOPLE]);
+    expect(await runAndTell(sync.id)).toMatchObject(COMPLETE);
+    const columns = ['id', 'full_name', 'address_2', 'changed_at', 'full_name_'];
+    expect(await columnsOf('landing.people')).toEqual(columns);
+    await scene.inSource(`ALTER TABLE people DROP "Full Name"; UPDATE people SET full_name = 'third'`);
+    expect(await runAndTell(sync.id)).toMatchObject({ ...COMPLETE, loads: { [PEOPLE]: 'merge' } });
+    expect(await columnsOf('landing.people')).toEqual(columns);
+    expect(await scene.inDestination('SELECT DISTINCT full_name_ FROM landing.people')).toEqual([['third']]);
+    expect(await scene.inDestination('SELECT full_name FROM landing.people WHERE id = 1')).toEqual([['p1']]);
+    await scene.send('POST', `/api/connections/${sync.source_connection_id}/schemas/refresh`);
+    await untilFresh(server, sync.source_connection_id, scene.signal);
+    const { data } = await scene.send('GET', `/api/bulk/syncs/${sync.id}/schemas/${PEOPLE}`);
+    expect(data.fields).toContainEqual(expect.objectContaining({ id: 'full_name', output_name: 'full_name_' }));
   });
 });
 

@@ -37,11 +37,20 @@ export async function makeConnection(
   signal: AbortSignal,
 ): Promise<string> {
   const { id } = await client.createConnection({ name, type, configuration }, signal);
+  await untilFresh({ client }, id, signal);
+  return id;
+}
+
+/** Waits until a connection's schemas have been read, or could not be. */
+export async function untilFresh(
+  { client }: Pick<MillraceProcess, 'client'>,
+  connectionId: string,
+  signal: AbortSignal,
+): Promise<void> {
   await waitFor(
-    async () => ((await client.getSchemasStatus(id, signal)).cache_status === 'refreshing' ? null : true),
+    async () => ((await client.getSchemasStatus(connectionId, signal)).cache_status === 'refreshing' ? null : true),
     signal,
   );
-  return id;
 }
 
 /** Makes connections and sync through the API; the destination's schema is `landing`. */

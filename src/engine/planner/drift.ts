@@ -16,18 +16,21 @@ export type DriftPlan = Pick<SchemaPlan, 'kind' | 'replacement' | 'columns'>;
 
 /** What a completed load leaves for the next one to compare with. */
 export function toSeen(
-  schema: SchemaDescription,
+  { schema, table }: Pick<SchemaToPlan, 'schema' | 'table'>,
   columns: readonly LoadColumn[],
   obfuscated: readonly string[],
 ): SeenSchema {
+  const names = new Map(columns.map(({ field, name }) => [field, name]));
   return {
     fields: schema.fields.map(({ id, remoteType, logicalType, stableId }) => ({
       id,
       type: remoteType,
       logicalType,
       ...(stableId === undefined ? {} : { stableId }),
+      ...(names.has(id) ? { name: names.get(id) ?? id } : {}),
     })),
     key: keyOf(columns),
+    table: { schema: table.schema, name: table.name },
     ...(obfuscated.length === 0 ? {} : { obfuscated }),
   };
 }

@@ -75,8 +75,8 @@ export async function planExecution(
   const discovered = await discoverSchemas(given);
   const added = only === null ? await findNewSchemas(given, discovered) : [];
   const context = added.length === 0 ? given : { ...given, run: await runWith(given, added) };
-  const tables = nameTables(context);
   const seen = await given.listSeenSchemas();
+  const tables = nameTables(context, seen);
   const planned: PlannedSchema[] = [];
   const failed: EndedSchema[] = [];
   const scope = selectSchemas(context.run, discovered);
@@ -216,7 +216,7 @@ async function planOne(
       schema,
       table,
       state,
-      names: nameFields(context, selection, schema),
+      names: nameFields(context, selection, schema, seen.get(schema.id) ?? null),
       seen: seen.get(schema.id) ?? null,
     },
   );
@@ -263,9 +263,22 @@ function bySize(selections: Run['schemas'], discovered: ReadonlyMap<string, Sche
 }
 
 /** Of all enabled schemas, so that an execution of some names them as one of all does. */
-function nameTables(context: ExecutionPlanContext): ReadonlyMap<string, TableName> {
+function nameTables(
+  context: ExecutionPlanContext,
+  seen: ReadonlyMap<string, SeenSchema | null>,
+): ReadonlyMap<string, TableName> {
   const { sync, schemas } = context.run;
-  return assignTables(schemas, readDestinationOptions(sync.destinationConfiguration), tableNaming(context));
+  const enabled = new Set(schemas.map(({ schemaId }) => schemaId));
+  const retired = [...seen].flatMap(([schemaId, last]) =>
+    enabled.has(schemaId) || last?.table === undefined
+      ? []
+      : [{ schemaId, userOutputName: null, enabledAt: new Date(0), lastTable: last.table, isRetired: true }],
+  );
+  const all = [
+    ...schemas.map((schema) => ({ ...schema, lastTable: seen.get(schema.schemaId)?.table ?? null })),
+    ...retired,
+  ];
+  return assignTables(all, readDestinationOptions(sync.destinationConfiguration), tableNaming(context));
 }
 
 function tableNaming(context: ExecutionPlanContext) {
@@ -276,11 +289,10 @@ function nameFields(
   context: ExecutionPlanContext,
   selection: Run['schemas'][number],
   schema: SchemaDescription,
+  seen: SeenSchema | null,
 ): ReadonlyMap<string, string> {
-  return assignColumns(schema.fields, selection.fields, {
-    ...namingOptions(context),
-    columnPrefix: context.columnPrefix,
-  });
+  const naming = { ...namingOptions(context), columnPrefix: context.columnPrefix };
+  return assignColumns(schema.fields, selection.fields, naming, seen);
 }
 
 function namingOptions(context: ExecutionPlanContext) {

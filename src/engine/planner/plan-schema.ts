@@ -21,7 +21,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
   const shape = toShape(item, columns, image.definition);
   const { hardDeletes } = readDestinationOptions(sync.destinationConfiguration);
   const choice = chooseLoad(context, item, { columns, shape, obfuscated });
-  const seen = toSeen(item.schema, columns, obfuscated);
+  const seen = toSeen(item, columns, obfuscated);
   const isVerification = execution.type === VERIFICATION;
   return {
     ...choice,

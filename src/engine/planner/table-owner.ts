@@ -48,7 +48,8 @@ function isWriting(
   naming: TableNaming,
 ): boolean {
   const options = readDestinationOptions(destinationConfiguration);
-  const wanted = assignTables(schemas, options, { ...naming, rule: normalizeNames }).get(schemaId);
+  const named = schemas.map((schema) => ({ ...schema, isRetired: !schema.enabled }));
+  const wanted = assignTables(named, options, { ...naming, rule: normalizeNames }).get(schemaId);
   const key = (name: string): string => nameKey(name, naming.distinguishesCase);
   return wanted !== undefined && key(wanted.name) === key(table.name) && key(wanted.schema) === key(table.schema);
 }

@@ -1,4 +1,5 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
+import type { OutputTable } from '../../core/index.ts';
 import type { StoreDatabase } from '../database.ts';
 import type { Database } from '../tables.ts';
 import type { BulkSyncRecord } from './bulk-syncs.ts';
@@ -117,21 +118,37 @@ export async function listNamingOfSyncs(
   db: StoreDatabase,
   organizationId: string,
   syncIds: readonly string[],
-): Promise<Pick<BulkSyncSchemaRecord, 'syncId' | 'schemaId' | 'enabled' | 'enabledAt' | 'userOutputName'>[]> {
+): Promise<SchemaNaming[]> {
   if (syncIds.length === 0) return [];
-  const rows = await db
-    .selectFrom('bulkSyncSchemas')
-    .select(['syncId', 'schemaId', 'enabled', 'enabledAt', 'userOutputName'])
-    .where('organizationId', '=', organizationId)
-    .where('syncId', 'in', syncIds)
+  const rows = await selectNaming(db)
+    .where('bulkSyncSchemas.organizationId', '=', organizationId)
+    .where('bulkSyncSchemas.syncId', 'in', syncIds)
     .execute();
   return rows.sort((one, other) => (one.schemaId < other.schemaId ? -1 : 1));
 }
 
+/** What decides the name of one schema's table. */
+export interface SchemaNaming
+  extends Pick<BulkSyncSchemaRecord, 'syncId' | 'schemaId' | 'enabled' | 'enabledAt' | 'userOutputName'> {
+  /** Where its last completed load went; null = none has, or none that was remembered. */
+  readonly lastTable: OutputTable | null;
+}
+
+function selectNaming(db: StoreDatabase) {
+  return db
+    .selectFrom('bulkSyncSchemas')
+    .leftJoin('seenSchemas', (join) =>
+      join
+        .onRef('seenSchemas.syncId', '=', 'bulkSyncSchemas.syncId')
+        .onRef('seenSchemas.schemaId', '=', 'bulkSyncSchemas.schemaId'),
+    )
+    .select(['bulkSyncSchemas.syncId', 'bulkSyncSchemas.schemaId', 'enabled', 'enabledAt', 'userOutputName'])
+    .select(sql<OutputTable | null>`seen_schemas.description->'table'`.as('lastTable'));
+}
+
 /** What decides where a sync writes. */
 export interface SyncNaming extends Pick<BulkSyncRecord, 'normalizeNames' | 'destinationConfiguration'> {
-  /** The enabled ones. */
-  readonly schemas: readonly Pick<BulkSyncSchemaRecord, 'schemaId' | 'enabledAt' | 'userOutputName'>[];
+  readonly schemas: readonly SchemaNaming[];
 }
 
 /** Of any organization: to whom a table in a destination belongs is no secret between those who write there. */
@@ -142,13 +159,7 @@ export async function findSyncNaming(db: StoreDatabase, syncId: string): Promise
     .where('id', '=', syncId)
     .executeTakeFirst();
   if (sync === undefined) return undefined;
-  const schemas = await db
-    .selectFrom('bulkSyncSchemas')
-    .select(['schemaId', 'enabledAt', 'userOutputName'])
-    .where('syncId', '=', syncId)
-    .where('enabled', '=', true)
-    .execute();
-  return { ...sync, schemas };
+  return { ...sync, schemas: await selectNaming(db).where('bulkSyncSchemas.syncId', '=', syncId).execute() };
 }
 
 /**

@@ -11,16 +11,16 @@ interface DriftScope {
   readonly organizationId: string;
 }
 
-/** Every schema that was there when the sync ran last, with what its last completed load found; null = none has. */
+/** Every schema (or `only` those) that was there when the sync ran last, with what its last completed load found; null = none has. */
 export async function listSeenSchemas(
   db: StoreDatabase,
   syncId: string,
+  only: readonly string[] | null = null,
 ): Promise<ReadonlyMap<string, SeenSchema | null>> {
-  const rows = await db
-    .selectFrom('seenSchemas')
-    .select(['schemaId', 'description'])
-    .where('syncId', '=', syncId)
-    .execute();
+  if (only?.length === 0) return new Map();
+  let query = db.selectFrom('seenSchemas').select(['schemaId', 'description']).where('syncId', '=', syncId);
+  if (only !== null) query = query.where('schemaId', 'in', only);
+  const rows = await query.execute();
   return new Map(rows.map(({ schemaId, description }) => [schemaId, description]));
 }
 

@@ -6,12 +6,7 @@ import {
   readDestinationOptions,
   splitSchemaId,
 } from '../../../core/index.ts';
-import {
-  type BulkSyncSchemaRecord,
-  listBulkSyncsInto,
-  listNamingOfSyncs,
-  type StoreDatabase,
-} from '../../../store/index.ts';
+import { listBulkSyncsInto, listNamingOfSyncs, type SchemaNaming, type StoreDatabase } from '../../../store/index.ts';
 import type { Context } from '../../context.ts';
 import { refuseField } from '../../refusals.ts';
 import type { DestinationCapabilities } from '../checks.ts';
@@ -23,7 +18,7 @@ export interface SyncNaming {
   readonly destinationConfiguration: SyncConfiguration;
 }
 
-type NamedSchema = Pick<BulkSyncSchemaRecord, 'schemaId' | 'enabled' | 'enabledAt' | 'userOutputName'>;
+type NamedSchema = Omit<SchemaNaming, 'syncId'>;
 
 /**
  * One table has one owner: refuses a sync that would write what another sync of the same connection writes, what it
@@ -116,7 +111,7 @@ export function nameTables(
 ): ReadonlyMap<string, OutputTable> {
   const { maxNameBytes, distinguishesCase } = destination;
   return assignTables(
-    schemas.filter(({ enabled }) => enabled),
+    schemas.map((schema) => ({ ...schema, isRetired: !schema.enabled })),
     readDestinationOptions(sync.destinationConfiguration),
     {
       rule: sync.normalizeNames,

@@ -11,9 +11,11 @@ import {
   listBulkSyncSchemas,
   listCachedSchemaIds,
   listCachedSchemas,
+  listNamingOfSyncs,
+  listSeenSchemas,
 } from '../../../store/index.ts';
 import type { Context } from '../../context.ts';
-import { type DestinationCapabilities, loadDestination } from '../checks.ts';
+import { loadDestination } from '../checks.ts';
 import { requireBulkSync } from '../syncs.ts';
 import { toColumnNaming } from './chosen-names.ts';
 import { nameTables } from './output-tables.ts';
@@ -116,9 +118,12 @@ async function withFields(
   const cached = await listCachedSchemas(db, context.caller.organizationId, sync.sourceConnectionId, only);
   const schemas = new Map<string, SchemaDescription>(cached.map((schema) => [schema.id, schema]));
   const destination = await loadDestination(context, sync.destinationConnectionId);
+  const seen = await listSeenSchemas(db, sync.id, only);
+  const columnNaming = toColumnNaming(context, sync.normalizeNames, destination);
   return views.map((view) => {
     const fields = schemas.get(view.settings.schemaId)?.fields ?? [];
-    return { ...view, fields: toFields(context, sync, view.settings, fields, destination) };
+    const names = assignColumns(fields, view.settings.fields, columnNaming, seen.get(view.settings.schemaId) ?? null);
+    return { ...view, fields: toFields(sync, view.settings, fields, names) };
   });
 }
 
@@ -126,7 +131,8 @@ async function loadViews(context: Context, sync: BulkSyncRecord): Promise<BulkSc
   const { store, caller } = context;
   const destination = await loadDestination(context, sync.destinationConnectionId);
   const records = await listBulkSyncSchemas(store.db, caller.organizationId, sync.id);
-  const tables = nameTables(sync, records, destination);
+  const naming = await listNamingOfSyncs(store.db, caller.organizationId, [sync.id]);
+  const tables = nameTables(sync, naming, destination);
   const settings = new Map<string, SchemaSettings>(records.map((record) => [record.schemaId, record]));
   for (const id of await listCachedSchemaIds(store.db, caller.organizationId, sync.sourceConnectionId)) {
     if (!settings.has(id)) settings.set(id, untouched(id));
@@ -153,13 +159,11 @@ export function untouched(schemaId: string): SchemaSettings {
 }
 
 function toFields(
-  context: Context,
   sync: BulkSyncRecord,
   settings: SchemaSettings,
   fields: readonly FieldDescription[],
-  destination: DestinationCapabilities,
+  names: ReadonlyMap<string, string>,
 ): BulkFieldView[] {
-  const names = assignColumns(fields, settings.fields, toColumnNaming(context, sync.normalizeNames, destination));
   const selected = new Map(settings.fields?.map((field) => [field.id, field]));
   const chosen = chooseFields(settings, fields, sync.automaticallyAddNewFields).ids;
   return fields.map(({ id }) => ({
