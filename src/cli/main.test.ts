@@ -76,6 +76,20 @@ describe('runCli', () => {
     expect(seen).toEqual([{ home: '/tmp/x', host: '::1', port: '9000' }]);
   });
 
+  it('passes file and options of backup and restore through', async () => {
+    const seen: unknown[] = [];
+    const note = async (...args: unknown[]) => seen.push(args) - 1;
+    expect(await run(['backup', 'a.backup', '--with-key', '--home', '/tmp/x'], { backup: note })).toMatchObject({
+      code: 0,
+    });
+    expect(await run(['--json', 'restore', 'a.backup', '--replace'], { restore: note })).toMatchObject({ code: 1 });
+    expect(await run(['restore'], { restore: note })).toMatchObject({ code: 2 });
+    expect(seen).toEqual([
+      [{ home: '/tmp/x' }, { file: 'a.backup', withKey: true, isJson: false }],
+      [{}, { file: 'a.backup', replace: true, isJson: true }],
+    ]);
+  });
+
   it('tells doctor whether a program reads its answer', async () => {
     const seen: unknown[] = [];
     const doctor: CliActions['doctor'] = async (options) => {
