@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { localUrl, readConfig } from './config.ts';
@@ -14,6 +14,10 @@ describe('readConfig', () => {
       apiVersion: '2025-09-18',
       columnPrefix: '__millrace_',
       retention: { days: 90, executions: 100 },
+      roles: new Set(['api', 'worker', 'scheduler']),
+      lanes: Math.max(8, availableParallelism()),
+      metricsPerSync: false,
+      logLevel: 'info',
       failpoints: '',
     });
   });
@@ -33,6 +37,11 @@ describe('readConfig', () => {
       MILLRACE_COLUMN_PREFIX: '__polytomic_',
       MILLRACE_RETENTION_DAYS: '30',
       MILLRACE_RETENTION_EXECUTIONS: '7',
+      MILLRACE_ROLE: 'api,scheduler',
+      MILLRACE_LANES: '3',
+      MILLRACE_METRICS_TOKEN: 'a-token-of-more-than-sixteen',
+      MILLRACE_METRICS_PER_SYNC: 'true',
+      MILLRACE_LOG_LEVEL: 'debug',
       MILLRACE_FAILPOINTS: 'after-publish=fail',
     });
     expect(config).toEqual({
@@ -48,6 +57,11 @@ describe('readConfig', () => {
       apiVersion: '2024-02-08',
       columnPrefix: '__polytomic_',
       retention: { days: 30, executions: 7 },
+      roles: new Set(['api', 'scheduler']),
+      lanes: 3,
+      metricsToken: 'a-token-of-more-than-sixteen',
+      metricsPerSync: true,
+      logLevel: 'debug',
       failpoints: 'after-publish=fail',
     });
   });
