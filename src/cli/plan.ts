@@ -79,7 +79,7 @@ function loadLines(load: Load): string[] {
     ...filters,
     ...load.changes.map(changeText),
     ...load.destructive_steps.map(({ text }) => `! ${text}`),
-    `estimate: ${estimate.basis}${live_records === null ? '' : `; the table holds about ${formatCount(live_records)} records`}`,
+    `estimate: ${estimate.basis}${live_records === null || replacement?.how === 'create' ? '' : `; the table holds about ${formatCount(live_records)} records`}`,
     `loss guard: ${loss_guard.text}`,
     `receipt: ${load.receipt.depth}, ${load.receipt.hashing}`,
     ...(tracking === null ? [] : [`tracked by ${tracking.field} (${tracking.guarantee}): ${tracking.reason}`]),

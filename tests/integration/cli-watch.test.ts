@@ -99,6 +99,32 @@ function syncFile(): string {
   );
 }
 
+describe('syncs plan', () => {
+  it('tells what a start would do, does none of it, and answers 0', async () => {
+    await session.query('ANALYZE people');
+    const { code, output, errors } = await millrace(['syncs', 'plan', 'people', '--schema', 'public.people']);
+    expect(errors).toBe('');
+    expect(output).toMatch(/public\.people +load +replace +copied\.people +create +1,000 /);
+    expect(output).toContain('create table: people');
+    expect(code).toBe(0);
+    expect((await server.client.listBulkSyncs()).length).toBe(1);
+    const status = await millrace(['syncs', 'status', 'people']);
+    expect(status.output).toContain('has not run yet');
+  });
+
+  it('answers 1 and the document when something would be refused', async () => {
+    const { code, output } = await millrace(['syncs', 'plan', 'people', '--max-loss-percent', '200', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(output)).toMatchObject({ refusals: [{ code: 'REQUEST_REFUSED' }], execution_id: null });
+  });
+
+  it('takes either an execution or the options of a start', async () => {
+    const { code, errors } = await millrace(['syncs', 'plan', 'people', '--execution', 'x', '--fetch-mode', 'full']);
+    expect(code).toBe(2);
+    expect(errors).toContain('--execution');
+  });
+});
+
 describe('syncs start --watch', () => {
   it('follows a sync to its end, prints its receipt and answers 0', async () => {
     const { code, output, errors } = await millrace(['syncs', 'start', 'people', '--watch']);
@@ -111,11 +137,14 @@ describe('syncs start --watch', () => {
 
   it('prints one JSON document with the execution and its receipt', async () => {
     const { code, output } = await millrace(['syncs', 'start', 'people', '--watch', '--json']);
+    const { execution } = JSON.parse(output);
     expect(JSON.parse(output)).toMatchObject({
       execution: { status: 'completed', record_count: 0 },
       receipt: { verdict: 'equal' },
     });
     expect(code).toBe(0);
+    const plan = await millrace(['syncs', 'plan', 'people', '--execution', execution.id]);
+    expect(plan.output).toContain('full scan: the schema has no tracking field');
   });
 
   it('leaves the sync running at Ctrl-C and says so', async () => {
