@@ -202,6 +202,12 @@ async function resumeWorkOf(deadWorkerIds: readonly string[]): Promise<number> {
   return workflows.length;
 }
 
+/** Puts a workflow that runs here back on its queue, for whoever takes it; what it still records here is void. */
+export async function passOn(executionId: string): Promise<void> {
+  const status = await DBOS.getWorkflowStatus(executionId);
+  if (status?.queueName !== undefined) await DBOS.resumeWorkflows([executionId], { queueName: status.queueName });
+}
+
 async function findAlive(executionIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const workflows = await DBOS.listWorkflows({
     workflowIDs: [...executionIds],

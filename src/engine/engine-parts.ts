@@ -33,6 +33,8 @@ export interface EngineParts {
   readonly threads: Threads;
   readonly reach: Reach;
   readonly outages: Outages;
+  /** The same for planning, which one worker does alone. */
+  readonly planOutages: Outages;
   /** Living workers besides this one that take executions, as of a second ago. */
   readonly others: () => number;
   readonly snapshots: SnapshotHolder;

@@ -16,7 +16,7 @@ import { type DurableEngine, startDurableEngine, type Takes, WORKFLOW_PROTOCOL }
 import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.ts';
 import { runLane } from './lane.ts';
 import { Life } from './life.ts';
-import { Outages } from './outages.ts';
+import { Outages, PLAN_PAUSE } from './outages.ts';
 import { OwnedFiles } from './owned-files.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
 import { Places } from './places.ts';
@@ -156,6 +156,7 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
     threads: watchThreads(options.threads, reach),
     reach,
     outages: new Outages(options.random),
+    planOutages: new Outages(options.random, PLAN_PAUSE),
     others,
     snapshots: new SnapshotHolder(store, workerId, openSource),
     console: new ConsoleLog(store, (error) => log.warn({}, `Console logs could not be stored: ${String(error)}`)),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { tableText } from '../connector-kit/index.ts';
 import { type DriftEvent, firstError, isAbort, isTerminal, serializeError, VERIFICATION } from '../core/index.ts';
@@ -15,7 +16,7 @@ import {
   saveAutoFields,
   savePlanSummary,
 } from '../store/index.ts';
-import { type LanePlan, WORKFLOW_PROTOCOL } from './durable.ts';
+import { type LanePlan, passOn, WORKFLOW_PROTOCOL } from './durable.ts';
 import { definitionOf, type EngineParts, holdFiles, isLocal, retryStore, specsOf } from './engine-parts.ts';
 import { isOutOfReach } from './outages.ts';
 import { planRun } from './plan-run.ts';
@@ -30,36 +31,61 @@ const NEVER = new AbortController().signal;
 
 const NO_LANES: LanePlan = { lanes: 0, workers: 1, isLocal: false };
 
+/** A worker that cannot reach a system is not the one to plan, as long as another one lives. */
+const PASS_ON_MS = 1_000;
+
 /**
  * Plans an execution and answers which lanes it needs; none when there is nothing to do or it has ended already.
- * Repeatable until it has answered: a plan is replaced whole, and nothing is written to the destination here.
+ * Repeatable until it has answered: a plan is replaced whole, and nothing is written to the destination here. Never
+ * returns in a process that stops, or has passed the execution on.
  */
 export async function prepareExecution(parts: EngineParts, executionId: string): Promise<LanePlan> {
+  const lanes = await prepareHere(parts, executionId);
+  if (lanes !== 'elsewhere') return lanes;
+  await sleep(PASS_ON_MS);
+  if (!parts.draining.aborted) await retryStore(() => passOn(executionId), parts.draining);
+  return new Promise<never>(() => {});
+}
+
+async function prepareHere(parts: EngineParts, executionId: string): Promise<LanePlan | 'elsewhere'> {
   using watch = parts.cancels.watch(executionId);
   const stop = AbortSignal.any([watch.signal, parts.draining]);
+  if (parts.planOutages.isPaused(executionId) && parts.others() > 0) return 'elsewhere';
   for (let failures = 0; ; ) {
     try {
-      return await prepareOnce(parts, executionId, stop);
+      const lanes = await prepareOnce(parts, executionId, stop);
+      parts.planOutages.forget(executionId);
+      return lanes;
     } catch (thrown) {
       const error = firstError(thrown);
-      if (parts.draining.aborted) await new Promise<never>(() => {}); // the next process plans it again
+      if (parts.draining.aborted) return 'elsewhere';
       if (watch.signal.aborted || isAbort(error)) return NO_LANES;
       failures += 1;
-      const { code, message } = serializeError(error);
-      const shown =
-        code === 'INTERNAL'
-          ? `An unexpected failure inside Millrace while planning: ${message.split('\n')[0] ?? ''}`
-          : message;
-      parts.log.warn({ executionId, code, attempt: failures }, `Planning failed: ${message}`);
-      parts.console.warn(executionId, shown, { payload: { code, attempt: failures } });
-      if (!(isRetryable(error) || isOutOfReach(error)) || failures >= PREPARE_RETRY.maxAttempts) {
-        await parts.console.flush();
-        await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
-        return NO_LANES;
+      const shown = describeFailure(parts, executionId, error, failures);
+      if (isOutOfReach(error) && parts.others() > 0) {
+        parts.planOutages.add(executionId, error);
+        if (!parts.planOutages.isHopeless(executionId)) return 'elsewhere';
+      } else if (isRetryable(error) && failures < PREPARE_RETRY.maxAttempts) {
+        await waitBeforeRetry(PREPARE_RETRY, failures, error, parts.random, stop).catch(() => {});
+        continue;
       }
-      await waitBeforeRetry(PREPARE_RETRY, failures, error, parts.random, stop).catch(() => {});
+      await parts.console.flush();
+      await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
+      return NO_LANES;
     }
   }
+}
+
+/** Logs it. @returns its sentence for people */
+function describeFailure(parts: EngineParts, executionId: string, error: unknown, attempt: number): string {
+  const { code, message } = serializeError(error);
+  const shown =
+    code === 'INTERNAL'
+      ? `An unexpected failure inside Millrace while planning: ${message.split('\n')[0] ?? ''}`
+      : message;
+  parts.log.warn({ executionId, code, attempt }, `Planning failed: ${message}`);
+  parts.console.warn(executionId, shown, { payload: { code, attempt } });
+  return shown;
 }
 
 async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortSignal): Promise<LanePlan> {

@@ -112,6 +112,8 @@ export async function letGo(parts: EngineParts, executionId: string): Promise<vo
   await parts.snapshots.close(executionId);
   await parts.threads.release(executionId);
   await parts.files.letGo(executionId);
+  parts.outages.forget(executionId);
+  parts.planOutages.forget(executionId);
 }
 
 // Schemas that no lane brought to an end were cancelled, or lost every worker that tried. A worker that died between a

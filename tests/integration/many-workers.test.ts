@@ -142,6 +142,7 @@ describe('one API and two workers', () => {
     ['is cut off from the metadata', cutOff('metadata')],
     ['is cut off from the source', cutOff('source')],
     ['is cut off from the destination', cutOff('destination')],
+    ['is asked to stop', stop],
   ])(
     'end a sync in order while a worker %s',
     async (_what, strike) => {
@@ -165,6 +166,19 @@ describe('one API and two workers', () => {
     },
     LIMIT_MS,
   );
+
+  it('plan an execution where its systems can be reached', { timeout: LIMIT_MS }, async () => {
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    onTestFailed(showLogs);
+    const mends = await Promise.all([
+      cutOff('source')(machines[0] as Machine),
+      cutOff('destination')(machines[0] as Machine),
+    ]);
+    const { id } = await api.client.startBulkSync(syncId, {}, signal);
+    const { execution, receipt } = await untilEnded(api, syncId, id, signal);
+    for (const mend of mends) await mend();
+    expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
+  });
 
   it('has lost and doubled nothing in the end', { timeout: LIMIT_MS }, async () => {
     const signal = AbortSignal.timeout(LIMIT_MS);
@@ -190,6 +204,14 @@ async function freeze(victim: Machine): Promise<() => Promise<void>> {
     process.kill(victim.process.pid, 'SIGCONT');
     // It learns that it was declared dead, and ends.
     expect(await victim.process.exited).toEqual({ code: 1, signal: null });
+    victim.process = await startOn(victim);
+  };
+}
+
+async function stop(victim: Machine): Promise<() => Promise<void>> {
+  victim.process.interrupt();
+  return async () => {
+    expect(await victim.process.exited).toEqual({ code: 0, signal: null });
     victim.process = await startOn(victim);
   };
 }
