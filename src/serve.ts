@@ -249,7 +249,9 @@ function keepKeys(config: Config, keys: FirstKeys): void {
 
 function announce(config: Config, url: string, keys: FirstKeys | null): void {
   if (!config.roles.has('api')) {
-    process.stdout.write(`Millrace answers at ${url}/healthz only; roles: ${[...config.roles].join(', ')}.\n`);
+    process.stdout.write(
+      `Millrace answers at ${url} (health and metrics only; roles: ${[...config.roles].join(', ')}).\n`,
+    );
     return;
   }
   const known = readCliFile(config.home);
