@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
 import { type SchemaRefresher, startSchemaRefresher } from '../../src/scheduler/index.ts';
 import { startTestApi, type TestApi } from '../setup/api.ts';
+import { happen, makeReceipt, makeSchemaReceipt } from '../setup/executions.ts';
 import { createMemorySystem } from '../setup/memory-connector.ts';
+import { waitFor } from '../setup/millrace.ts';
 
 const PEOPLE = {
   id: 'public.people',
@@ -88,6 +90,20 @@ async function millrace(
     },
   );
   return { code, output: output.join(''), errors: errors.join('') };
+}
+
+/** The execution of that type that runs for the sync of that name. */
+function waitForExecution(type: string, name: string) {
+  return waitFor(async () => {
+    const rows = await api.services.store.db
+      .selectFrom('executions')
+      .innerJoin('bulkSyncs', 'bulkSyncs.id', 'executions.syncId')
+      .select(['executions.id', 'executions.syncId', 'executions.overrides'])
+      .where('bulkSyncs.name', '=', name)
+      .where('executions.type', '=', type)
+      .execute();
+    return rows[0] ?? null;
+  }, AbortSignal.timeout(20_000));
 }
 
 function file(name: string, text: string): string {
@@ -176,6 +192,27 @@ describe('syncs', () => {
     expect(JSON.parse(output)).toMatchObject({ is_partial: true, fetch_mode: 'full', is_test: true });
     const refused = await millrace(['syncs', 'start', 'options', '--resync-mode', 'again']);
     expect(refused).toMatchObject({ code: 1, errors: expect.stringContaining('resync_mode') });
+  });
+
+  it.each([
+    ['equal', 'complete', 0],
+    ['different', 'fail', 1],
+  ] as const)('are verified, with the receipt and exit code of what is %s', async (verdict, event, code) => {
+    const name = `verified ${verdict}`;
+    const text = definition(name);
+    writeFileSync(text, readFileSync(text, 'utf8').replace('out}', `${verdict}}`));
+    expect(await millrace(['syncs', 'create', '-f', text])).toMatchObject({ code: 0, errors: '' });
+    const ended = millrace(['syncs', 'verify', name, '--schema', 'public.people', '--json']);
+    const { id, syncId, overrides } = await waitForExecution('verify', name);
+    expect(overrides.schemas).toEqual(['public.people']);
+    const found = { missing: 1, extra: 0, different: 0, isComplete: true, ranges: [], records: [] };
+    const schema = { ...makeSchemaReceipt('public.people'), verdict, ...(code === 0 ? {} : { differing: found }) };
+    await happen(api, id, 'start');
+    await happen(api, id, event, { ...makeReceipt(id, syncId, [schema]), verdict });
+    const { code: exitCode, output } = await ended;
+    const { execution, receipt } = JSON.parse(output);
+    expect([exitCode, execution.type, receipt.verdict]).toEqual([code, 'verify', verdict]);
+    expect(receipt.schemas[0].differing?.missing ?? 0).toBe(code);
   });
 
   it('show when a schedule starts them next', async () => {

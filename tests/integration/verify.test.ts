@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncRequest, ReceiptBody } from '../../src/contract/index.ts';
+import { Gate } from '../setup/gate.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { waitFor } from '../setup/millrace.ts';
 import { type Ended, untilEnded } from '../setup/syncs.ts';
 
 // Source and destination are compared, after somebody has changed the destination by hand.
@@ -112,4 +114,82 @@ describe('between two PostgreSQL databases', () => {
     const { receipt } = await verify(sync.id);
     expect(receipt?.schemas[0]?.differing).toMatchObject({ missing: 1, extra: 2, different: 0, records: [] });
   });
+
+  it('compares the image that a run would make: selection, filters, hashes and living records', async () => {
+    const schemas = [
+      {
+        id: 'public.numbered',
+        fields: [
+          { id: 'id', enabled: true },
+          { id: 'name', enabled: true, obfuscate: true },
+        ],
+        filters: [{ field_id: 'id', function: 'LessThan', value: 100 }],
+      },
+      'public.places',
+    ] as NonNullable<BulkSyncRequest['schemas']>;
+    const sync = await load({}, schemas);
+    await scene.inSource(
+      `DELETE FROM places WHERE code = 7; UPDATE numbered SET name = 'out of the image' WHERE id = 200`,
+    );
+    await scene.run(sync.id);
+    expect((await verify(sync.id)).receipt?.verdict).toBe('equal');
+    await scene.inSource(`UPDATE numbered SET name = 'within the image' WHERE id = 20`);
+    // What no run has carried over yet differs.
+    expect(foundIn((await verify(sync.id)).receipt)).toEqual({ 'public.numbered': ['different 20'] });
+  });
+});
+
+describe('tables that Millrace has not made', () => {
+  it('are compared without being taken over', async () => {
+    const sync = await scene.make(['public.numbered', 'public.places']);
+    await scene.inDestination(`
+      CREATE SCHEMA landing;
+      CREATE TABLE landing.numbered (amount numeric, name varchar(50), id int, loaded_by text);
+      INSERT INTO landing.numbered SELECT i / 4.0, 'name ' || i, i, 'another tool' FROM generate_series(1, 60000) i WHERE i <> 7;
+      CREATE TABLE landing.places (country text, code int, label text) PARTITION BY LIST (country);
+      CREATE TABLE landing.places_de PARTITION OF landing.places FOR VALUES IN ('de');
+      CREATE TABLE landing.places_at PARTITION OF landing.places FOR VALUES IN ('at');
+      INSERT INTO landing.places SELECT c, i, c || i FROM unnest(ARRAY['de', 'at']) c, generate_series(1, 20) i`);
+    const { receipt } = await verify(sync.id);
+    expect(foundIn(receipt)).toEqual({ 'public.numbered': ['missing 7'] });
+    const notes = receipt?.schemas.find(({ schema }) => schema === 'public.numbered')?.notes.join('\n');
+    expect(notes).toContain('Column name is character varying(50) in the destination, and was compared as text.');
+    expect(await scene.inDestination(`SELECT count(*)::int FROM pg_namespace WHERE nspname = '__millrace'`)).toEqual([
+      [0],
+    ]);
+  });
+
+  it('are refused with a reason where they have nothing to compare with', async () => {
+    const sync = await scene.make(['public.numbered', 'public.places', 'public.single']);
+    await scene.inDestination(`
+      CREATE SCHEMA landing;
+      CREATE TABLE landing.numbered (id bigint, name text, amount numeric);
+      INSERT INTO landing.numbered VALUES (1, 'name 1', 0.256);
+      CREATE TABLE landing.places (country text, code int)`);
+    const { execution } = await verify(sync.id);
+    const said = new Map(execution.schemas.map(({ schema, status_message }) => [schema, status_message]));
+    expect(said.get('public.numbered')).toContain('cannot hold, in amount');
+    expect(said.get('public.places')).toContain('has no column label');
+    expect(said.get('public.single')).toContain('does not exist in the destination');
+    expect(execution.status).toBe('failed');
+  });
+});
+
+it('can be cancelled', async () => {
+  await scene.inSource(`ALTER TABLE numbered ADD COLUMN padding text DEFAULT repeat('x', 150)`);
+  const gate = await Gate.open(scene.source.ownerUrl);
+  try {
+    const held = await scene.make(['public.numbered'], {}, { source: gate.through(scene.source.ownerUrl) });
+    gate.holdEach(2_000_000);
+    const { id } = await server.client.verifyBulkSync(held.id, {}, scene.signal);
+    await waitFor(async () => {
+      const { schemas } = await server.client.getProgress(held.id, id, scene.signal);
+      return schemas[0]?.phase === 'reading' ? true : null;
+    }, scene.signal);
+    await server.client.cancelBulkSync(held.id, scene.signal);
+    const { execution } = await untilEnded(server, held.id, id, scene.signal);
+    expect(execution.status).toBe('canceled');
+  } finally {
+    await gate[Symbol.asyncDispose]();
+  }
 });
