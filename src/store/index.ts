@@ -39,7 +39,6 @@ export {
   type ExecutionSchemaRecord,
   findCurrentAndLast,
   findExecution,
-  findSameRefusal,
   insertExecution,
   insertFailedExecution,
   listExecutionSchemas,
@@ -88,6 +87,7 @@ export {
   type RunConnection,
   recordExecutionEvent,
 } from './executions/runs.ts';
+export { findSameRefusal } from './executions/same-refusal.ts';
 export { addSnapshotHolder, findSnapshotHolder, removeSnapshotHolder } from './executions/snapshot-holders.ts';
 export { findPlanSummary, listPlannedSchemas, savePlanSummary } from './executions/stored-plans.ts';
 export { markPlanned, sumExecutionTiming, sumSchemaTimings } from './executions/timing.ts';
