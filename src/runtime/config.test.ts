@@ -1,7 +1,7 @@
 import { availableParallelism, homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { localUrl, readConfig } from './config.ts';
+import { isLoopback, localUrl, readConfig } from './config.ts';
 
 describe('readConfig', () => {
   it('has a default for everything', () => {
@@ -106,6 +106,10 @@ describe('readConfig', () => {
     ['MILLRACE_ENCRYPTION_KEY', 'correct horse battery staple'],
     ['MILLRACE_ENCRYPTION_KEY', 'ab'.repeat(31)],
     ['MILLRACE_DENY_PRIVATE', 'yes please'],
+    ['MILLRACE_METRICS_TOKEN', 'too short'],
+    ['MILLRACE_METRICS_TOKEN', 'long enough, but with blanks'],
+    ['MILLRACE_METRICS_PER_SYNC', 'some'],
+    ['MILLRACE_LOG_LEVEL', 'loud'],
     ['MILLRACE_API_VERSION', '2022-01-01'],
     ['MILLRACE_COLUMN_PREFIX', 'a-b'],
     ['MILLRACE_COLUMN_PREFIX', '1a'],
@@ -119,6 +123,22 @@ describe('readConfig', () => {
   it('keeps secrets out of its messages', () => {
     expect(() => readConfig({ DATABASE_URL: 'mysql://me:hush@localhost/x' })).not.toThrow(/hush/);
     expect(() => readConfig({ MILLRACE_ENCRYPTION_KEY: 'hush' })).not.toThrow(/hush/);
+  });
+});
+
+describe('isLoopback', () => {
+  it.each([
+    ['127.0.0.1', true],
+    ['127.1.2.3', true],
+    ['::1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['10.0.0.1', false],
+    ['127.0.0.1.example.com', false],
+    ['millrace.example.com', false],
+  ])('of %s is %s', (host, isPrivate) => {
+    expect(isLoopback(host)).toBe(isPrivate);
   });
 });
 

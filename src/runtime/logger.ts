@@ -7,6 +7,7 @@ const SECRET_FIELDS = [
   'password',
   'secret',
   'token',
+  'metricsToken',
   'key',
   'apiKey',
   'userKey',
