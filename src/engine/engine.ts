@@ -9,6 +9,7 @@ import {
   retireWorker,
   type Store,
   type StoreTransaction,
+  tryExclusively,
 } from '../store/index.ts';
 import { CancelWatch } from './cancellation.ts';
 import { ConsoleLog } from './console-log.ts';
@@ -216,25 +217,7 @@ function startTimers(parts: EngineParts, durable: DurableEngine, life: Life): ()
   };
 }
 
-async function underLock(store: Store, lock: number, run: () => Promise<void>): Promise<void> {
-  while (!(await underTryLock(store, lock, run))) await new Promise((resolve) => setTimeout(resolve, 100));
-}
-
 // A blocking advisory lock hung against CREATE INDEX CONCURRENTLY of the durable engine's own migrations.
-async function underTryLock(store: Store, lock: number, run: () => Promise<void>): Promise<boolean> {
-  const client = await store.pool.connect();
-  let isBroken = true;
-  try {
-    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [lock]);
-    if (rows[0]?.locked !== true) {
-      isBroken = false;
-      return false;
-    }
-    await run();
-    await client.query('SELECT pg_advisory_unlock($1)', [lock]);
-    isBroken = false;
-    return true;
-  } finally {
-    client.release(isBroken);
-  }
+async function underLock(store: Store, lock: number, run: () => Promise<void>): Promise<void> {
+  while (!(await tryExclusively(store.pool, lock, run))) await new Promise((resolve) => setTimeout(resolve, 100));
 }
