@@ -113,10 +113,21 @@ async function step(lane: Lane): Promise<boolean> {
 async function workOnNext(lane: Lane): Promise<boolean> {
   const { parts, run, stop, clock } = lane;
   const { id: executionId, organizationId } = run.execution;
-  if (parts.outages.isPaused(executionId)) return false;
+  if (!(await mayTakeSteps(lane))) return false;
   using place = await clock.spend('waiting', () => parts.places.take({ organizationId, executionId }, stop));
   if (place === null) return false;
   return withinLimits(lane, () => workOnClaimed(lane));
+}
+
+// What we cannot reach is left to the others: a step in our hands would wait until we gave it back.
+async function mayTakeSteps({ parts, run, specs }: Lane): Promise<boolean> {
+  const { id } = run.execution;
+  const { outages } = parts;
+  if (outages.isPaused(id)) return false;
+  if (!outages.has(id) || outages.isHopeless(id) || parts.others() === 0) return true;
+  if (await parts.reach.isThere([specs.source, specs.destination])) return true;
+  outages.add(id, null);
+  return false;
 }
 
 async function workOnClaimed(lane: Lane): Promise<boolean> {

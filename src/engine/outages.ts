@@ -35,6 +35,11 @@ export class Outages {
     return failures;
   }
 
+  /** True between a failure and the next success. */
+  has(executionId: string): boolean {
+    return this.#byExecution.has(executionId);
+  }
+
   isPaused(executionId: string): boolean {
     return (this.#byExecution.get(executionId)?.until ?? 0) > performance.now();
   }

@@ -14,6 +14,8 @@ export interface ReachOptions {
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   /** Living workers besides this one. */
   readonly others: () => number;
+  /** For tests; absent = two seconds. */
+  readonly patienceMs?: number;
 }
 
 interface Probe {
@@ -27,11 +29,13 @@ interface Probe {
  */
 export class Reach {
   readonly #options: ReachOptions;
+  readonly #patienceMs: number;
   /** By connection: steps that are silent together ask once. */
   readonly #probes = new Map<string, Probe>();
 
   constructor(options: ReachOptions) {
     this.#options = options;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
   }
 
   /**
@@ -68,12 +72,18 @@ export class Reach {
     }
   }
 
+  /** Whether all of them answer now. */
+  async isThere(ends: readonly ConnectionSpec[]): Promise<boolean> {
+    const answers = await Promise.all(ends.map((end) => !this.#canBeAsked(end) || this.#ask(end)));
+    return !answers.includes(false);
+  }
+
   /** Answers when an end is out of reach. Alone there is nobody to give the step to; then sessions watch themselves. */
   async #watch(ends: readonly ConnectionSpec[], heardAt: () => number, over: AbortSignal): Promise<SyncError> {
     for (;;) {
-      const waitMs = heardAt() + PATIENCE_MS - performance.now();
+      const waitMs = heardAt() + this.#patienceMs - performance.now();
       if (waitMs > 0 || this.#options.others() === 0) {
-        await sleep(Math.max(waitMs, PATIENCE_MS / 2), undefined, { signal: over });
+        await sleep(Math.max(waitMs, this.#patienceMs / 2), undefined, { signal: over });
         continue;
       }
       const since = performance.now();
@@ -81,7 +91,7 @@ export class Reach {
       over.throwIfAborted();
       const lost = ends[answers.indexOf(false)];
       if (lost !== undefined && heardAt() < since) return outOfReach(lost);
-      await sleep(PATIENCE_MS, undefined, { signal: over });
+      await sleep(this.#patienceMs, undefined, { signal: over });
     }
   }
 
@@ -93,7 +103,7 @@ export class Reach {
   async #ask(end: ConnectionSpec): Promise<boolean> {
     const key = JSON.stringify([end.type, end.config]);
     const known = this.#probes.get(key);
-    if (known !== undefined && performance.now() - known.begunAt < PATIENCE_MS) {
+    if (known !== undefined && performance.now() - known.begunAt < this.#patienceMs) {
       if (await known.answered) return true;
     }
     const probe = { begunAt: performance.now(), answered: this.#connect(end) };
@@ -101,7 +111,7 @@ export class Reach {
     try {
       return await probe.answered;
     } finally {
-      if (this.#probes.get(key) === probe) setTimeout(() => this.#forget(key, probe), PATIENCE_MS).unref();
+      if (this.#probes.get(key) === probe) setTimeout(() => this.#forget(key, probe), this.#patienceMs).unref();
     }
   }
 
@@ -118,7 +128,7 @@ export class Reach {
         definition.config.parse(end.config),
         contextFor(end.organizationId, end.applicationName),
       );
-      await connector.reach?.(AbortSignal.timeout(PATIENCE_MS));
+      await connector.reach?.(AbortSignal.timeout(this.#patienceMs));
       return true;
     } catch {
       return false;
