@@ -7,7 +7,8 @@ import { SyncError } from '../core/index.ts';
  * `name@3=exit` acts from the third time that this thread comes by. Empty in production: then every call is one look-up.
  *
  * The engine's own points, in the order of a run: `planned`, `prepared`, `before-commit` and `after-commit` of a segment,
- * `before-digest`, `before-publish`, `after-publish`, `schema-completed`, `settled`. Connectors have further ones.
+ * `before-digest`, `before-publish`, `after-publish`, `before-repair`, `repaired`, `schema-completed`, `settled`; of a
+ * verification `before-comparison`. Connectors have further ones.
  */
 export function createFailpoints(specification: string): (name: string) => void {
   const points = new Map(

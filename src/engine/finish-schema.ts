@@ -17,6 +17,7 @@ import type { LaneClock } from './lane-clock.ts';
 import { measurePublication, measureTimes } from './measuring.ts';
 import type { FinishOutcome, RangeDifference } from './pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
+import { toDifferenceText } from './receipts/record-differences.ts';
 import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
 import type { SchemaToFinish } from './schema-to-finish.ts';
 
@@ -188,6 +189,10 @@ export function describePublication(
       payload: { read, written, unchanged, deleted, rejected, verdict: receipt.verdict, scope: receipt.scope },
     },
   );
+  if (receipt.repaired !== undefined) {
+    const message = `Repaired before the proof: ${toDifferenceText(receipt.repaired)}.`;
+    parts.console.warn(executionId, message, { schemaId });
+  }
   if (rejected > 0) {
     const message = `The destination refused ${rejected} records; the list of rejects names each with its reason.`;
     parts.console.warn(executionId, message, { schemaId, payload: { rejected } });

@@ -65,6 +65,8 @@ export async function verifySchema(
   const receipt = toReceipt(todo, position, comparison, sides.notes);
   parts.meter.count('verifications', { verdict: receipt.verdict });
   if (receipt.verdict === 'equal') {
+    const message = `Compared: ${receipt.source.records} records are equal on both sides.`;
+    parts.console.info(item.executionId, message, { schemaId: item.schemaId });
     const done = { item, workerId: parts.workerId, receipt, timing: clock.take() };
     await retryStore(() => completeVerification(parts.store, done), stop);
     measureTimes(parts, done.timing);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { BulkSyncBody, BulkSyncRequest, SchemaReceiptBody } from '../../src/contract/index.ts';
-import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 
 // Syncs of depth `repair`, after somebody has changed the destination by hand.
 
@@ -62,7 +62,7 @@ const landedText = (table: string, columns: string) =>
     `SELECT ROW(${columns})::text FROM landing.${table} WHERE __millrace_deleted_at IS NULL ORDER BY 1`,
   );
 
-describe('a delta of depth repair', () => {
+describe('a delta of depth repair', { timeout: LIMIT_MS }, () => {
   it('repairs what it did not read, and writes only that', async () => {
     const sync = await make(TRACKED);
     await run(sync);
@@ -95,6 +95,7 @@ describe('a delta of depth repair', () => {
     await scene.inSource(`DELETE FROM named WHERE name <> 'z'`);
     const { execution } = await scene.run(sync.id);
     expect([execution.status, execution.status_message]).toEqual(['failed', expect.stringContaining('would')]);
+    expect(await scene.tables()).toEqual(['landing.named']);
     expect(
       await scene.inDestination('SELECT count(*)::int FROM landing.named WHERE __millrace_deleted_at IS NULL'),
     ).toEqual([[4]]);
@@ -115,7 +116,7 @@ describe('a delta of depth repair', () => {
   });
 });
 
-describe('a merge of depth repair', () => {
+describe('a merge of depth repair', { timeout: LIMIT_MS }, () => {
   let sync: BulkSyncBody;
   beforeEach(async () => {
     sync = await make(['public.people', 'public.notes']);

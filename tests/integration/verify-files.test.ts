@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody, BulkSyncRequest, ReceiptBody } from '../../src/contract/index.ts';
 import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
-import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 
 // Comparisons and repairs where one end is a file, so that both are hashed in the canonical form.
@@ -64,7 +64,7 @@ const FOUND = {
   'public.named': ['different z'],
 };
 
-describe('a DuckDB file as destination', () => {
+describe('a DuckDB file as destination', { timeout: LIMIT_MS }, () => {
   it('is compared value by value, whatever the type', async () => {
     const sync = await scene.make(SCHEMAS, {}, { destination: ['duckdb', { path: fileName() }] });
     await load(sync);
@@ -109,7 +109,7 @@ describe('a DuckDB file as destination', () => {
   });
 });
 
-describe('a DuckDB file as source', () => {
+describe('a DuckDB file as source', { timeout: LIMIT_MS }, () => {
   it('is compared with PostgreSQL, which is repaired', async () => {
     await inFile(
       `CREATE TABLE kinds (id BIGINT PRIMARY KEY, whole DOUBLE, note VARCHAR, changed_at TIMESTAMPTZ NOT NULL)`,
@@ -137,7 +137,7 @@ describe('a DuckDB file as source', () => {
   });
 });
 
-describe('a Parquet folder', () => {
+describe('a Parquet folder', { timeout: LIMIT_MS }, () => {
   it('is compared by its published files', async () => {
     const options = { mode: 'snapshot', destination_configuration: {} } as const;
     const sync = await scene.make(['public.kinds', 'public.named'], options, {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncRequest, ReceiptBody } from '../../src/contract/index.ts';
 import { Gate } from '../setup/gate.ts';
-import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { waitFor } from '../setup/millrace.ts';
 import { type Ended, untilEnded } from '../setup/syncs.ts';
 
@@ -56,7 +56,7 @@ function foundIn(receipt: ReceiptBody | null) {
 const writersOf = (table: string) =>
   scene.inDestination(`SELECT xmin::text, ctid::text FROM landing.${table} ORDER BY 2`);
 
-describe('between two PostgreSQL databases', () => {
+describe('between two PostgreSQL databases', { timeout: LIMIT_MS }, () => {
   it('says equal of what nobody has changed, and writes nothing', async () => {
     const sync = await load();
     const before = await writersOf('numbered');
@@ -139,7 +139,7 @@ describe('between two PostgreSQL databases', () => {
   });
 });
 
-describe('tables that Millrace has not made', () => {
+describe('tables that Millrace has not made', { timeout: LIMIT_MS }, () => {
   it('are compared without being taken over', async () => {
     const sync = await scene.make(['public.numbered', 'public.places']);
     await scene.inDestination(`
@@ -175,7 +175,7 @@ describe('tables that Millrace has not made', () => {
   });
 });
 
-it('can be cancelled', async () => {
+it('can be cancelled', { timeout: LIMIT_MS }, async () => {
   await scene.inSource(`ALTER TABLE numbered ADD COLUMN padding text DEFAULT repeat('x', 150)`);
   const gate = await Gate.open(scene.source.ownerUrl);
   try {

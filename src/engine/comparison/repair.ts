@@ -8,6 +8,8 @@ import { obfuscationOf, requireSnapshot, toReadRequest } from '../reading.ts';
 import type { SchemaToFinish } from '../schema-to-finish.ts';
 import type { DifferingRange } from './compare-schema.ts';
 
+const DISCARD_TIMEOUT_MS = 30_000;
+
 /**
  * Makes the destination's table equal to the source in the records that differ, and touches no others: a small load of its
  * own generation, of which the publication removes what is extra and writes the rest, in one fenced transaction.
@@ -22,13 +24,29 @@ export async function repairRecords(
   stop: AbortSignal,
 ): Promise<number> {
   const { run, specs, item, plan } = todo;
-  const { destination, ownerKey } = specs;
   const generations = await retryStore(() => nextGenerations(parts.store.db, run.sync.id, [item.schemaId]), stop);
   const generation = generations.get(item.schemaId);
   if (generation === undefined)
     throw new SyncError('SOURCE_CHANGED', `The schema ${item.schemaId} was removed from the sync meanwhile.`);
   const ids = { syncId: run.sync.id, executionId: item.executionId, generation };
   const load: LoadPlan = { ...toLoadPlan(plan, ids), kind: 'delta', removals: listExtra(ranges) };
+  try {
+    await writeRecords(parts, todo, { load, ranges }, stop);
+  } finally {
+    // What cannot be dropped now is dropped when the schema is next loaded.
+    const job = { kind: 'discard', destination: specs.destination, load } as const;
+    await parts.threads.run(job, specs.ownerKey, AbortSignal.timeout(DISCARD_TIMEOUT_MS)).catch(() => {});
+  }
+  return generation;
+}
+
+async function writeRecords(
+  parts: EngineParts,
+  todo: SchemaToFinish,
+  { load, ranges }: { readonly load: LoadPlan; readonly ranges: readonly DifferingRange[] },
+  stop: AbortSignal,
+): Promise<void> {
+  const { destination, ownerKey } = todo.specs;
   await parts.threads.run({ kind: 'prepare', destination, load }, ownerKey, stop);
   const expected = await readMissing(parts, todo, { load, ranges }, stop);
   parts.failpoint('before-repair');
@@ -36,7 +54,7 @@ export async function repairRecords(
     kind: 'finish',
     destination,
     load,
-    guard: { maxLossPercent: plan.maxLossPercent },
+    guard: { maxLossPercent: todo.plan.maxLossPercent },
     countsOnly: false,
     expected,
     // Whoever asked compares the whole table again, and names what still differs.
@@ -44,8 +62,6 @@ export async function repairRecords(
   } as const;
   await parts.threads.run(publication, ownerKey, stop);
   parts.failpoint('repaired');
-  await parts.threads.run({ kind: 'discard', destination, load }, ownerKey, stop);
-  return generation;
 }
 
 function listExtra(ranges: readonly DifferingRange[]): NonNullable<LoadPlan['removals']> {
