@@ -22,8 +22,8 @@ import {
   executionSchema,
   type ProgressBody,
   progressSchema,
-  type StartBulkSyncRequest,
   type StartVerificationRequest,
+  type StartWithOverridesRequest,
   type SyncStatusBody,
   syncStatusSchema,
 } from './executions.ts';
@@ -59,7 +59,8 @@ export interface BulkSyncCalls {
   createBulkSync(sync: BulkSyncRequest, signal?: AbortSignal): Promise<BulkSyncBody>;
   /** Cancels what runs and forgets the sync; destination tables stay. */
   deleteBulkSync(id: string, signal?: AbortSignal): Promise<void>;
-  startBulkSync(id: string, start: StartBulkSyncRequest, signal?: AbortSignal): Promise<ExecutionBody>;
+  /** By the public start, or by Millrace's own where something is set aside. */
+  startBulkSync(id: string, start: StartWithOverridesRequest, signal?: AbortSignal): Promise<ExecutionBody>;
   /** Compares source and destination and writes nothing; an execution like a start's. */
   verifyBulkSync(id: string, start: StartVerificationRequest, signal?: AbortSignal): Promise<ExecutionBody>;
   getBulkSyncStatus(id: string, signal?: AbortSignal): Promise<SyncStatusBody>;
@@ -137,9 +138,11 @@ function executionCalls(send: Send): Omit<BulkSyncCalls, SyncCall> {
   const get = <T extends z.ZodType>(path: string, answer: T, signal?: AbortSignal) =>
     getData(send, path, answer, signal);
   return {
-    startBulkSync: async (id, body, signal) =>
-      (await send({ method: 'POST', path: pathOf`/api/bulk/syncs/${id}/executions`, body: body ?? {} }, one, signal))
-        .data,
+    startBulkSync: async (id, body, signal) => {
+      const isOwn = body?.max_loss_percent != null;
+      const path = isOwn ? pathOf`/api/x/bulk/syncs/${id}/executions` : pathOf`/api/bulk/syncs/${id}/executions`;
+      return (await send({ method: 'POST', path, body: body ?? {} }, one, signal)).data;
+    },
     verifyBulkSync: async (id, body, signal) =>
       (await send({ method: 'POST', path: pathOf`/api/x/bulk/syncs/${id}/verify`, body: body ?? {} }, one, signal))
         .data,

@@ -25,6 +25,7 @@ export const startWithOverridesRequestSchema = z
     max_loss_percent: z.number().nullish(),
   })
   .nullish();
+export type StartWithOverridesRequest = z.infer<typeof startWithOverridesRequestSchema>;
 
 /** A comparison of source and destination may be about some schemas only; without a body it is about all enabled ones. */
 export const startVerificationRequestSchema = z.strictObject({ schemas: startFields.schemas }).nullish();

@@ -81,6 +81,7 @@ export {
   progressSchema,
   type SchemaExecutionBody,
   type StartBulkSyncRequest,
+  type StartWithOverridesRequest,
   type SyncStatusItemBody,
   schemaExecutionParamsSchema,
   startBulkSyncRequestSchema,

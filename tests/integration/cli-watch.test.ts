@@ -147,6 +147,19 @@ describe('syncs start --watch', () => {
     expect(plan.output).toContain('full scan: the schema has no tracking field');
   });
 
+  it('takes a loss guard of its own, and nothing but a number for it', async () => {
+    const wrong = await millrace(['syncs', 'start', 'people', '--max-loss-percent', 'all']);
+    expect(wrong).toMatchObject({ code: 2, errors: expect.stringContaining('"all"') });
+    await session.query('CREATE TEMP TABLE aside AS SELECT * FROM people; DELETE FROM people');
+    const stopped = await millrace(['syncs', 'start', 'people', '--watch']);
+    expect(stopped.output).toContain('would lose 1000 of 1000 live records');
+    expect(stopped.code).toBe(1);
+    const allowed = await millrace(['syncs', 'start', 'people', '--watch', '--max-loss-percent', '100']);
+    expect(allowed.code).toBe(0);
+    await session.query('INSERT INTO people SELECT * FROM aside');
+    expect((await millrace(['syncs', 'start', 'people', '--watch'])).code).toBe(0);
+  });
+
   it('leaves the sync running at Ctrl-C and says so', async () => {
     await session.query('BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE');
     const { child, text, ended } = start(['syncs', 'start', 'people', '--watch']);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { PlanQuery } from '../../contract/index.ts';
 import type { GlobalOptions, Run } from '../command.ts';
 import { findSync } from '../lookup.ts';
+import { readPercent } from '../percent.ts';
 import { planExitCode, planLines } from '../plan.ts';
 import { printJson, type Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -54,6 +55,6 @@ function toQuery({ schema, resyncMode, fetchMode, maxLossPercent }: PlanOptions)
     // Any text: what is no mode is refused there, naming the modes.
     ...(resyncMode === undefined ? {} : { resync_mode: resyncMode as 'refetch' }),
     ...(fetchMode === undefined ? {} : { fetch_mode: fetchMode as 'full' }),
-    ...(maxLossPercent === undefined ? {} : { max_loss_percent: Number(maxLossPercent) }),
+    ...(maxLossPercent === undefined ? {} : { max_loss_percent: readPercent('--max-loss-percent', maxLossPercent) }),
   };
 }

@@ -4,13 +4,14 @@ import type {
   BulkSyncRequest,
   Client,
   ExecutionBody,
-  StartBulkSyncRequest,
+  StartWithOverridesRequest,
 } from '../../contract/index.ts';
 import type { GlobalOptions, Run } from '../command.ts';
 import { FILE_HELP, readDefinition } from '../definition-file.ts';
 import { executionLine, executionTable, exitCodeOf } from '../execution.ts';
 import { formatTable, formatTime } from '../format.ts';
 import { findConnection, findSync, isId } from '../lookup.ts';
+import { readPercent } from '../percent.ts';
 import { readToEnd } from '../prompt.ts';
 import { receiptLines, rejectLines } from '../receipt.ts';
 import { waitForSchemas } from '../schemas.ts';
@@ -25,6 +26,7 @@ interface StartOptions extends GlobalOptions {
   readonly schema?: readonly string[];
   readonly resyncMode?: string;
   readonly fetchMode?: string;
+  readonly maxLossPercent?: string;
   readonly test?: boolean;
 }
 
@@ -62,6 +64,7 @@ function addExecutionCommands(syncs: Command, run: Run): void {
     .option('--schema <id...>', 'only these schemas')
     .option('--resync-mode <mode>', 'read everything again: refetch, resync or rebuild')
     .option('--fetch-mode <mode>', 'full: ignore tracking fields; incremental: only schemas with one')
+    .option('--max-loss-percent <percent>', 'another loss guard for this start; 100 switches it off')
     .option('--test', 'check and plan everything, and write nothing')
     .action((sync: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StartOptions>();
@@ -170,12 +173,14 @@ async function verifySync(session: Session, idOrName: string, { schema }: StartO
 }
 
 /** The server knows which modes there are, and which of them this sync takes. */
-function toStart({ schema, resyncMode, fetchMode, test }: StartOptions): NonNullable<StartBulkSyncRequest> {
+function toStart(options: StartOptions): NonNullable<StartWithOverridesRequest> {
+  const { schema, resyncMode, fetchMode, maxLossPercent, test } = options;
   return {
     ...(schema === undefined ? {} : { schemas: [...schema] }),
     // Any text: what is no mode is refused there, naming the modes.
     ...(resyncMode === undefined ? {} : { resync_mode: resyncMode as 'refetch' }),
     ...(fetchMode === undefined ? {} : { fetch_mode: fetchMode as 'full' }),
+    ...(maxLossPercent === undefined ? {} : { max_loss_percent: readPercent('--max-loss-percent', maxLossPercent) }),
     ...(test === undefined ? {} : { test }),
   };
 }
