@@ -216,6 +216,17 @@ export async function listExecutionSchemas(
   return rows.map((row) => ({ ...row, progress: progress.get(`${row.executionId} ${row.schemaId}`) ?? NO_PROGRESS }));
 }
 
+interface ProgressRow {
+  readonly executionId: string;
+  readonly schemaId: string;
+  readonly records: string | null;
+  readonly bytes: string | null;
+  readonly reads: string;
+  readonly doneReads: string;
+  readonly preparing: string;
+  readonly finishing: string;
+}
+
 /** By execution id and schema id; generations that were given up do not count. */
 async function readProgress(
   db: StoreDatabase,
@@ -223,29 +234,18 @@ async function readProgress(
   progressOf: 'open' | 'all',
 ): Promise<ReadonlyMap<string, SegmentProgress>> {
   if (executionIds.length === 0) return new Map();
-  let query = db
-    .selectFrom('segments')
-    .innerJoin('executionSchemas as part', (join) =>
-      join
-        .onRef('part.executionId', '=', 'segments.executionId')
-        .onRef('part.schemaId', '=', 'segments.schemaId')
-        .onRef('part.generation', '=', 'segments.generation'),
-    )
-    .select(['segments.executionId', 'segments.schemaId'])
-    .select(({ fn }) => [
-      fn.sum<string>('segments.progressRecords').as('records'),
-      fn.sum<string>('segments.progressBytes').as('bytes'),
-      fn.countAll<string>().filterWhere('kind', '=', 'read').as('reads'),
-      fn.countAll<string>().filterWhere('kind', '=', 'read').filterWhere('state', '=', 'done').as('doneReads'),
-      fn.countAll<string>().filterWhere('kind', '=', 'prepare').filterWhere('state', '=', 'owned').as('preparing'),
-      fn.countAll<string>().filterWhere('kind', '=', 'finish').filterWhere('state', '<>', 'waiting').as('finishing'),
-    ])
-    .where('segments.executionId', 'in', executionIds)
-    .groupBy(['segments.executionId', 'segments.schemaId']);
   // Of thousands of schemas a few are under way: the others have ended, or nothing of them has begun.
-  if (progressOf === 'open')
-    query = query.where('part.completedAt', 'is', null).where('part.startedAt', 'is not', null);
-  const rows = await query.execute();
+  const isAsked = progressOf === 'all' ? sql`true` : sql`e.completed_at IS NULL AND e.started_at IS NOT NULL`;
+  // Schema by schema: joined, the planner may well compare each schema with each segment once its statistics are old.
+  const { rows } = await sql<ProgressRow>`
+    SELECT e.execution_id, e.schema_id, found.* FROM execution_schemas e
+    CROSS JOIN LATERAL (
+      SELECT sum(s.progress_records) AS records, sum(s.progress_bytes) AS bytes, count(*) FILTER (WHERE kind = 'read') AS reads,
+        count(*) FILTER (WHERE kind = 'read' AND state = 'done') AS done_reads,
+        count(*) FILTER (WHERE kind = 'prepare' AND state = 'owned') AS preparing,
+        count(*) FILTER (WHERE kind = 'finish' AND state <> 'waiting') AS finishing
+      FROM segments s WHERE s.execution_id = e.execution_id AND s.schema_id = e.schema_id AND s.generation = e.generation) found
+    WHERE e.execution_id = ANY (${[...executionIds]}) AND ${isAsked}`.execute(db);
   return new Map(
     rows.map((row) => [
       `${row.executionId} ${row.schemaId}`,
