@@ -5,6 +5,8 @@ import type { Chunk } from '../../formats/index.ts';
 
 /** Bytes that may be on their way to an owner thread before the reader waits. */
 const CREDIT_BYTES = 32 * 1024 * 1024;
+/** What most chunks fit into. */
+const CHUNK_BYTES = 256 * 1024;
 
 type Call =
   | { readonly kind: 'lookup'; readonly segment: SegmentId }
@@ -19,13 +21,14 @@ interface Request {
 }
 
 type Answer =
-  | { readonly id: number; readonly result: unknown }
+  /** `buffer`: what a chunk travelled in, given back. */
+  | { readonly id: number; readonly result: unknown; readonly buffer?: ArrayBuffer }
   | { readonly id: number; readonly error: SerializedError };
 
 /** The reading thread's side: the two calls of a `Load` that a segment makes, carried over a port. */
 export type SegmentLoad = Pick<Load, 'lookup' | 'beginSegment'>;
 
-/** Reaches a load that lives in an owner thread. Chunks are given away, not copied, unless the segment is isolated. */
+/** Reaches a load that lives in an owner thread. Chunks are copied into buffers that travel there and back. */
 export function connectRemoteLoad(port: MessagePort): SegmentLoad {
   const wire = new PortCaller(port);
   return {
@@ -59,8 +62,10 @@ class RemoteWriter implements SegmentWriter {
     while (this.#inFlight > 0 && this.#inFlight + bytes > CREDIT_BYTES) await Promise.race(this.#pending);
     if (this.#failure !== null) throw this.#failure;
     this.#inFlight += bytes;
+    const payload = this.#wire.lend(bytes);
+    payload.set(chunk.payload);
     const sent: Promise<unknown> = this.#wire
-      .call({ kind: 'write', chunk }, [chunk.payload.buffer, chunk.ends.buffer])
+      .call({ kind: 'write', chunk: { ...chunk, payload } }, [payload.buffer, chunk.ends.buffer])
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -85,8 +90,12 @@ class RemoteWriter implements SegmentWriter {
   }
 }
 
+/** Buffers that are kept for the next chunks: new ones would be filled with zeros, and pile up as garbage in both threads. */
+const MAX_SPARE = 8;
+
 class PortCaller {
   readonly #port: MessagePort;
+  readonly #spare: ArrayBuffer[] = [];
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
   #next = 0;
   #closed = false;
@@ -97,9 +106,20 @@ class PortCaller {
       const waiter = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
       if ('error' in answer) waiter?.reject(deserializeError(answer.error));
-      else waiter?.resolve(answer.result);
+      else {
+        if (answer.buffer !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(answer.buffer);
+        waiter?.resolve(answer.result);
+      }
     });
     port.on('close', () => this.#fail());
+  }
+
+  /** Room for so many bytes, in a buffer that came back where there is one. */
+  lend(bytes: number): Uint8Array<ArrayBuffer> {
+    const spare = this.#spare.pop();
+    return spare === undefined || spare.byteLength < bytes
+      ? new Uint8Array(Math.max(bytes, CHUNK_BYTES)).subarray(0, bytes)
+      : new Uint8Array(spare, 0, bytes);
   }
 
   call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
@@ -147,7 +167,13 @@ export async function serveLoad(port: MessagePort, load: Load, signal: AbortSign
   let last: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve) => {
     port.on('message', ({ id, call }: Request) => {
-      last = last.then(async () => port.postMessage(await settle(id, () => answer(call))));
+      last = last.then(async () => {
+        const settled = await settle(id, () => answer(call));
+        const buffer = call.kind === 'write' && writer !== null ? call.chunk.payload.buffer : null;
+        // A writer that gave the bytes away has left an empty buffer, one that keeps them would be a defect of its own.
+        if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) port.postMessage(settled);
+        else port.postMessage({ ...settled, buffer }, [buffer]);
+      });
     });
     port.on('close', () => resolve());
   });
