@@ -5,7 +5,7 @@ import type { ConnectionSpec, Job } from './pipeline/jobs.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
 
 /** Silence that makes us ask, and the longest that an answer may take. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 1_500;
 /** A step that was told to stop and does not is left alone; its fence is raised by who goes on. */
 const GRACE_MS = 1_000;
 
@@ -14,7 +14,7 @@ export interface ReachOptions {
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   /** Living workers besides this one. */
   readonly others: () => number;
-  /** For tests; absent = two seconds. */
+  /** For tests; absent = a second and a half. */
   readonly patienceMs?: number;
 }
 
@@ -100,19 +100,15 @@ export class Reach {
     return (await this.#ask(end)) || (await this.#ask(end));
   }
 
+  /** The answer to a question of late counts for all who ask. */
   async #ask(end: ConnectionSpec): Promise<boolean> {
     const key = JSON.stringify([end.type, end.config]);
     const known = this.#probes.get(key);
-    if (known !== undefined && performance.now() - known.begunAt < this.#patienceMs) {
-      if (await known.answered) return true;
-    }
+    if (known !== undefined && performance.now() - known.begunAt < this.#patienceMs) return known.answered;
     const probe = { begunAt: performance.now(), answered: this.#connect(end) };
     this.#probes.set(key, probe);
-    try {
-      return await probe.answered;
-    } finally {
-      if (this.#probes.get(key) === probe) setTimeout(() => this.#forget(key, probe), this.#patienceMs).unref();
-    }
+    setTimeout(() => this.#forget(key, probe), 2 * this.#patienceMs).unref();
+    return probe.answered;
   }
 
   #forget(key: string, probe: Probe): void {
