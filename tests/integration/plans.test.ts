@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PlanBody, PlanQuery, SchemaPlanBody } from '../../src/contract/index.ts';
+import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { readEverythingStored } from '../setup/everything-stored.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
-import { makeSync } from '../setup/syncs.ts';
+import { makeSync, postgresConfiguration } from '../setup/syncs.ts';
 
 // What a start would do, asked before it; and that asking does none of it.
 
@@ -219,6 +220,31 @@ describe.each([
     expect(await readEverythingStored(server.metadata.url)).toEqual(metadata);
     expect((await scene.run(sync.id)).execution.status).toBe('completed');
     rmSync(join(server.filesFolder, 'to'), { recursive: true });
+  });
+});
+
+describe('the plan of a sync from files', () => {
+  it.each([
+    ['duckdb', { path: 'from/shop.duckdb' }, 'main.people'],
+    ['files', { path: 'from/tables', format: 'csv' }, 'people'],
+  ])('is made from %s, which it leaves as it is', async (type, configuration, schema) => {
+    const folder = join(server.filesFolder, 'from', 'tables');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'people.csv'), 'id,name\n1,one\n2,two\n');
+    await queryFile(join(folder, '../shop.duckdb'), `CREATE TABLE people AS SELECT 1 AS id, 'one' AS name`);
+    const destination = ['postgresql', postgresConfiguration(scene.destination.ownerUrl)] as const;
+    const source = [type, configuration] as const;
+    const sync = await makeSync(server, { name: type, source, destination, schemas: [schema] }, scene.signal);
+    const hashes = () => ['people.csv', '../shop.duckdb'].map((name) => hashOf(readFileSync(join(folder, name))));
+    const before = hashes();
+    const plan = await planOf(sync.id);
+    expect(partOf(plan, schema)).toMatchObject({ outcome: 'load', load: { transfer: { format: 'csv' } } });
+    expect(hashes()).toEqual(before);
+    const { execution } = await scene.run(sync.id);
+    expect(execution.status).toBe('completed');
+    const stored = await server.client.getExecutionPlan(sync.id, execution.id, scene.signal);
+    expect(lasting(stored)).toEqual(lasting(plan));
+    rmSync(join(server.filesFolder, 'from'), { recursive: true });
   });
 });
 
