@@ -132,12 +132,39 @@ describe('what is changed between commit and verification', () => {
     expect(await findSealedShadow()).toBeNull();
   });
 
+  it('is loaded again from the start where the receipt depth is repair', async () => {
+    await server.client.setSyncSettings(sync.id, { receipt_depth: 'repair' }, signal);
+    const { execution, receipt } = await runChanging((shadow) =>
+      query(destination.ownerUrl, `UPDATE ${shadow} SET name = 'altered' WHERE id = 7`),
+    );
+    expect([execution.status, execution.status_message, receipt?.verdict]).toEqual(['completed', undefined, 'equal']);
+    expect(await live()).toEqual([{ records: RECORDS, altered: 0 }]);
+    await server.client.setSyncSettings(sync.id, {}, signal);
+  });
+
   it('does not stand in the way of the next run', async () => {
     writeFileSync(goOn, '');
     const { id } = await server.client.startBulkSync(sync.id, {}, signal);
     const { execution, receipt } = await untilEnded(server, sync.id, id, signal);
     expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
   });
+});
+
+it('names the range and the records that were changed in a table of several ranges', async () => {
+  await query(
+    destination.ownerUrl,
+    `UPDATE landing.people SET name = 'altered' WHERE id = ${RECORDS - 7}; DELETE FROM landing.people WHERE id = ${RECORDS - 8}`,
+  );
+  const { id } = await server.client.verifyBulkSync(sync.id, {}, signal);
+  const { execution, receipt } = await untilEnded(server, sync.id, id, signal);
+  expect([execution.status, receipt?.verdict]).toEqual(['failed', 'different']);
+  const [proof] = receipt?.schemas ?? [];
+  expect(proof?.differences.map(({ range }) => range)).toEqual([expect.stringMatching(/^id from \d+$/)]);
+  expect(proof?.differing).toMatchObject({ missing: 1, extra: 0, different: 1, complete: true });
+  expect(proof?.differing?.records.map(({ kind, key }) => `${kind} ${key.id}`).sort()).toEqual([
+    `different ${RECORDS - 7}`,
+    `missing ${RECORDS - 8}`,
+  ]);
 });
 
 it('proves a table of several ranges whose key field is not selected', async () => {
