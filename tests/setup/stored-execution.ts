@@ -3,10 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
-import { openStore, type Store } from '../../src/store/database.ts';
-import { type PlannedSchema, replacePlan } from '../../src/store/executions/run-schemas.ts';
-import { claimItem, finishItem, type WorkItem } from '../../src/store/executions/work-items.ts';
-import { registerWorker } from '../../src/store/executions/workers.ts';
+import {
+  claimItem,
+  finishItem,
+  openStore,
+  type PlannedSchema,
+  registerWorker,
+  replacePlan,
+  type Store,
+  type WorkItem,
+} from '../../src/store/index.ts';
 import { useDatabase } from './hooks.ts';
 import { lateBound } from './late-bound.ts';
 
