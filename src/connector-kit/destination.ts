@@ -10,6 +10,8 @@ export interface BulkDestination {
   readonly defaultSchema: string;
   /** Facts about a table before a plan is made. */
   inspect(table: TableName, signal: AbortSignal): Promise<TableState>;
+  /** The same about many tables, in their order. Absent: each is asked about by itself. */
+  inspectAll?(tables: readonly TableName[], signal: AbortSignal): Promise<readonly TableState[]>;
   /**
    * What a load would do to the table, by the catalogue alone; writes nothing, whatever it finds. `state` is what `inspect`
    * has just said. Called when an execution is planned, so it is cheap where nothing has changed.
