@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
+import { createTestDatabase, queryDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
 import { openStore, type Store } from './database.ts';
 import { migrate } from './migrate.ts';
 
@@ -181,6 +181,19 @@ describe('sessions', () => {
     expect((await asked.execute(store.db)).rows).toEqual(answer);
     const { db } = store.forOrganization('00000000-0000-0000-0000-000000000000');
     expect((await asked.execute(db)).rows).toEqual(answer);
+  });
+
+  it('that break between two statements fail the next one, and not the process', async () => {
+    const database = await freshDatabase();
+    const store = await open(database.ownerUrl, freshKeyFile());
+    const client = await store.pool.connect();
+    const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    await queryDatabase(database.url, `SELECT pg_terminate_backend(${rows[0].pid})`);
+    await ended;
+    await expect(client.query('SELECT 1')).rejects.toThrow(/terminated|not queryable/);
+    client.release(true);
+    expect((await store.pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
   it('that have no schema to make tables in are refused in one sentence', async () => {

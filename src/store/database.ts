@@ -111,6 +111,11 @@ function createPool(options: StoreOptions): pg.Pool {
     onConnect: async (client) => void (await client.query(SETTINGS)),
   });
   pool.on('error', options.onIdleError ?? (() => {}));
+  pool.on('connect', (client) => {
+    client.on('error', () => {
+      // One that breaks between two statements of whoever holds it would end the process; the next statement reports it.
+    });
+  });
   return pool;
 }
 
