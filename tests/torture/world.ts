@@ -92,7 +92,7 @@ export function environmentOf({ control }: World, failpoints: string): Readonly<
 }
 
 /** Ends the server in order, or at once if it does not. */
-export async function closeServer(world: World): Promise<void> {
+async function closeServer(world: World): Promise<void> {
   const { server } = world;
   world.server = null;
   if (server === null) return;
