@@ -66,7 +66,7 @@ describe('ownership', () => {
     await expect(runLoad(connector, plan({ fields, table }), [])).rejects.toThrow(failure('TABLE_DIFFERS'));
   });
 
-  it('describes a table without the columns that Millrace adds, and makes no file to say that there is none', async () => {
+  it('describes a table with the columns that Millrace adds apart, and makes no file to say that there is none', async () => {
     expect(await connector.destination?.inspect({ schema: 'main', name: 'flights' }, NEVER)).toMatchObject({
       exists: false,
     });
@@ -80,6 +80,7 @@ describe('ownership', () => {
         { name: 'name', type: 'VARCHAR' },
         { name: 'delay', type: 'DOUBLE' },
       ],
+      ownColumns: ['__millrace_created_at', '__millrace_updated_at', '__millrace_deleted_at'],
       keyColumns: [],
     });
   });

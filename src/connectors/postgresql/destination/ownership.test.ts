@@ -54,7 +54,7 @@ describe('ownership of a table', () => {
 
   it('is told by inspect', async () => {
     const inspect = () => destination.connector.destination?.inspect({ schema: 'public', name: 'people' }, NEVER);
-    expect(await inspect()).toEqual({ exists: false, owner: null, columns: [], keyColumns: [] });
+    expect(await inspect()).toEqual({ exists: false, owner: null, columns: [], ownColumns: [], keyColumns: [] });
     await copy({ fields: ['id', 'name'] });
     expect(await inspect()).toEqual({
       exists: true,
@@ -63,6 +63,7 @@ describe('ownership of a table', () => {
         { name: 'id', type: 'integer' },
         { name: 'name', type: 'text' },
       ],
+      ownColumns: ['__millrace_created_at', '__millrace_updated_at'],
       keyColumns: ['id'],
     });
   });
