@@ -138,10 +138,15 @@ describe('many small tables', () => {
 describe.each(['pack-written', 'pack-committed', 'pack-published', 'pack-completed'])(
   'many small tables, when the server dies at %s',
   (point) => {
-    beforeEach(() => restart(`${point}=exit`));
+    let sync: BulkSyncBody;
+
+    beforeEach(async () => {
+      sync = await scene.make(IDS);
+      await restart(`${point}=exit`);
+    });
 
     it('are loaded once', async () => {
-      await expectEqual(await runThroughCrash(await scene.make(IDS)));
+      await expectEqual(await runThroughCrash(sync));
     });
   },
 );
