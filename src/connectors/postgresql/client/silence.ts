@@ -1,5 +1,3 @@
-import type { TextRow } from '../client.ts';
-
 /** What the server says of a session. */
 export interface SessionState {
   /** Such as `active` or `idle in transaction`. */
@@ -31,7 +29,7 @@ export const QUESTION =
   'SELECT state, wait_event_type AS wait FROM pg_stat_activity WHERE pid = $1::int AND backend_start::text = $2';
 
 /** The answer to `QUESTION`. */
-export function toSessionState({ state = null, wait = null }: TextRow): SessionState {
+export function toSessionState({ state = null, wait = null }: Readonly<Record<string, string | null>>): SessionState {
   return { state, wait };
 }
 
