@@ -36,6 +36,8 @@ export class SnapshotHolder {
   readonly #workerId: string;
   readonly #openSource: (executionId: string) => Promise<Connector>;
   readonly #held = new Map<string, OwnSnapshot[]>();
+  /** Executions whose source does not let this process hold its image, too. */
+  readonly #unshared = new Set<string>();
   /** One joining at a time per snapshot. */
   readonly #joining = new Map<string, Promise<SnapshotRef | null>>();
   /** One opening at a time per execution: lanes that lose the same snapshot together share its successor. */
@@ -65,7 +67,8 @@ export class SnapshotHolder {
    * outlives the process that opened it.
    */
   async join(executionId: string, epoch: number, signal: AbortSignal): Promise<SnapshotRef | null> {
-    if (this.#own(executionId, epoch) !== undefined) return this.find(executionId, epoch);
+    if (this.#unshared.has(executionId) || this.#own(executionId, epoch) !== undefined)
+      return this.find(executionId, epoch);
     const key = `${executionId} ${epoch}`;
     const joining =
       this.#joining.get(key) ?? this.#join(executionId, epoch, signal).finally(() => this.#joining.delete(key));
@@ -78,7 +81,10 @@ export class SnapshotHolder {
       const holder = await this.#findHolder(executionId, epoch);
       if (holder === null) return null;
       const held = await joinSnapshot(holder.ref, () => this.#openSource(executionId), signal);
-      if (held === 'not shared') return holder.ref;
+      if (held === 'not shared') {
+        this.#unshared.add(executionId);
+        return holder.ref;
+      }
       if (held === 'gone') {
         await removeSnapshotHolder(this.#store.db, { executionId, epoch, workerId: holder.workerId });
         continue;
@@ -175,6 +181,7 @@ export class SnapshotHolder {
   async #letGo(executionId: string): Promise<void> {
     const held = this.#held.get(executionId) ?? [];
     this.#held.delete(executionId);
+    this.#unshared.delete(executionId);
     for (const { snapshot, connector } of held) {
       await disposeQuietly(snapshot);
       await disposeQuietly(connector);
@@ -209,6 +216,8 @@ async function joinSnapshot(
   } catch (error) {
     await disposeQuietly(connector);
     if (error instanceof SyncError && error.code === 'SNAPSHOT_LOST') return 'gone';
+    // The server or the role has no session left for it: reading in another one's is as good, while that lives.
+    if (error instanceof SyncError && error.detail.sqlState !== undefined) return 'not shared';
     throw error;
   }
 }

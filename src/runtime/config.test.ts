@@ -89,6 +89,22 @@ describe('readConfig', () => {
     });
   });
 
+  it('reads roles from words with commas and from several options; none, or all, is everything', () => {
+    const shared = { DATABASE_URL: 'postgresql://localhost/x' };
+    const rolesOf = (env: Record<string, string>, role?: string[]) =>
+      [...readConfig({ ...shared, ...env }, role === undefined ? {} : { role }).roles].toSorted();
+    expect(rolesOf({})).toEqual(['api', 'scheduler', 'worker']);
+    expect(rolesOf({ MILLRACE_ROLE: 'api, scheduler' })).toEqual(['api', 'scheduler']);
+    expect(rolesOf({ MILLRACE_ROLE: 'api' }, ['worker', 'scheduler'])).toEqual(['scheduler', 'worker']);
+    expect(rolesOf({}, ['worker,all'])).toEqual(['api', 'scheduler', 'worker']);
+  });
+
+  it('refuses single roles with the embedded database, which serves one process', () => {
+    expect(readConfig({ MILLRACE_ROLE: 'all' }).roles.size).toBe(3);
+    expect(() => readConfig({ MILLRACE_ROLE: 'worker' })).toThrow(/DATABASE_URL/);
+    expect(() => readConfig({}, { role: ['api'] })).toThrow(/DATABASE_URL/);
+  });
+
   it('takes the encryption key in base64 too', () => {
     const key = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7));
     expect(readConfig({ MILLRACE_ENCRYPTION_KEY: key.toString('base64') }).encryptionKey).toEqual(key);
@@ -111,6 +127,10 @@ describe('readConfig', () => {
     ['MILLRACE_METRICS_PER_SYNC', 'some'],
     ['MILLRACE_LOG_LEVEL', 'loud'],
     ['MILLRACE_API_VERSION', '2022-01-01'],
+    ['MILLRACE_ROLE', 'boss'],
+    ['MILLRACE_LANES', '0'],
+    ['MILLRACE_LANES', '257'],
+    ['MILLRACE_LANES', 'many'],
     ['MILLRACE_COLUMN_PREFIX', 'a-b'],
     ['MILLRACE_COLUMN_PREFIX', '1a'],
     ['MILLRACE_COLUMN_PREFIX', 'a'.repeat(41)],

@@ -17,6 +17,9 @@ import { makeSync, untilEnded } from '../setup/syncs.ts';
 
 // One process with the API and two workers on one PostgreSQL. Each worker reaches the databases through proxies of its own.
 
+// MILLRACE_TEST_ROUNDS=20 makes it an endurance test: all of it so often, and the frozen worker stays frozen for 30 seconds.
+const ROUNDS = Number(process.env.MILLRACE_TEST_ROUNDS ?? 1);
+const FROZEN_MS = ROUNDS > 1 ? 30_000 : 0;
 const LIMIT_MS = 150_000;
 const KEYED = ['ash', 'beech', 'cedar', 'elm', 'fir', 'oak'];
 const KEYLESS = ['log'];
@@ -136,14 +139,15 @@ function configurationThrough(proxy: FaultProxy, url: string): Record<string, un
 }
 
 describe('one API and two workers', () => {
-  it.each([
+  const strikes: [string, (victim: Machine) => Promise<() => Promise<void>>][] = [
     ['is killed', kill],
     ['is frozen', freeze],
     ['is cut off from the metadata', cutOff('metadata')],
     ['is cut off from the source', cutOff('source')],
     ['is cut off from the destination', cutOff('destination')],
     ['is asked to stop', stop],
-  ])(
+  ];
+  it.each(Array.from({ length: ROUNDS }, () => strikes).flat())(
     'end a sync in order while a worker %s',
     async (_what, strike) => {
       const signal = AbortSignal.timeout(LIMIT_MS);
@@ -200,7 +204,9 @@ async function kill(victim: Machine): Promise<() => Promise<void>> {
 
 async function freeze(victim: Machine): Promise<() => Promise<void>> {
   process.kill(victim.process.pid, 'SIGSTOP');
+  const thaw = Date.now() + FROZEN_MS;
   return async () => {
+    await delay(Math.max(0, thaw - Date.now()));
     process.kill(victim.process.pid, 'SIGCONT');
     // It learns that it was declared dead, and ends.
     expect(await victim.process.exited).toEqual({ code: 1, signal: null });
