@@ -67,6 +67,16 @@ export function describeDestination(
       expect(run.before ?? run.after).toEqual(run.written);
     });
 
+    it('shows its living records as an image, hashed and sent as they were loaded', async () => {
+      await using scene = await openScene(open);
+      const records = [...numbered(1, 20), { id: 21, note: null }, { id: 22, note: '' }, { id: 23, note: 'a,"b\n' }];
+      const { written } = await scene.run(anyKind, records);
+      expect(await scene.readImage()).toEqual({ digest: written, read: written });
+      if (!canMerge) return;
+      const { written: left } = await scene.run('merge', numbered(1, 15));
+      expect(await scene.readImage()).toEqual({ digest: left, read: left });
+    });
+
     it('changes nothing when more would be lost than the guard allows', async () => {
       await using scene = await openScene(open);
       await scene.run(anyKind, numbered(1, 50));
@@ -152,6 +162,7 @@ export function describeDestination(
     );
 
     if (canMerge) describeMerges(open);
+    if (canMerge) describeRemovals(open);
   });
 }
 
@@ -193,6 +204,30 @@ function describeMerges(open: () => Promise<DestinationFixture>): void {
   });
 }
 
+function describeRemovals(open: () => Promise<DestinationFixture>): void {
+  it.each([true, false])('removes what a delta lists, and nothing else, tombstones: %s', async (tombstones) => {
+    await using scene = await openScene(open, { tombstones });
+    await scene.run('merge', numbered(1, 50));
+    const changed = [{ id: 7, note: 'changed' }];
+    const { counts } = await scene.run('delta', changed, { removals: [{ id: '8' }, { id: '999' }] });
+    expect(counts).toMatchObject({ inserted: 0, updated: 1, deleted: 1 });
+    const left = [...numbered(1, 50).filter(({ id }) => id !== 7 && id !== 8), ...changed];
+    const { digest } = await scene.readImage();
+    expect(digest).toEqual(scene.sumOf(left));
+    const again = await scene.run('delta', numbered(8, 8));
+    expect(again.counts).toMatchObject(tombstones ? { inserted: 0, updated: 1 } : { inserted: 1, updated: 0 });
+  });
+
+  it('guards the loss of what a delta lists', async () => {
+    await using scene = await openScene(open);
+    await scene.run('merge', numbered(1, 10));
+    const removals = numbered(1, 6).map(({ id }) => ({ id: String(id) }));
+    const losing = scene.run('delta', numbered(1, 1), { removals, maxLossPercent: 50 });
+    await expect(losing).rejects.toMatchObject({ code: 'LOSS_GUARD' });
+    expect((await scene.readImage()).digest).toEqual(scene.sumOf(numbered(1, 10)));
+  });
+}
+
 interface SceneOptions {
   readonly isKeyed?: boolean;
   readonly tombstones?: boolean;
@@ -201,6 +236,7 @@ interface SceneOptions {
 interface RunOptions {
   readonly maxLossPercent?: number;
   readonly syncId?: string;
+  readonly removals?: NonNullable<LoadPlan['removals']>;
 }
 
 async function openScene(open: () => Promise<DestinationFixture>, options: SceneOptions = {}): Promise<Scene> {
@@ -225,9 +261,9 @@ class Scene implements AsyncDisposable {
   }
 
   /** The newest plan's load, prepared. */
-  async begin(kind: LoadPlan['kind'], syncId = 'sync'): Promise<Load> {
+  async begin(kind: LoadPlan['kind'], { syncId = 'sync', removals }: RunOptions = {}): Promise<Load> {
     this.#generation += 1;
-    this.#plan = this.#createPlan(kind, syncId);
+    this.#plan = { ...this.#createPlan(kind, syncId), ...(removals === undefined ? {} : { removals }) };
     const load = await this.#open(this.#fixture.connector);
     await load.prepare(NEVER);
     return load;
@@ -264,7 +300,7 @@ class Scene implements AsyncDisposable {
     records: readonly TestRecord[],
     options: RunOptions = {},
   ): Promise<{ counts: PublishCounts; written: RangeSum; before: RangeSum | null; after: RangeSum | null }> {
-    const load = await this.begin(kind, options.syncId);
+    const load = await this.begin(kind, options);
     const hasher = this.#createHasher();
     hasher.add(this.encode(records));
     const half = Math.ceil(records.length / 2);
@@ -276,6 +312,23 @@ class Scene implements AsyncDisposable {
     const after = kind === 'replace' ? null : await load.digest(null, false, NEVER);
     await load.discard(NEVER);
     return { counts, written: subtractSums(hasher.result(), counts.rejected), before, after };
+  }
+
+  /** The table as a comparison sees it: by the system's own digest, and by the records that it sends. */
+  async readImage(): Promise<{ readonly digest: RangeSum; readonly read: RangeSum }> {
+    const image = await this.#fixture.connector.destination?.openImage?.(this.#current, NEVER);
+    if (image === undefined) throw new Error('the destination has no image');
+    await using open = image;
+    const digest = await open.digest(null, false, NEVER);
+    const hasher = this.#createHasher();
+    for await (const { chunk } of open.read(null, NEVER)) hasher.add(chunk);
+    return { digest, read: hasher.result() };
+  }
+
+  sumOf(records: readonly TestRecord[]): RangeSum {
+    const hasher = this.#createHasher();
+    hasher.add(this.encode(records));
+    return hasher.result();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
