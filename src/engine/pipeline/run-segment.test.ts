@@ -3,6 +3,7 @@ import { hashWithKey } from '../../../tests/setup/keyed-hash.ts';
 import { csvChunk, LOAD_PLAN, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import type { BulkSource, SourceChunk } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
+import { createRecordPrints, toHashText } from '../../formats/index.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 import { runSegment } from './run-segment.ts';
 
@@ -101,6 +102,17 @@ describe('a segment', () => {
 
   it('hashes nothing when only counts are asked for', async () => {
     expect((await run(toJob({ countsOnly: true }))).source).toEqual({ records: 5, sum: null });
+  });
+
+  it('leaves out all records but those that it is about', async () => {
+    const types = LOAD_PLAN.columns.map(({ logicalType }) => logicalType);
+    const only: string[] = [];
+    const asked = csvChunk(['2,other\n', '5,other\n', '9,other\n']);
+    createRecordPrints('canonical', types, [0]).each(asked, (_, key) => only.push(toHashText(key)));
+    const outcome = await run(toJob({ only }));
+    const left = ['2,two\n', '5,""\n'];
+    expect(outcome).toMatchObject({ recordsRead: 2, source: sumOfLines(left) });
+    expect(load.committed.get(1)?.lines).toEqual(left);
   });
 
   it('commits an empty range too', async () => {
