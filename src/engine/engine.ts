@@ -16,7 +16,7 @@ import { ConsoleLog } from './console-log.ts';
 import { type DurableEngine, startDurableEngine, type Takes, WORKFLOW_PROTOCOL } from './durable.ts';
 import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.ts';
 import { runLane } from './lane.ts';
-import { Life } from './life.ts';
+import { Life, SILENT_MS } from './life.ts';
 import { Outages, PLAN_PAUSE } from './outages.ts';
 import { OwnedFiles } from './owned-files.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
@@ -90,6 +90,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     isSole: options.isSoleProcess,
     onFenced: options.onFenced,
     onFailure: (error) => log.warn({}, `The heartbeat failed and is tried again: ${String(error)}`),
+    onSilence: (silentMs) => {
+      // A database refuses who was declared dead. A file does not, and another worker may have taken it by now.
+      if (silentMs < SILENT_MS || !parts.files.isHolding || life.others === 0) return;
+      log.error(
+        {},
+        'This process works on files and cannot tell others that it lives; it ends, so that they can go on.',
+      );
+      options.onFenced();
+    },
   });
   life.start();
   const parts = createParts(options, life, drain.signal);

@@ -8,10 +8,11 @@ interface Scene {
   answer: boolean | Error;
   fenced: number;
   failures: number;
+  silentMs: number;
 }
 
 function createScene({ isSole = false } = {}): Scene {
-  const scene = { now: 0, answer: true as boolean | Error, fenced: 0, failures: 0 };
+  const scene = { now: 0, answer: true as boolean | Error, fenced: 0, failures: 0, silentMs: 0 };
   const life = new Life({
     heartbeat: {
       beat: async () => {
@@ -25,6 +26,9 @@ function createScene({ isSole = false } = {}): Scene {
     },
     onFailure: () => {
       scene.failures += 1;
+    },
+    onSilence: (silentMs) => {
+      scene.silentMs = silentMs;
     },
     now: () => scene.now,
   });
@@ -76,6 +80,16 @@ describe('the life of a worker', () => {
     expect(scene.life.isSteady).toBe(false);
     for (scene.now = 21_000; scene.now <= 26_000; scene.now += 1_000) await scene.life.beat();
     expect(scene.life.isSteady).toBe(true);
+  });
+
+  it('says how long nothing was proved', async () => {
+    const scene = createScene();
+    scene.now = 1_000;
+    await scene.life.beat();
+    scene.answer = new Error('away');
+    scene.now = 6_500;
+    await scene.life.beat();
+    expect(scene.silentMs).toBe(5_500);
   });
 
   it('needs no proof where nobody else is', async () => {

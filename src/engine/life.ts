@@ -15,6 +15,8 @@ export interface LifeOptions {
   readonly isSole: boolean;
   readonly onFenced: () => void;
   readonly onFailure: (error: unknown) => void;
+  /** Told at a failed beat how long nothing was proved. */
+  readonly onSilence?: (silentMs: number) => void;
   /** Milliseconds that go on while the process is frozen. */
   readonly now?: () => number;
 }
@@ -90,6 +92,7 @@ export class Life {
       this.#next = Promise.withResolvers();
     } catch (error) {
       this.#options.onFailure(error);
+      this.#options.onSilence?.(this.#now() - this.#provenAt);
     } finally {
       this.#isBeating = false;
     }

@@ -18,6 +18,11 @@ export class OwnedFiles {
     this.#workerId = workerId;
   }
 
+  /** True while an execution of this process works on files. */
+  get isHolding(): boolean {
+    return this.#users.size > 0;
+  }
+
   /**
    * Waits until no other living process works on these, and keeps them until the execution is let go. Called again it goes
    * on where it was.
