@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createContext } from './connector-kit/index.ts';
+import { createContext, createLoneCredit } from './connector-kit/index.ts';
 import { createAddressCheck } from './connector-kit/net/index.ts';
 import { CONNECTORS } from './connectors/index.ts';
 import { examineConnection, type Finding, judgeMetadata, notice, ok, wrong } from './operations/index.ts';
@@ -142,7 +142,7 @@ async function examineInstallation(
   const work = { openExecutions: installation.openExecutions, syncIds: await checkup.listSyncIds() };
   const connections = [...(await checkup.listConnections())];
   const settings = { ...config, forbiddenDatabase: toDatabaseAddress(url) };
-  const tools = { resolveHost: createAddressCheck(settings), failpoint: () => {} };
+  const tools = { resolveHost: createAddressCheck(settings), failpoint: () => {}, credit: createLoneCredit(0) };
   const next = async (): Promise<void> => {
     for (let connection = connections.shift(); connection !== undefined; connection = connections.shift()) {
       const context = createContext(settings, tools, connection.organizationId, `millrace doctor ${randomUUID()}`);

@@ -6,7 +6,9 @@ import {
   type ConnectorContext,
   type ConnectorDefinition,
   type ConnectorSettings,
+  CreditPool,
   createContext,
+  MemoryCredit,
 } from './connector-kit/index.ts';
 import { createAddressCheck } from './connector-kit/net/index.ts';
 import { CONNECTORS } from './connectors/index.ts';
@@ -85,13 +87,15 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
     forbiddenDatabase: toDatabaseAddress(databaseUrl),
     columnPrefix: config.columnPrefix,
   };
+  const credit = new CreditPool(config.memoryCreditBytes);
   const threads = new ThreadPool({
+    credit,
     entry: workerUrl(),
     workerData: { connectorSettings: settings, failpoints: config.failpoints } satisfies WorkerData,
     // A thread relays faster than two databases write, so one core is left to them.
     size: Math.max(1, availableParallelism() - 1),
   });
-  const wiring = wireConnectors(settings, threads, config.failpoints);
+  const wiring = wireConnectors(settings, threads, credit, config.failpoints);
   const metrics = createMetrics({ version, connectionTypes: [...CONNECTORS.keys()], perSync: config.metricsPerSync });
   const engine = await startEngine({
     store,
@@ -198,10 +202,16 @@ interface Wiring {
   readonly failpoint: (name: string) => void;
 }
 
-function wireConnectors(settings: ConnectorSettings, threads: ThreadPool, failpoints: string): Wiring {
+function wireConnectors(
+  settings: ConnectorSettings,
+  threads: ThreadPool,
+  credit: CreditPool,
+  failpoints: string,
+): Wiring {
   const tools = {
     resolveHost: createAddressCheck({ denyPrivate: settings.denyPrivate }),
     failpoint: createFailpoints(failpoints),
+    credit: new MemoryCredit(credit.openAccount()),
   };
   return {
     connectors: new Map([...CONNECTORS].map(([type, definition]) => [type, routeToOwner(definition, threads)])),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { BulkMode, ModelMode, ResyncMode } from '../core/index.ts';
 import type { BulkDestination } from './destination.ts';
+import type { MemoryCredit } from './memory-credit.ts';
 import type { BulkSource } from './source.ts';
 
 /** What the platform knows about a system before it opens a connection. */
@@ -90,6 +91,8 @@ export interface ConnectorContext {
   readonly applicationName: string;
   /** Injected by tests: throws or exits at a named point. Called between two steps, never awaited in hot loops. */
   readonly failpoint: (name: string) => void;
+  /** Ask it before you hold more than a few chunks of a pipeline, such as a record that is longer than a chunk. */
+  readonly credit: MemoryCredit;
 }
 
 export interface DatabaseAddress {

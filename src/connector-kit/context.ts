@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ConnectorContext, DatabaseAddress } from './connector.ts';
+import type { MemoryCredit } from './memory-credit.ts';
 
 /** What all connectors of a process share. Plain data: it is sent to the pipeline threads. */
 export interface ConnectorSettings {
@@ -15,6 +16,7 @@ export interface ConnectorSettings {
 export interface ConnectorTools {
   readonly resolveHost: (host: string) => Promise<string>;
   readonly failpoint: (name: string) => void;
+  readonly credit: MemoryCredit;
 }
 
 /** Makes the context of one organization's connectors. */

@@ -31,6 +31,7 @@ export type {
   SegmentWriter,
   TableName,
 } from './load.ts';
+export { type CreditAccount, CreditPool, type CreditShare, createLoneCredit, MemoryCredit } from './memory-credit.ts';
 export { toSampleValue } from './sample-value.ts';
 export type {
   BulkSource,

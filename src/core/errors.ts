@@ -81,6 +81,8 @@ export const ERROR_CODES = {
   DISK_FULL: 'configuration',
   /** A step needs more memory than this machine may give it. Leave large fields out, or use a machine with more. */
   MEMORY_EXHAUSTED: 'configuration',
+  /** Other steps of the process held all memory for long records, for minutes. The engine tries again; raise `MILLRACE_MEMORY_CREDIT`. */
+  MEMORY_BUSY: 'transient',
   /** The source snapshot that the readers shared is gone. The engine renews it. */
   SNAPSHOT_LOST: 'transient',
   /** Another owner took the segment or the table over; this one must stop. Never retried. */

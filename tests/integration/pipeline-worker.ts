@@ -1,5 +1,12 @@
+import { workerData } from 'node:worker_threads';
 import { z } from 'zod';
-import type { Connector, ConnectorContext, ConnectorDefinition } from '../../src/connector-kit/index.ts';
+import {
+  type Connector,
+  type ConnectorContext,
+  type ConnectorDefinition,
+  type CreditAccount,
+  MemoryCredit,
+} from '../../src/connector-kit/index.ts';
 import { SyncError } from '../../src/core/index.ts';
 import { servePipelines } from '../../src/engine/pipeline/index.ts';
 import { csvChunk, MemoryLoad } from '../setup/memory-load.ts';
@@ -56,4 +63,5 @@ servePipelines({
   connectors: new Map([['memory', memory as unknown as ConnectorDefinition<unknown>]]), // parses its own configuration
   contextFor: (organizationId) => ({ organizationId }) as ConnectorContext, // `memory` reads nothing of it
   failpoint: () => {},
+  credit: new MemoryCredit((workerData as { readonly credit: CreditAccount }).credit), // the thread pool's own
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CreditPool } from '../../src/connector-kit/index.ts';
 import { ThreadPool } from '../../src/engine/index.ts';
 import { csvChunk, LOAD_PLAN, sumOfLines } from '../setup/memory-load.ts';
 
@@ -8,7 +9,8 @@ type SegmentJob = Extract<Parameters<ThreadPool['run']>[0], { kind: 'segment' }>
 let pool: ThreadPool;
 
 beforeEach(() => {
-  pool = new ThreadPool({ entry: new URL('./pipeline-worker.ts', import.meta.url), workerData: null, size: 1 });
+  const entry = new URL('./pipeline-worker.ts', import.meta.url);
+  pool = new ThreadPool({ entry, workerData: {}, credit: new CreditPool(1024 * 1024), size: 1 });
 });
 afterEach(() => pool.close());
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { createServer } from '../../src/api/index.ts';
-import type { ConnectorContext, ConnectorDefinition } from '../../src/connector-kit/index.ts';
+import { type ConnectorContext, type ConnectorDefinition, createLoneCredit } from '../../src/connector-kit/index.ts';
 import { createPlanner } from '../../src/engine/index.ts';
 import { bootstrap, type ExecutionQueue, type FirstKeys, type Services } from '../../src/operations/index.ts';
 import { openStore } from '../../src/store/index.ts';
@@ -94,6 +94,7 @@ function plainContext(home: string, organizationId: string): ConnectorContext {
     columnPrefix: '__millrace_',
     applicationName: 'millrace test',
     failpoint: () => {},
+    credit: createLoneCredit(64 * 1024 * 1024),
   };
 }
 

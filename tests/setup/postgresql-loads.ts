@@ -10,6 +10,7 @@ import type {
   SegmentRange,
   SnapshotRef,
 } from '../../src/connector-kit/index.ts';
+import { createLoneCredit } from '../../src/connector-kit/index.ts';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import type { RangeSum } from '../../src/core/index.ts';
 import { addSums, createRecordHasher, emptySum, readKey, subtractSums } from '../../src/formats/index.ts';
@@ -28,6 +29,7 @@ export function createDatabaseContext(given: Partial<ConnectorContext> = {}): Co
     columnPrefix: '__millrace_',
     applicationName: 'millrace test',
     failpoint: () => {},
+    credit: createLoneCredit(256 * 1024 * 1024),
     ...given,
   };
 }

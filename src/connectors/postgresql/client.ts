@@ -19,7 +19,7 @@ export type TextRow = Readonly<Record<string, string | null>>;
 /** How a connector opens its sessions. */
 export interface SessionOptions {
   readonly config: PostgresqlConfig;
-  readonly context: Pick<ConnectorContext, 'applicationName'>;
+  readonly context: Pick<ConnectorContext, 'applicationName' | 'credit'>;
   readonly side: Side;
   readonly route: Route;
   /** Between two looks at a session that waits for an answer. */
@@ -201,7 +201,7 @@ export class Session implements AsyncDisposable {
     signal: AbortSignal,
   ): AsyncGenerator<Chunk, void, undefined> {
     signal.throwIfAborted();
-    const copy = new CopyOut(this.#stream, sql, format);
+    const copy = new CopyOut(this.#stream, sql, format, this.#options.context.credit);
     this.#copy = copy;
     this.#calls += 1;
     const stop = () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { csvChunk, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
-import type { SegmentOutcome } from '../../connector-kit/index.ts';
+import { CreditPool, MemoryCredit, type SegmentOutcome } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { connectRemoteLoad, type SegmentLoad, serveLoad } from './remote-load.ts';
 
@@ -11,6 +11,8 @@ const SEGMENT = { no: 1, token: 1 };
 const LINES = ['1,one\n', '2,two\n'];
 
 let load: MemoryLoad;
+let pool: CreditPool;
+let credit: MemoryCredit;
 let remote: SegmentLoad;
 let readerPort: MessagePort;
 let serving: Promise<void>;
@@ -18,8 +20,10 @@ let serving: Promise<void>;
 beforeEach(() => {
   const { port1, port2 } = new MessageChannel();
   load = new MemoryLoad();
+  pool = new CreditPool(1024 * 1024);
+  credit = new MemoryCredit(pool.openAccount());
   readerPort = port1;
-  remote = connectRemoteLoad(port1);
+  remote = connectRemoteLoad(port1, credit);
   serving = serveLoad(port2, load, NEVER);
 });
 
@@ -117,7 +121,7 @@ describe('the end of one side', () => {
   it('fails the reader with a failure that is tried again when the owner goes', async () => {
     const { port1, port2 } = new MessageChannel();
     port2.on('message', () => port2.close());
-    const orphaned = connectRemoteLoad(port1);
+    const orphaned = connectRemoteLoad(port1, credit);
     await expect(orphaned.lookup(SEGMENT, NEVER)).rejects.toMatchObject({ code: 'CONN_LOST', kind: 'transient' });
     await expect(orphaned.beginSegment(SEGMENT, { isolate: false }, NEVER)).rejects.toMatchObject({
       code: 'CONN_LOST',
@@ -128,13 +132,13 @@ describe('the end of one side', () => {
     const { port1, port2 } = new MessageChannel();
     port2.close();
     await once(port2, 'close');
-    await expect(connectRemoteLoad(port1).lookup(SEGMENT, NEVER)).rejects.toMatchObject({ code: 'CONN_LOST' });
+    await expect(connectRemoteLoad(port1, credit).lookup(SEGMENT, NEVER)).rejects.toMatchObject({ code: 'CONN_LOST' });
   });
 
   it('lets the first failure through, not that nothing could be closed after it', async () => {
     const { port1, port2 } = new MessageChannel();
     const serve = serveLoad(port2, load, NEVER);
-    const orphaned = connectRemoteLoad(port1);
+    const orphaned = connectRemoteLoad(port1, credit);
     const writing = async () => {
       await using writer = await orphaned.beginSegment(SEGMENT, { isolate: false }, NEVER);
       port2.close();

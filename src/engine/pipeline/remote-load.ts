@@ -1,9 +1,16 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Load, SegmentId, SegmentOutcome, SegmentWriter } from '../../connector-kit/index.ts';
+import type {
+  CreditShare,
+  Load,
+  MemoryCredit,
+  SegmentId,
+  SegmentOutcome,
+  SegmentWriter,
+} from '../../connector-kit/index.ts';
 import { deserializeError, type SerializedError, SyncError, serializeError } from '../../core/index.ts';
 import type { Chunk } from '../../formats/index.ts';
 
-/** Bytes that may be on their way to an owner thread before the reader waits. */
+/** Bytes that may be on their way to an owner thread before the reader waits, of one pipeline and with the process's leave. */
 const CREDIT_BYTES = 32 * 1024 * 1024;
 /** What most chunks fit into. */
 const CHUNK_BYTES = 256 * 1024;
@@ -29,14 +36,14 @@ type Answer =
 export type SegmentLoad = Pick<Load, 'lookup' | 'beginSegment'>;
 
 /** Reaches a load that lives in an owner thread. Chunks are copied into buffers that travel there and back. */
-export function connectRemoteLoad(port: MessagePort): SegmentLoad {
+export function connectRemoteLoad(port: MessagePort, credit: MemoryCredit): SegmentLoad {
   const wire = new PortCaller(port);
   return {
     // The answers come from `serveLoad` below, whose types are those of `Load`.
     lookup: (segment) => wire.call({ kind: 'lookup', segment }) as ReturnType<Load['lookup']>,
     async beginSegment(segment, { isolate }) {
       await wire.call({ kind: 'begin', segment, isolate });
-      return new RemoteWriter(wire, isolate);
+      return new RemoteWriter(wire, isolate, credit);
     },
   };
 }
@@ -44,13 +51,15 @@ export function connectRemoteLoad(port: MessagePort): SegmentLoad {
 class RemoteWriter implements SegmentWriter {
   readonly #wire: PortCaller;
   readonly #isolate: boolean;
+  readonly #credit: MemoryCredit;
   readonly #pending = new Set<Promise<unknown>>();
   #inFlight = 0;
   #failure: unknown = null;
 
-  constructor(wire: PortCaller, isolate: boolean) {
+  constructor(wire: PortCaller, isolate: boolean, credit: MemoryCredit) {
     this.#wire = wire;
     this.#isolate = isolate;
+    this.#credit = credit;
   }
 
   async write(chunk: Chunk) {
@@ -59,8 +68,11 @@ class RemoteWriter implements SegmentWriter {
       return (await this.#wire.call({ kind: 'write', chunk })) as Awaited<ReturnType<SegmentWriter['write']>>;
     }
     const bytes = chunk.payload.byteLength;
-    while (this.#inFlight > 0 && this.#inFlight + bytes > CREDIT_BYTES) await Promise.race(this.#pending);
-    if (this.#failure !== null) throw this.#failure;
+    const share = await this.#takeShare(bytes);
+    if (this.#failure !== null) {
+      share?.release();
+      throw this.#failure;
+    }
     this.#inFlight += bytes;
     const payload = this.#wire.lend(bytes);
     payload.set(chunk.payload);
@@ -71,10 +83,24 @@ class RemoteWriter implements SegmentWriter {
       })
       .finally(() => {
         this.#inFlight -= bytes;
+        share?.release();
         this.#pending.delete(sent);
       });
     this.#pending.add(sent);
     return [];
+  }
+
+  /**
+   * Waits for its own chunks only, never for another pipeline's: a chunk that travels alone needs no leave (null). So a long
+   * record, for which the source has taken its share already, is never held up by those who wait for theirs.
+   */
+  async #takeShare(bytes: number): Promise<CreditShare | null> {
+    while (this.#inFlight > 0) {
+      const share = this.#inFlight + bytes > CREDIT_BYTES ? null : this.#credit.tryTake(bytes);
+      if (share !== null) return share;
+      await Promise.race(this.#pending);
+    }
+    return null;
   }
 
   async commit(outcome: SegmentOutcome): Promise<void> {
@@ -107,19 +133,23 @@ class PortCaller {
       this.#waiting.delete(answer.id);
       if ('error' in answer) waiter?.reject(deserializeError(answer.error));
       else {
-        if (answer.buffer !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(answer.buffer);
+        if (answer.buffer !== undefined) this.#keep(answer.buffer);
         waiter?.resolve(answer.result);
       }
     });
     port.on('close', () => this.#fail());
   }
 
+  #keep(buffer: ArrayBuffer): void {
+    if (buffer.byteLength === CHUNK_BYTES && this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+    else buffer.transfer(0); // at once: the collector would let long records pile up
+  }
+
   /** Room for so many bytes, in a buffer that came back where there is one. */
   lend(bytes: number): Uint8Array<ArrayBuffer> {
+    if (bytes > CHUNK_BYTES) return new Uint8Array(bytes);
     const spare = this.#spare.pop();
-    return spare === undefined || spare.byteLength < bytes
-      ? new Uint8Array(Math.max(bytes, CHUNK_BYTES)).subarray(0, bytes)
-      : new Uint8Array(spare, 0, bytes);
+    return spare === undefined ? new Uint8Array(CHUNK_BYTES).subarray(0, bytes) : new Uint8Array(spare, 0, bytes);
   }
 
   call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {

@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
+import type { CreditPool } from '../../connector-kit/index.ts';
 import { deserializeError, SyncError } from '../../core/index.ts';
 import type { FromThread, ImageJob, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
 
@@ -11,8 +12,10 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8 };
 export interface ThreadPoolOptions {
   /** Entry of the pipeline threads (`worker.ts`, or its compiled form). */
   readonly entry: URL;
-  /** Plain settings that `worker.ts` reads as `workerData`. */
-  readonly workerData: unknown;
+  /** Plain settings that `worker.ts` reads as `workerData`, which has its `CreditAccount` as `credit` beside them. */
+  readonly workerData: object;
+  /** Of the whole process. */
+  readonly credit: CreditPool;
   /** Threads for destinations without an owner. */
   readonly size: number;
 }
@@ -143,7 +146,12 @@ class PipelineThread {
 
   constructor(options: ThreadPoolOptions, onEnd: () => void) {
     this.#onEnd = onEnd;
-    this.#worker = new Worker(options.entry, { workerData: options.workerData, resourceLimits: RESOURCE_LIMITS });
+    const account = options.credit.openAccount();
+    this.#worker = new Worker(options.entry, {
+      workerData: { ...options.workerData, credit: account },
+      resourceLimits: RESOURCE_LIMITS,
+    });
+    this.#worker.on('exit', () => options.credit.closeAccount(account));
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(error));
     this.#worker.on('exit', () => this.#end(null));

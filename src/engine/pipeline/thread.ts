@@ -6,6 +6,7 @@ import type {
   ConnectorContext,
   ConnectorDefinition,
   Load,
+  MemoryCredit,
   Pack,
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
@@ -26,7 +27,7 @@ import type {
   ToThread,
 } from './jobs.ts';
 import { PipelineClock, timeLoad, timePack, timeSegmentLoad, timeSource } from './pipeline-clock.ts';
-import { connectRemoteLoad, serveLoad } from './remote-load.ts';
+import { connectRemoteLoad, type SegmentLoad, serveLoad } from './remote-load.ts';
 import { runPack } from './run-pack.ts';
 import { runSegment, type SegmentWatch } from './run-segment.ts';
 
@@ -37,6 +38,7 @@ export interface ThreadOptions {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   readonly failpoint: (name: string) => void;
+  readonly credit: MemoryCredit;
 }
 
 /** Serves jobs from the main thread until it ends the thread. Several jobs may run at once. */
@@ -81,7 +83,8 @@ async function runJob(
 ): Promise<unknown> {
   if (job.kind === 'segment') {
     const watch = { onProgress: throttle(onProgress), failpoint: options.failpoint };
-    return closingPort(port, () => runSegmentJob(job, port, connections, watch, signal));
+    const remote = port === undefined ? null : connectRemoteLoad(port, options.credit);
+    return closingPort(port, () => runSegmentJob(job, remote, connections, watch, signal));
   }
   if (job.kind === 'pack') return runPackJob(job, connections, options.failpoint, signal);
   if (job.kind === 'discardPack') return discardPack(job, connections, signal);
@@ -141,7 +144,7 @@ async function closingPort<T>(port: MessagePort | undefined, work: () => Promise
 
 async function runSegmentJob(
   job: SegmentJob,
-  port: MessagePort | undefined,
+  remote: SegmentLoad | null,
   connections: ConnectionCache,
   watch: SegmentWatch,
   signal: AbortSignal,
@@ -150,9 +153,9 @@ async function runSegmentJob(
   const opened = sourceOf(job.source, await clock.wait('source', () => connections.open(job.source)));
   const source = timeSource(opened, clock);
   const { destination } = job;
-  if (port !== undefined) {
-    const remote = timeSegmentLoad(connectRemoteLoad(port), clock);
-    return { ...(await runSegment(job, source, remote, watch, signal)), timing: clock.read() };
+  if (remote !== null) {
+    const timed = timeSegmentLoad(remote, clock);
+    return { ...(await runSegment(job, source, timed, watch, signal)), timing: clock.read() };
   }
   if (destination === null) throw new SyncError('INTERNAL', 'A segment came without a destination.');
   await using load = await clock.wait('destination', () => openLoad(destination, job.load, connections, signal));

@@ -51,6 +51,7 @@ function readAnswer(
       chunk: (chunk) => chunks.push(chunk),
       message: (type) => (messages += String.fromCharCode(type)),
       allocate: (bytes) => new Uint8Array(bytes),
+      allocateLong: (bytes) => new Uint8Array(bytes),
     },
   );
   for (let at = 0, turn = 0; at < answer.length; turn += 1) {

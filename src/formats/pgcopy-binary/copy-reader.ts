@@ -9,6 +9,8 @@ export interface CopyReaderHandlers {
   message(type: number, payload: Uint8Array): void;
   /** A buffer of `bytes` bytes for the next chunk, with any content: a new one, or one that nobody uses any more. */
   allocate(bytes: number): Uint8Array<ArrayBuffer>;
+  /** A new one for a record that is longer than a chunk. Null: not now; what is fed is kept until `resume`. */
+  allocateLong(bytes: number): Uint8Array<ArrayBuffer> | null;
 }
 
 export interface CopyReaderOptions {
@@ -43,6 +45,8 @@ export class CopyReader {
   #ends = new Uint32Array(256);
   #records = 0;
   #isBeforeHeader: boolean;
+  /** What was fed behind the beginning of a long record that has no buffer yet. */
+  #unfed: Uint8Array | null = null;
 
   constructor(options: CopyReaderOptions, handlers: CopyReaderHandlers) {
     this.#options = options;
@@ -53,8 +57,15 @@ export class CopyReader {
 
   /** Takes the next bytes from the socket, in whatever pieces they come. @throws `CONN_LOST`, `FORMAT_CORRUPT`, `RECORD_TOO_LARGE` */
   feed(bytes: Uint8Array): void {
+    if (this.#unfed !== null) {
+      this.#unfed = Buffer.concat([this.#unfed, bytes]);
+      return;
+    }
     for (let offset = 0; offset < bytes.length; ) {
-      this.#makeRoom(bytes.length - offset);
+      if (!this.#makeRoom(bytes.length - offset)) {
+        this.#unfed = bytes.slice(offset);
+        return;
+      }
       const start = this.#used + this.#raw;
       const end = Math.min(bytes.length, offset + this.#buffer.length - start);
       this.#buffer.set(end - offset === bytes.length ? bytes : bytes.subarray(offset, end), start);
@@ -62,6 +73,13 @@ export class CopyReader {
       offset = end;
       this.#cut();
     }
+  }
+
+  /** Goes on where a long record got no buffer; it is asked for again. */
+  resume(): void {
+    const bytes = this.#unfed;
+    this.#unfed = null;
+    if (bytes !== null) this.feed(bytes);
   }
 
   /** Hands on what is left. Called when the server has said that the copy is done, never from within a handler. */
@@ -77,19 +95,21 @@ export class CopyReader {
     this.#handlers.chunk(chunk);
   }
 
-  /** Sees to it that at least some of the bytes fit; a record that is larger than a chunk gets a buffer of its own. */
-  #makeRoom(wantedBytes: number): void {
-    if (this.#used + this.#raw + wantedBytes <= this.#buffer.length) return;
+  /** Sees to it that at least some of the bytes fit; a record that is larger than a chunk gets a buffer of its own. False: not yet. */
+  #makeRoom(wantedBytes: number): boolean {
+    if (this.#used + this.#raw + wantedBytes <= this.#buffer.length) return true;
     this.flush();
-    if (this.#raw < HEADER_BYTES) return;
+    if (this.#raw < HEADER_BYTES) return true;
     const messageBytes = 1 + readInt32(this.#buffer, this.#used + 1);
-    if (messageBytes <= this.#buffer.length) return;
+    if (messageBytes <= this.#buffer.length) return true;
     const { maxRecordBytes } = this.#options;
     if (messageBytes - HEADER_BYTES > maxRecordBytes) throw recordTooLarge(messageBytes - HEADER_BYTES, maxRecordBytes);
-    const larger = new Uint8Array(messageBytes);
+    const larger = this.#handlers.allocateLong(messageBytes);
+    if (larger === null) return false;
     larger.set(this.#buffer.subarray(this.#used, this.#used + this.#raw));
     this.#used = 0;
     this.#buffer = larger;
+    return true;
   }
 
   #cut(): void {

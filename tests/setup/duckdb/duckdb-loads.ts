@@ -2,15 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type {
-  Connector,
-  ConnectorContext,
-  Load,
-  LoadColumn,
-  LoadPlan,
-  PublishCounts,
-  Reject,
-  SegmentOutcome,
+import {
+  type Connector,
+  type ConnectorContext,
+  createLoneCredit,
+  type Load,
+  type LoadColumn,
+  type LoadPlan,
+  type PublishCounts,
+  type Reject,
+  type SegmentOutcome,
 } from '../../../src/connector-kit/index.ts';
 import { CONNECTORS } from '../../../src/connectors/index.ts';
 import type { LogicalType, RangeSum } from '../../../src/core/index.ts';
@@ -35,6 +36,7 @@ export function createFileContext(root: string, failpoint: (name: string) => voi
     columnPrefix: '__millrace_',
     applicationName: 'test',
     failpoint,
+    credit: createLoneCredit(64 * 1024 * 1024),
   };
 }
 

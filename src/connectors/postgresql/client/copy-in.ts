@@ -34,6 +34,7 @@ export class CopyIn {
         chunk: () => {},
         message: (type, payload) => this.#takeMessage(type, payload),
         allocate: (bytes) => new Uint8Array(bytes),
+        allocateLong: (bytes) => new Uint8Array(bytes),
       },
     );
     this.#socket = borrowSocket(

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { CreditShare, MemoryCredit } from '../../../connector-kit/index.ts';
 import { type Chunk, CopyReader, type WireFormat } from '../../../formats/index.ts';
 import { BACKEND, type BorrowedSocket, borrowSocket, fromErrorResponse, toQueryMessage } from './borrow.ts';
 
@@ -16,6 +17,8 @@ const idleBuffers: Uint8Array<ArrayBuffer>[] = [];
 const MAX_IDLE_BUFFERS = 8;
 /** A record longer than this would not fit any pipeline's memory. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;
+/** Of a long record: ours, and one that encryption, hashes in its place or the way to another thread make of it. */
+const COPIES_OF_LONG_RECORD = 2;
 
 /**
  * Runs a COPY … TO STDOUT on an idle session and yields its chunks. The socket is paused while the consumer lags.
@@ -28,6 +31,13 @@ export class CopyOut {
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   /** Every buffer of this read, wherever it is now. */
   readonly #buffers = new Set<ArrayBuffer>();
+  /** Of the long records that are not consumed yet. */
+  readonly #shares = new Map<ArrayBuffer, CreditShare>();
+  readonly #credit: MemoryCredit;
+  readonly #ended = new AbortController();
+  /** For the long record that comes next. */
+  #granted: CreditShare | null = null;
+  #isAsking = false;
   readonly #reader: CopyReader;
   readonly #socket: BorrowedSocket;
   #error: Error | null = null;
@@ -36,18 +46,20 @@ export class CopyOut {
   #isPaused = false;
   #wake: (() => void) | null = null;
 
-  constructor(stream: Duplex, sql: string, format: WireFormat) {
+  constructor(stream: Duplex, sql: string, format: WireFormat, credit: MemoryCredit) {
+    this.#credit = credit;
     this.#reader = new CopyReader(
       { format, chunkBytes: CHUNK_BYTES, maxRecordBytes: MAX_RECORD_BYTES },
       {
         chunk: (chunk) => this.#take(chunk),
         message: (type, payload) => this.#takeMessage(type, payload),
         allocate: (bytes) => this.#allocate(bytes),
+        allocateLong: (bytes) => this.#allocateLong(bytes),
       },
     );
     this.#socket = borrowSocket(
       stream,
-      (bytes) => this.#feed(bytes),
+      (bytes) => this.#feed(() => this.#reader.feed(bytes)),
       (error) => this.#break(error),
     );
     stream.write(toQueryMessage(sql));
@@ -58,9 +70,9 @@ export class CopyOut {
     return this.#isDone;
   }
 
-  /** True while the consumer waits for the server, and not the other way round. */
+  /** True while the consumer waits for the server, and not the other way round or for memory. */
   get isWaiting(): boolean {
-    return this.#wake !== null;
+    return this.#wake !== null && !this.#isAsking;
   }
 
   /** Ends the wait of the consumer; the session must then be destroyed. */
@@ -70,10 +82,20 @@ export class CopyOut {
 
   /** Every chunk in order. @throws what the server answered */
   async *chunks(): AsyncGenerator<Chunk, void, undefined> {
+    try {
+      yield* this.#untilEnd();
+    } finally {
+      this.#ended.abort();
+      this.#granted?.release();
+      for (const share of this.#shares.values()) share.release();
+    }
+  }
+
+  async *#untilEnd(): AsyncGenerator<Chunk, void, undefined> {
     while (true) {
       const chunk = this.#waiting.shift();
       if (chunk !== undefined) {
-        if (this.#isPaused && this.#waiting.length < MAX_WAITING) this.#resume();
+        if (this.#isPaused && !this.#isAsking && this.#waiting.length < MAX_WAITING) this.#resume();
         yield chunk;
         this.#reuse(chunk);
       } else if (this.#isDone || this.#isBroken) {
@@ -81,6 +103,32 @@ export class CopyOut {
         this.#giveBack();
         return;
       } else await this.#arrival();
+    }
+  }
+
+  /** The socket is paused until a record that is longer than a chunk may be held. */
+  #allocateLong(bytes: number): Uint8Array<ArrayBuffer> | null {
+    const share = this.#granted ?? this.#credit.tryTake(COPIES_OF_LONG_RECORD * bytes);
+    this.#granted = null;
+    if (share === null) {
+      void this.#askFor(COPIES_OF_LONG_RECORD * bytes);
+      return null;
+    }
+    const buffer = new Uint8Array(bytes);
+    this.#shares.set(buffer.buffer, share);
+    return buffer;
+  }
+
+  async #askFor(bytes: number): Promise<void> {
+    this.#isAsking = true;
+    try {
+      const share = await this.#credit.take(bytes, this.#ended.signal);
+      if (this.#ended.signal.aborted) return share.release();
+      this.#granted = share;
+      this.#isAsking = false;
+      if (this.#feed(() => this.#reader.resume())) this.#resume();
+    } catch (error) {
+      this.#break(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -104,6 +152,14 @@ export class CopyOut {
   /** A buffer that was given away to another thread is no longer there. */
   #reuse({ payload }: Chunk): void {
     const { buffer } = payload;
+    const share = this.#shares.get(buffer);
+    if (share !== undefined) {
+      this.#shares.delete(buffer);
+      // The collector would come by too late: some of these are as large as all that it lets pile up.
+      if (!buffer.detached) buffer.transfer(0);
+      share.release();
+      return;
+    }
     if (buffer.byteLength === CHUNK_BYTES && this.#spare.length < MAX_SPARE) this.#spare.push(new Uint8Array(buffer));
   }
 
@@ -118,15 +174,16 @@ export class CopyOut {
     this.#socket.stream.resume();
   }
 
-  #feed(bytes: Uint8Array): boolean {
+  /** False: the socket has to pause. */
+  #feed(read: () => void): boolean {
     if (this.#isBroken) return true;
     try {
-      this.#reader.feed(bytes);
+      read();
       if (this.#isDone && this.#error === null) this.#reader.flush();
     } catch (error) {
       this.#break(error instanceof Error ? error : new Error(String(error)));
     }
-    this.#isPaused = this.#waiting.length >= MAX_WAITING && !this.#isDone;
+    this.#isPaused = (this.#isAsking || this.#waiting.length >= MAX_WAITING) && !this.#isDone;
     return !this.#isPaused;
   }
 
