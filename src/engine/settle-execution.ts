@@ -109,7 +109,7 @@ function describeEnd(
 
 /** Closes what this process holds open for an execution: source images and the threads' connections. */
 export async function letGo(parts: EngineParts, executionId: string): Promise<void> {
-  await parts.snapshots.close(executionId);
+  await retryStore(() => parts.snapshots.close(executionId), parts.draining);
   await parts.threads.release(executionId);
   await parts.files.letGo(executionId);
   parts.outages.forget(executionId);

@@ -10,6 +10,7 @@ import {
   removeSnapshotHolder,
   type Store,
 } from '../store/index.ts';
+import { retryStore } from './retry-store.ts';
 
 /** Beyond this age a snapshot holds back the source's clean-up too long; what is not read by then is read in a new one. */
 const MAX_SNAPSHOT_AGE_MS = 4 * 60 * 60 * 1_000;
@@ -155,15 +156,23 @@ export class SnapshotHolder {
     openSource: () => Promise<Connector>,
     signal: AbortSignal,
   ): Promise<SharedSnapshot> {
-    const last = await lastSnapshotEpoch(this.#store.db, executionId);
-    const newer = last > lostEpoch ? await this.find(executionId, last) : null;
+    const { db } = this.#store;
+    const last = await retryStore(() => lastSnapshotEpoch(db, executionId), signal);
+    const newer = last > lostEpoch ? await retryStore(() => this.find(executionId, last), signal) : null;
     if (newer !== null) return { epoch: last, ref: newer };
     const held = await open(openSource, signal);
     const { token, position, lowerBound } = held.snapshot;
     const ref: SnapshotRef = { token, position, lowerBound };
-    const own = { ...held, epoch: last + 1, ref, openedAt: Date.now() };
-    this.#keep(executionId, own);
-    await insertSnapshot(this.#store.db, { executionId, epoch: last + 1, workerId: this.#workerId, snapshot: ref });
+    const row = { executionId, epoch: last + 1, workerId: this.#workerId, snapshot: ref };
+    try {
+      // Repeated here: a repeated renewal would hold two images under one number.
+      await retryStore(() => insertSnapshot(db, row), signal);
+    } catch (error) {
+      await disposeQuietly(held.snapshot);
+      await disposeQuietly(held.connector);
+      throw error;
+    }
+    this.#keep(executionId, { ...held, epoch: last + 1, ref, openedAt: Date.now() });
     return { epoch: last + 1, ref };
   }
 

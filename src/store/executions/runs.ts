@@ -249,10 +249,18 @@ export async function insertSnapshot(
   db: StoreDatabase,
   row: { readonly executionId: string; readonly epoch: number; readonly workerId: string; readonly snapshot: unknown },
 ): Promise<void> {
-  await db
+  const result = await db
     .insertInto('executionSnapshots')
     .values({ ...row, snapshot: JSON.stringify(row.snapshot) })
-    .execute();
+    .onConflict((conflict) =>
+      conflict
+        .columns(['executionId', 'epoch'])
+        .doUpdateSet({ snapshot: JSON.stringify(row.snapshot) })
+        .where('executionSnapshots.workerId', '=', row.workerId),
+    )
+    .executeTakeFirst();
+  if (result.numInsertedOrUpdatedRows !== 1n)
+    throw new SyncError('SNAPSHOT_LOST', 'Another worker has taken a newer snapshot meanwhile. That one is used.');
   await addSnapshotHolder(db, row);
 }
 
