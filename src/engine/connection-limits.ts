@@ -1,10 +1,10 @@
-import { enterConnections, type LimitedConnection, leaveConnections, type Run } from '../store/index.ts';
+import { enterConnections, type LimitedConnection, leaveConnections, type RunConnection } from '../store/index.ts';
 import { type EngineParts, retryStore } from './engine-parts.ts';
 
 /** What of a lane its connections' limits need. */
 export interface LimitedLane {
-  readonly parts: EngineParts;
-  readonly run: Run;
+  readonly parts: Pick<EngineParts, 'store' | 'workerId' | 'draining'>;
+  readonly run: { readonly [End in 'source' | 'destination']: Pick<RunConnection, 'id' | 'maxLanes'> };
   readonly laneId: string;
   readonly stop: AbortSignal;
 }
@@ -23,11 +23,12 @@ export async function withinLimits(lane: LimitedLane, work: () => Promise<boolea
   try {
     return await work();
   } finally {
-    await retryStore(() => leaveConnections(parts.store, entry), stop);
+    // Also behind a cancel: nobody else ever gives back the place of a worker that lives.
+    await retryStore(() => leaveConnections(parts.store, entry), parts.draining);
   }
 }
 
-function limitsOf({ source, destination }: Run): readonly LimitedConnection[] {
+function limitsOf({ source, destination }: LimitedLane['run']): readonly LimitedConnection[] {
   const both = source.id === destination.id ? [source] : [source, destination];
   return both.flatMap(({ id, maxLanes }) => (maxLanes === null ? [] : [{ connectionId: id, maxLanes }]));
 }

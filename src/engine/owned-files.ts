@@ -43,11 +43,13 @@ export class OwnedFiles {
     }
   }
 
+  /** Called again where the metadata database has failed, it goes on where it was. */
   async letGo(executionId: string): Promise<void> {
     for (const [key, users] of this.#users) {
-      if (!users.delete(executionId) || users.size > 0) continue;
-      this.#users.delete(key);
-      await giveBackWorkerLock(this.#store.db, this.#lockOf(key));
+      if (!users.has(executionId)) continue;
+      if (users.size === 1) await giveBackWorkerLock(this.#store.db, this.#lockOf(key));
+      users.delete(executionId);
+      if (users.size === 0) this.#users.delete(key);
     }
   }
 

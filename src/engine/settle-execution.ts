@@ -111,7 +111,7 @@ function describeEnd(
 export async function letGo(parts: EngineParts, executionId: string): Promise<void> {
   await retryStore(() => parts.snapshots.close(executionId), parts.draining);
   await parts.threads.release(executionId);
-  await parts.files.letGo(executionId);
+  await retryStore(() => parts.files.letGo(executionId), parts.draining);
   parts.outages.forget(executionId);
   parts.planOutages.forget(executionId);
 }

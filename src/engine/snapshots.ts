@@ -104,9 +104,10 @@ export class SnapshotHolder {
   async renounce(executionId: string, epoch: number): Promise<boolean> {
     const own = this.#own(executionId, epoch);
     if (own === undefined) return false;
+    // The row first: where that fails, the next call finds everything as it was.
+    await removeSnapshotHolder(this.#store.db, { executionId, epoch, workerId: this.#workerId });
     const others = this.#held.get(executionId)?.filter((held) => held !== own) ?? [];
     this.#held.set(executionId, others);
-    await removeSnapshotHolder(this.#store.db, { executionId, epoch, workerId: this.#workerId });
     await disposeQuietly(own.snapshot);
     await disposeQuietly(own.connector);
     return (await this.#findHolder(executionId, epoch)) !== null;
