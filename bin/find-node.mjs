@@ -5,6 +5,13 @@ import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 
 const OLDEST_MAJOR = 24;
+
+/**
+ * Keep the heap of a Millrace process close to what is alive in it. V8 lets a small heap grow to four times that before it
+ * looks again: the plans of 2,000 tables left 230 MB of garbage, and 40 MB with these. Records are in no heap, so they cost
+ * little. They cannot be set from within.
+ */
+export const HEAP_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=30'];
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Folder of a package, found upwards from `from` as Node does; undefined when it is not installed. */

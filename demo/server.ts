@@ -4,6 +4,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { HEAP_FLAGS } from '../bin/find-node.mjs';
 import { type CliFile, localUrl, prepareHome, readCliFile, readConfig } from '../src/runtime/index.ts';
 import { ROOT } from './plan.ts';
 
@@ -59,7 +60,7 @@ export async function startServer(home: string, signal: AbortSignal): Promise<De
   const port = await findPort(config.host, config.port);
   const logFile = join(home, 'demo-server.log');
   const log = openSync(logFile, 'w', 0o600);
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve'], {
+  const child = spawn(process.execPath, [...HEAP_FLAGS, join(ROOT, 'src/main.ts'), 'serve'], {
     env: { ...process.env, MILLRACE_HOME: home, MILLRACE_PORT: String(port) },
     // The channel tells the server when we are killed. A session of its own keeps Ctrl-C from reaching it before us.
     stdio: ['ignore', log, log, 'ipc'],
