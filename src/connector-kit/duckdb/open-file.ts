@@ -25,9 +25,10 @@ export interface Opening {
   readonly folder: string;
 }
 
-/** The most memory that DuckDB may ever use on this machine, in bytes. */
+/** The most memory that DuckDB may ever use on this machine, or in this container, in bytes. */
 export function maxMemoryBytes(): number {
-  return Math.floor(totalmem() * MAX_MEMORY_SHARE);
+  const allowed = process.constrainedMemory();
+  return Math.floor((allowed > 0 ? Math.min(allowed, totalmem()) : totalmem()) * MAX_MEMORY_SHARE);
 }
 
 /**

@@ -62,7 +62,7 @@ function createConnector(path: string, context: ConnectorContext): Connector {
   const leases = new FileLeases(path, context.filesRoot);
   return {
     check: (signal) => checkFile(path, leases, signal),
-    source: new DuckdbSource(path, leases),
+    source: new DuckdbSource(path, leases, context.credit),
     destination: createDestination(path, (mode) => leases.get(mode), context),
     [Symbol.asyncDispose]: () => leases[Symbol.asyncDispose](),
   };

@@ -10,6 +10,7 @@ import {
 } from '../../connector-kit/duckdb/index.ts';
 import type {
   BulkSource,
+  MemoryCredit,
   ReadRequest,
   SegmentRange,
   SegmentRequest,
@@ -32,10 +33,12 @@ import { planSegments, toConditions } from './source/segments.ts';
 export class DuckdbSource implements BulkSource {
   readonly #path: string;
   readonly #leases: FileLeases;
+  readonly #credit: MemoryCredit;
 
-  constructor(path: string, leases: FileLeases) {
+  constructor(path: string, leases: FileLeases, credit: MemoryCredit) {
     this.#path = path;
     this.#leases = leases;
+    this.#credit = credit;
   }
 
   /** A file that a first load has yet to make holds no tables. */
@@ -85,7 +88,7 @@ export class DuckdbSource implements BulkSource {
 
   async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
     const lease = await this.#leaseImage(request.snapshot);
-    const query = { from: toTable(request.schema.id), where: toConditions(request) };
+    const query = { from: toTable(request.schema.id), where: toConditions(request), credit: this.#credit };
     try {
       yield* exportCsv(lease, request, query, signal);
     } catch (error) {

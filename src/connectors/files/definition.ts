@@ -59,9 +59,12 @@ export const files: ConnectorDefinition<FilesConfig> = {
   },
 };
 
-function createConnector({ path, format, header = 'auto' }: FilesConfig, { filesRoot }: ConnectorContext): Connector {
+function createConnector(
+  { path, format, header = 'auto' }: FilesConfig,
+  { filesRoot, credit }: ConnectorContext,
+): Connector {
   const place = resolvePlace(path, filesRoot);
-  const source = new FilesSource({ place, format, header, filesRoot });
+  const source = new FilesSource({ place, format, header, filesRoot, credit });
   return {
     source,
     async check(signal) {

@@ -15,6 +15,7 @@ import {
 import type {
   BulkSource,
   FormatOffer,
+  MemoryCredit,
   ReadRequest,
   SegmentRange,
   SegmentRequest,
@@ -36,6 +37,7 @@ import { type FileTable, listTables, type Reading } from './tables.ts';
 export interface FilesPlace extends Reading {
   readonly place: Place;
   readonly filesRoot: string;
+  readonly credit: MemoryCredit;
 }
 
 /** The tables that each image of this thread holds, by token and schema id: files that came later are none of it. */
@@ -123,7 +125,7 @@ export class FilesSource implements BulkSource, AsyncDisposable {
     const where = request.from === null ? [] : [toDeltaCondition(request.from)];
     try {
       await provePacked(files, signal);
-      yield* exportCsv(reader, request, { from, where }, signal);
+      yield* exportCsv(reader, request, { from, where, credit: this.#at.credit }, signal);
     } catch (error) {
       // What failed because a file is another one by now is no defect of the file.
       if (!isAbort(error)) await proveImage(request.snapshot, files);

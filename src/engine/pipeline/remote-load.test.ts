@@ -87,26 +87,49 @@ describe('a load in another thread', () => {
     expect([load.committed.size, load.open]).toEqual([0, 0]);
   });
 
-  it('holds the reader back beyond its credit of bytes', async () => {
-    const arrived = Promise.withResolvers<void>();
-    const mayGoOn = Promise.withResolvers<void>();
-    load.beforeWrite = async () => {
-      arrived.resolve();
-      await mayGoOn.promise;
-    };
-    await using writer = await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
-    const large = () => csvChunk([`1,${'x'.repeat(20 * 1024 * 1024)}\n`]);
-    let second = 'waits';
-    await writer.write(large(), NEVER);
-    await arrived.promise;
-    const writing = writer.write(large(), NEVER).then(() => {
-      second = 'went on';
+  describe.each([
+    ['its own credit of bytes', 20 * 1024 * 1024, 1024 ** 3, null],
+    ['the credit that the process has', 600 * 1024, 1024 ** 2, 500 * 1024],
+    ['what others leave who wait for theirs', 1024, 1024 ** 2, 2 * 1024 ** 2],
+  ])('of chunks beyond %s', (_what, chunkBytes, capBytes, othersBytes) => {
+    it('holds the reader back until the ones before have arrived', async () => {
+      const pool = new CreditPool(capBytes);
+      const others = new MemoryCredit(pool.openAccount());
+      const { port1, port2 } = new MessageChannel();
+      const serve = serveLoad(port2, load, NEVER);
+      const held = others.tryTake(1024);
+      const share = othersBytes === null ? null : others.take(othersBytes, NEVER);
+      const arrived = Promise.withResolvers<void>();
+      const mayGoOn = Promise.withResolvers<void>();
+      load.beforeWrite = async () => {
+        arrived.resolve();
+        await mayGoOn.promise;
+      };
+      {
+        await using writer = await connectRemoteLoad(port1, new MemoryCredit(pool.openAccount())).beginSegment(
+          SEGMENT,
+          { isolate: false },
+          NEVER,
+        );
+        const large = () => csvChunk([`1,${'x'.repeat(chunkBytes)}\n`]);
+        let second = 'waits';
+        await writer.write(large(), NEVER);
+        await arrived.promise;
+        const writing = writer.write(large(), NEVER).then(() => {
+          second = 'went on';
+        });
+        await remotelyIdle();
+        expect(second).toBe('waits');
+        mayGoOn.resolve();
+        await writing;
+        expect(second).toBe('went on');
+        held?.release();
+        (await share)?.release();
+      }
+      expect(pool.state()).toMatchObject({ takenBytes: 0, waiting: 0 });
+      port1.close();
+      await serve;
     });
-    await remotelyIdle();
-    expect(second).toBe('waits');
-    mayGoOn.resolve();
-    await writing;
-    expect(second).toBe('went on');
   });
 });
 

@@ -1,4 +1,12 @@
-import type { BulkSource, Pack, PackWay, PublishCounts, SegmentOutcome } from '../../connector-kit/index.ts';
+import type {
+  BulkSource,
+  CreditShare,
+  MemoryCredit,
+  Pack,
+  PackWay,
+  PublishCounts,
+  SegmentOutcome,
+} from '../../connector-kit/index.ts';
 import type { RangeSum } from '../../core/index.ts';
 import { type Chunk, createRecordHasher, isSameSum } from '../../formats/index.ts';
 import type { PackedTable, PackJob, PackResult } from './jobs.ts';
@@ -6,9 +14,17 @@ import { openObfuscator } from './run-segment.ts';
 
 /** A table that turns out larger than this goes its own way, in segments that are not kept in memory. */
 const MAX_BYTES = 8 * 1024 * 1024;
+/** What it was expected to have; for more the process's leave is asked, and not waited for. */
+const USUAL_BYTES = 1024 * 1024;
+
+/** Whom a pack asks and tells. */
+export interface PackWatch {
+  readonly failpoint: (name: string) => void;
+  readonly credit: MemoryCredit;
+}
 
 /** A table's records in memory, with what makes their part of the receipt. */
-interface ReadTable {
+interface ReadTable extends Disposable {
   readonly chunks: readonly Chunk[];
   readonly outcome: SegmentOutcome;
   /** Hashed also where the receipt only counts: it decides whether anything has changed. */
@@ -25,7 +41,7 @@ export async function runPack(
   { tables }: PackJob,
   source: Pick<BulkSource, 'read'>,
   pack: Pack,
-  failpoint: (name: string) => void,
+  { failpoint, credit }: PackWatch,
   signal: AbortSignal,
 ): Promise<PackResult['tables']> {
   const ways = await pack.enter(signal);
@@ -34,7 +50,7 @@ export async function runPack(
   const proved = new Map<number, Proved>();
   for (const [index, table] of tables.entries()) {
     const way = ways[index] ?? 'alone';
-    const read = way === 'alone' ? null : await readTable(table, source, signal);
+    using read = way === 'alone' ? null : await readTable(table, source, credit, signal);
     if (read === null) continue;
     if (way === 'load') {
       await pack.write(index, read.chunks, signal);
@@ -68,6 +84,7 @@ function isEntered(way: PackWay): boolean {
 async function readTable(
   table: PackedTable,
   source: Pick<BulkSource, 'read'>,
+  credit: MemoryCredit,
   signal: AbortSignal,
 ): Promise<ReadTable | null> {
   const types = table.load.columns.map(({ logicalType }) => logicalType);
@@ -75,18 +92,24 @@ async function readTable(
   const obfuscator = openObfuscator(table);
   const chunks: Chunk[] = [];
   let bytesRead = 0;
+  let share: CreditShare | null = null;
+  using held = new DisposableStack();
+  held.defer(() => share?.release());
   for await (const { chunk: read } of source.read(table.read, signal)) {
     signal.throwIfAborted();
     const chunk = obfuscator?.apply(read) ?? read;
     bytesRead += chunk.payload.byteLength;
-    if (bytesRead > MAX_BYTES) return null;
+    if (bytesRead > USUAL_BYTES) share ??= credit.tryTake(MAX_BYTES);
+    if (bytesRead > MAX_BYTES || (bytesRead > USUAL_BYTES && share === null)) return null;
     hasher.add(chunk);
     // The source overwrites a chunk when the next one is asked for.
     chunks.push({ ...chunk, payload: chunk.payload.slice(), ends: chunk.ends.slice() });
   }
   const sum = hasher.result();
   const counted: RangeSum = table.countsOnly ? { records: sum.records, sum: null } : sum;
-  return { chunks, sum, outcome: { recordsRead: sum.records, bytesRead, source: counted, rejects: [] } };
+  const outcome: SegmentOutcome = { recordsRead: sum.records, bytesRead, source: counted, rejects: [] };
+  const kept = held.move();
+  return { chunks, sum, outcome, [Symbol.dispose]: () => kept.dispose() };
 }
 
 async function compare(

@@ -28,7 +28,7 @@ import type {
 } from './jobs.ts';
 import { PipelineClock, timeLoad, timePack, timeSegmentLoad, timeSource } from './pipeline-clock.ts';
 import { connectRemoteLoad, type SegmentLoad, serveLoad } from './remote-load.ts';
-import { runPack } from './run-pack.ts';
+import { type PackWatch, runPack } from './run-pack.ts';
 import { runSegment, type SegmentWatch } from './run-segment.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -86,7 +86,7 @@ async function runJob(
     const remote = port === undefined ? null : connectRemoteLoad(port, options.credit);
     return closingPort(port, () => runSegmentJob(job, remote, connections, watch, signal));
   }
-  if (job.kind === 'pack') return runPackJob(job, connections, options.failpoint, signal);
+  if (job.kind === 'pack') return runPackJob(job, connections, options, signal);
   if (job.kind === 'discardPack') return discardPack(job, connections, signal);
   if (job.kind === 'serve') return closingPort(port, () => serveJob(job, port, connections, signal));
   if (job.kind === 'check') return (await connections.open(job.destination)).check(signal);
@@ -166,14 +166,14 @@ async function runSegmentJob(
 async function runPackJob(
   job: PackJob,
   connections: ConnectionCache,
-  failpoint: (name: string) => void,
+  watch: PackWatch,
   signal: AbortSignal,
 ): Promise<PackResult & Timed> {
   const clock = new PipelineClock();
   const source = sourceOf(job.source, await clock.wait('source', () => connections.open(job.source)));
   await using pack = await clock.wait('destination', () => openPack(job, connections, signal));
   const timed = timePack(pack, clock);
-  return { tables: await runPack(job, timeSource(source, clock), timed, failpoint, signal), timing: clock.read() };
+  return { tables: await runPack(job, timeSource(source, clock), timed, watch, signal), timing: clock.read() };
 }
 
 async function discardPack(job: DiscardPackJob, connections: ConnectionCache, signal: AbortSignal): Promise<Timed> {

@@ -7,6 +7,8 @@ import { createKeyedHash, type KeyedHash } from './keyed-hash.ts';
 /** Shorter spans are copied byte by byte: a view costs more than they do. */
 const VIEW_BYTES = 128;
 const LENGTH_BYTES = 4;
+/** Scratch memory beyond this was for a long record, and is not kept for short ones. */
+const USUAL_BYTES = 1024 * 1024;
 
 /** Puts keyed hashes in the place of some fields. Keeps scratch memory: one obfuscator per pipeline, for one schema. */
 export interface Obfuscator {
@@ -72,7 +74,11 @@ class ChunkRewriter implements Obfuscator {
 
   /** A buffer that was given to another thread has no bytes left, so it is replaced as well. */
   #makeRoom(bytes: number): Uint8Array<ArrayBuffer> {
-    if (this.#out.length < bytes) this.#out = new Uint8Array(bytes);
+    const isMuchTooLarge = this.#out.length > USUAL_BYTES && bytes <= USUAL_BYTES;
+    if (this.#out.length >= bytes && !isMuchTooLarge) return this.#out;
+    // At once: the collector would let long records pile up.
+    if (this.#out.length > USUAL_BYTES) this.#out.buffer.transfer(0);
+    this.#out = new Uint8Array(bytes);
     return this.#out;
   }
 }

@@ -2,6 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SyncError } from '../../../core/index.ts';
 import { RecordCutter } from '../../../formats/index.ts';
+import type { CreditShare, MemoryCredit } from '../../memory-credit.ts';
 import type { ReadRequest, SourceChunk } from '../../source.ts';
 import { DUCKDB, toFilterCondition } from '../../sql/index.ts';
 import { toSyncError } from '../errors.ts';
@@ -13,6 +14,9 @@ import { describeType } from './column-types.ts';
 const PIECE_BYTES = 512 * 1024;
 /** A record longer than this would not fit any pipeline's memory. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;
+/** Of a record that is read in pieces: what came before, the piece, and both together for ourselves and the next. */
+const COPIES_OF_LONG_RECORD = 4;
+const RATHER_LONG_BYTES = 4 * 1024 * 1024;
 
 /** The DuckDB on which an export runs. */
 export interface Exporter {
@@ -26,6 +30,8 @@ export interface ExportQuery {
   readonly from: string;
   /** SQL conditions that all must hold, beside the request's filters. */
   readonly where: readonly string[];
+  /** Asked for records that are longer than a piece; absent where they are known to be short. */
+  readonly credit?: MemoryCredit;
 }
 
 let exported = 0;
@@ -49,19 +55,25 @@ export async function* exportCsv(
       .catch((error: unknown) => {
         throw toSourceError(error, request);
       });
-    yield* readChunks(path, signal);
+    yield* readChunks(path, query.credit, signal);
   } finally {
     await rm(path, { force: true });
   }
 }
 
-async function* readChunks(path: string, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
+async function* readChunks(
+  path: string,
+  credit: MemoryCredit | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<SourceChunk, void, undefined> {
   await using file = await open(path, 'r').catch((error: unknown) => {
     throw toSyncError(error, 'Reading', path);
   });
   const cutter = new RecordCutter(MAX_RECORD_BYTES);
+  using room = new RoomForRecord(credit);
   while (true) {
     signal.throwIfAborted();
+    await room.provide(cutter.pendingBytes, signal);
     // A long record is read in growing pieces, so that it is not copied again and again.
     const piece = new Uint8Array(Math.max(PIECE_BYTES, cutter.pendingBytes));
     const { bytesRead } = await file.read(piece, 0, piece.byteLength);
@@ -70,6 +82,35 @@ async function* readChunks(path: string, signal: AbortSignal): AsyncGenerator<So
     if (chunk !== null) yield { chunk };
   }
   cutter.end();
+}
+
+/**
+ * The share of a record whose length shows only at its end. It is exchanged once for one that holds whatever may come, and given
+ * back before, so that nobody waits for another who waits as well.
+ */
+class RoomForRecord implements Disposable {
+  readonly #credit: MemoryCredit | undefined;
+  #share: CreditShare | null = null;
+  #bytes = 0;
+
+  constructor(credit: MemoryCredit | undefined) {
+    this.#credit = credit;
+  }
+
+  async provide(pendingBytes: number, signal: AbortSignal): Promise<void> {
+    if (pendingBytes <= PIECE_BYTES) return this[Symbol.dispose]();
+    const bytes = pendingBytes <= RATHER_LONG_BYTES ? RATHER_LONG_BYTES : MAX_RECORD_BYTES;
+    if (this.#bytes >= bytes) return;
+    this[Symbol.dispose]();
+    this.#share = (await this.#credit?.take(COPIES_OF_LONG_RECORD * bytes, signal)) ?? null;
+    this.#bytes = bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#share?.release();
+    this.#share = null;
+    this.#bytes = 0;
+  }
 }
 
 function toCopy(request: ReadRequest, { from, where }: ExportQuery, path: string): string {
