@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabaseContext, NEVER, openSide, type Side, toConfig } from '../../../tests/setup/postgresql-loads.ts';
+import { CreditPool, MemoryCredit } from '../../connector-kit/index.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
 import { createRoute } from './client/route.ts';
 import { openSession, type Session } from './client.ts';
@@ -13,9 +14,9 @@ beforeAll(async () => {
 
 afterAll(() => side[Symbol.asyncDispose]());
 
-function open(): Promise<Session> {
+function open(given: Parameters<typeof createDatabaseContext>[0] = {}): Promise<Session> {
   const config = postgresqlConfig.parse(toConfig(side.url));
-  const context = createDatabaseContext();
+  const context = createDatabaseContext(given);
   return openSession({ config, context, route: createRoute(config, context), side: 'source' }, NEVER);
 }
 
@@ -201,5 +202,49 @@ describe('a session', () => {
     } finally {
       await side.sql(`ALTER ROLE "${user}" RESET ALL`);
     }
+  });
+});
+
+describe('records that are longer than a chunk', () => {
+  const LENGTH = 5_000_000;
+  const SQL = `COPY (SELECT repeat('x', CASE WHEN i % 3 = 0 THEN ${LENGTH} ELSE 10 END) FROM generate_series(1, 9) i) TO STDOUT (FORMAT csv)`;
+  const isLong = ({ payload }: Chunk) => payload.byteLength > LENGTH;
+
+  it('are read when there is room for them beside those of other sessions', async () => {
+    const pool = new CreditPool(3 * LENGTH);
+    const credits = [1, 2, 3].map(() => new MemoryCredit(pool.openAccount()));
+    const read = async (credit: MemoryCredit) => {
+      await using session = await open({ credit });
+      const lengths: number[] = [];
+      for await (const chunk of session.copyOut('Reading', SQL, 'csv', NEVER)) {
+        // Each takes room for itself and a copy, so two do not fit.
+        if (isLong(chunk)) expect(pool.state().takenBytes).toBeLessThan(3 * LENGTH);
+        lengths.push(...chunk.ends.map((end, index) => end - (chunk.ends[index - 1] ?? 0)));
+      }
+      return lengths;
+    };
+    const lengths = [11, 11, LENGTH + 1];
+    expect(await Promise.all(credits.map(read))).toEqual(credits.map(() => [...lengths, ...lengths, ...lengths]));
+    expect(pool.state()).toMatchObject({ takenBytes: 0, waiting: 0 });
+  });
+
+  it('are waited for until the call is aborted, and leave nothing taken', async () => {
+    const pool = new CreditPool(LENGTH);
+    const held = new MemoryCredit(pool.openAccount()).tryTake(1);
+    const stop = new AbortController();
+    await using session = await open({ credit: new MemoryCredit(pool.openAccount()) });
+    const reading = collect(session.copyOut('Reading', SQL, 'csv', stop.signal));
+    await expect.poll(() => pool.state().waiting).toBe(1);
+    stop.abort();
+    await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+    held?.release();
+    await expect.poll(() => pool.state()).toMatchObject({ takenBytes: 0, waiting: 0 });
+  });
+
+  it('are given back by a reader that stops early', async () => {
+    const pool = new CreditPool(3 * LENGTH);
+    await using session = await open({ credit: new MemoryCredit(pool.openAccount()) });
+    for await (const chunk of session.copyOut('Reading', SQL, 'csv', NEVER)) if (isLong(chunk)) break;
+    await expect.poll(() => pool.state()).toMatchObject({ takenBytes: 0, waiting: 0 });
   });
 });
