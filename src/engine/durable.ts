@@ -1,5 +1,6 @@
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool } from 'pg';
+import { createSessionPool } from '../store/index.ts';
 import { removeEndedWorkflows } from './ended-workflows.ts';
 
 /**
@@ -76,9 +77,11 @@ export interface DurableEngine {
 export async function startDurableEngine(options: DurableOptions): Promise<DurableEngine> {
   const { work, log } = options;
   registerWorkflows(work);
+  const pool = openPool(options);
   DBOS.setConfig({
     name: 'millrace',
     systemDatabaseUrl: options.databaseUrl,
+    systemDatabasePool: pool,
     executorID: options.workerId,
     applicationVersion: WORKFLOW_PROTOCOL,
     logger: quietLogger(log),
@@ -86,7 +89,7 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
   });
   // It calls pg in a way that pg has deprecated, at launch and when it connects again; the warning is not our users' to mend.
   process.noDeprecation = true;
-  const client = await launch(options);
+  const client = await launch(options, pool);
   return {
     async enqueue(pgClient, execution) {
       await client.enqueueInTransaction(
@@ -107,6 +110,7 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
     async stop(drainMs) {
       await client.destroy();
       await DBOS.shutdown({ workflowCompletionTimeoutMS: drainMs });
+      await pool.end();
     },
   };
 }
@@ -158,7 +162,16 @@ function queuesOf(takes: Takes): string[] {
   return takes === 'all' ? [EXECUTIONS_QUEUE, FILES_QUEUE, LANES_QUEUE] : [EXECUTIONS_QUEUE, LANES_QUEUE];
 }
 
-async function launch(options: DurableOptions): Promise<DBOSClient> {
+/** The durable engine's own pool would end the process by a session that breaks in the moment in which it is handed out. */
+function openPool({ databaseUrl, log }: DurableOptions): Pool {
+  return createSessionPool({
+    url: databaseUrl,
+    idleTransactionSeconds: 60,
+    onIdleError: (error) => log.info(`Durable engine: a session broke: ${error.message}`),
+  });
+}
+
+async function launch(options: DurableOptions, pool: Pool): Promise<DBOSClient> {
   await options.withLaunchLock(LAUNCH_LOCK, async () => {
     await DBOS.launch();
     for (const queue of [EXECUTIONS_QUEUE, FILES_QUEUE]) {
@@ -177,6 +190,7 @@ async function launch(options: DurableOptions): Promise<DBOSClient> {
   });
   return DBOSClient.create({
     systemDatabaseUrl: options.databaseUrl,
+    systemDatabasePool: pool,
     applicationName: 'millrace',
     logger: quietLogger(options.log),
   });

@@ -1,8 +1,9 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import { SyncError } from '../core/index.ts';
 import { migrate } from './migrate.ts';
 import { type MasterKeySource, type ObfuscationKeys, openInstallation, type SecretBox } from './secrets.ts';
+import { createSessionPool, type SessionPoolOptions } from './session-pool.ts';
 import type { Database } from './tables.ts';
 
 /** The metadata database as one kind of caller may use it. */
@@ -48,12 +49,8 @@ export interface StoreTransaction {
 /** What a store function needs when it works inside and outside a transaction. */
 export type StoreDatabase = Kysely<Database>;
 
-export interface StoreOptions {
-  readonly url: string;
+export interface StoreOptions extends SessionPoolOptions {
   readonly masterKey: MasterKeySource;
-  readonly maxConnections?: number;
-  /** Told about a session that broke while idle. The pool replaces it, so this is a warning. */
-  readonly onIdleError?: (error: Error) => void;
 }
 
 /**
@@ -62,9 +59,9 @@ export interface StoreOptions {
  * the database cannot be opened at all
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const pool = createPool(options);
+  const pool = createSessionPool(options);
   // Sessions that name an organization never serve those who must see all of them.
-  const scopedPool = createPool(options);
+  const scopedPool = createSessionPool(options);
   const close = async (): Promise<void> => {
     await Promise.all([pool.end(), scopedPool.end()]);
   };
@@ -92,31 +89,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await close();
     throw error;
   }
-}
-
-/**
- * The driver reads times in one form only, and our transactions are written for one isolation, whatever role and database
- * say. A process that is frozen in the middle of a transaction, or cut off, must not keep its locks.
- */
-const SETTINGS = `SET DateStyle = 'ISO'; SET extra_float_digits = 1; SET default_transaction_isolation = 'read committed';
-  SET idle_in_transaction_session_timeout = '5s';
-  SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '10s'`;
-
-function createPool(options: StoreOptions): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    max: options.maxConnections ?? 20,
-    application_name: 'millrace',
-    connectionTimeoutMillis: 15_000,
-    onConnect: async (client) => void (await client.query(SETTINGS)),
-  });
-  pool.on('error', options.onIdleError ?? (() => {}));
-  pool.on('connect', (client) => {
-    client.on('error', () => {
-      // One that breaks between two statements of whoever holds it would end the process; the next statement reports it.
-    });
-  });
-  return pool;
 }
 
 function countSessions(name: string, { totalCount, idleCount, waitingCount, options }: pg.Pool): SessionFacts {

@@ -145,6 +145,7 @@ export {
 } from './schema-caches.ts';
 export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
 export { tryExclusively } from './session-lock.ts';
+export { createSessionPool } from './session-pool.ts';
 export {
   type BulkSyncScheduleRecord,
   type DueSync,
