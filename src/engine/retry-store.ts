@@ -15,6 +15,9 @@ const PASSING_CODES = [
   'ECONNRESET',
   'EPIPE',
   'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
   '57P01',
   '57P02',
   '57P03',
@@ -27,11 +30,16 @@ const PASSING_CODES = [
   '08006',
 ];
 
+/** What the driver says itself has no code. */
+const PASSING_TEXTS = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  // The session broke between two statements.
+  'is not queryable',
+];
+
 function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && PASSING_CODES.includes(String(error.code))) return true;
-  return (
-    error.message.startsWith('Connection terminated') ||
-    error.message.includes('timeout exceeded when trying to connect')
-  );
+  return PASSING_TEXTS.some((text) => error.message.includes(text));
 }
