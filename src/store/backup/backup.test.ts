@@ -173,6 +173,16 @@ describe('a backup', () => {
 describe('a restore leaves nothing', () => {
   const withoutLine = (kind: string) => full.filter((line) => !line.startsWith(kind));
 
+  const linesOf = (table: string) => {
+    const first = full.findIndex((line) => line.startsWith(`#table {"table":"${table}"`));
+    return { first, count: full.findIndex((line, at) => at > first && line.startsWith('#end-of-table')) - first + 1 };
+  };
+  const withoutTable = (table: string) => full.toSpliced(linesOf(table).first, linesOf(table).count).slice(0, -1);
+  const endWithout = (table: string) => {
+    const end = JSON.parse(full.at(-1)?.slice('#end '.length) ?? '');
+    return `#end ${JSON.stringify({ tables: end.tables - 1, rows: end.rows - (linesOf(table).count - 2) })}`;
+  };
+
   it.each<[string, () => readonly string[]]>([
     ['is no backup', () => ['{"some": "text"}']],
     ['is empty', () => []],
@@ -192,6 +202,12 @@ describe('a restore leaves nothing', () => {
       'names a table of somebody else',
       () => full.map((line) => line.replace('"table":"users"', '"table":"pg_authid"')),
     ],
+    ['goes on behind its end', () => [...full, ...full]],
+    ['says nothing of migrations', () => ['#backup {"millraceBackup":1}', ...full.slice(1)]],
+    ['holds nothing where its header should be', () => ['#backup null', ...full.slice(1)]],
+    ['has a column that no table has', () => full.map((line) => line.replace('"columns":["id"', '"columns":["idx"'))],
+    // Nothing is wrong with counts and checksums of it.
+    ['lost a table that others refer to', () => [...withoutTable('users'), endWithout('users')]],
     ['has another layout', () => full.map((line) => line.replace('"millraceBackup":1', '"millraceBackup":2'))],
   ])('of a file that %s', async (_, lines) => {
     const target = await openTarget();

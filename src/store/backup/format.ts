@@ -67,7 +67,7 @@ export function parseLine(text: string): BackupLine {
   try {
     const facts: unknown = JSON.parse(text.slice(space + 1));
     // Written by `toLine`; what was changed since does not fit the checksums.
-    if (KINDS.includes(kind) && typeof facts === 'object') return { kind, ...facts } as BackupLine;
+    if (KINDS.includes(kind) && typeof facts === 'object' && facts !== null) return { kind, ...facts } as BackupLine;
   } catch {
     // The same as a kind that we do not know.
   }
@@ -80,9 +80,8 @@ export function createRowHash(): { add(row: string): void; digest(): string } {
   return { add: (row) => void hash.update(row).update('\n'), digest: () => hash.digest('hex') };
 }
 
-export function damaged(why: string): SyncError {
-  return new SyncError(
-    'BACKUP_INVALID',
-    `The file is no whole backup: ${why}. Nothing was restored. Take another one.`,
-  );
+/** @param cause what the database said; it can hold values, so the message does not */
+export function damaged(why: string, cause?: unknown): SyncError {
+  const message = `The file is no whole backup: ${why}. Nothing was restored. Take another one.`;
+  return new SyncError('BACKUP_INVALID', message, { cause });
 }

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { createRowHash, damaged, parseLine, type TableHeader } from './format.ts';
 
 /** Rows of one statement, and their bytes in memory. */
@@ -18,18 +18,22 @@ export async function loadTables(
 ): Promise<number> {
   // A migration may have filled a table.
   await client.query(`TRUNCATE ${known.join(', ')}`);
-  let [tables, rows] = [0, 0];
+  const seen = new Set<string>();
+  let rows = 0;
   for (;;) {
     const next = await source.next();
     if (next.done) throw damaged('its end is missing');
     const line = parseLine(next.value);
     if (line.kind === 'end') {
-      if (line.tables === tables && line.rows === rows) return rows;
-      throw damaged('it does not hold as much as its end says');
+      const isWhole = seen.size === known.length && line.tables === seen.size && line.rows === rows;
+      if (!isWhole) throw damaged('it does not hold as much as its end says');
+      if (!(await source.next()).done) throw damaged('it goes on behind its end');
+      return rows;
     }
-    if (line.kind !== 'table' || !known.includes(line.table)) throw damaged('it holds what no backup does');
+    if (line.kind !== 'table' || !known.includes(line.table) || seen.has(line.table))
+      throw damaged('it holds what no backup does');
+    seen.add(line.table);
     rows += await loadTable(client, source, line);
-    tables += 1;
   }
 }
 
@@ -69,10 +73,17 @@ async function loadTable(
 async function insert(client: pg.Client, { table, columns }: TableHeader, rows: readonly string[]): Promise<void> {
   // Ours: the names are those of our own migrations, which PostgreSQL would refuse otherwise.
   const names = columns.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ');
-  await client.query(
-    `INSERT INTO ${table} (${names}) OVERRIDING SYSTEM VALUE SELECT ${names} FROM json_populate_recordset(NULL::${table}, $1::json)`,
-    [`[${rows.join(',')}]`],
-  );
+  const text = `INSERT INTO ${table} (${names}) OVERRIDING SYSTEM VALUE SELECT ${names} FROM json_populate_recordset(NULL::${table}, $1::json)`;
+  try {
+    await client.query(text, [`[${rows.join(',')}]`]);
+  } catch (error) {
+    throw isMisfit(error) ? damaged(`what it holds does not fit ${table}`, error) : error;
+  }
+}
+
+/** Data, constraints, names: PostgreSQL refuses the rows themselves. All else is the matter of the database. */
+function isMisfit(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && ['22', '23', '42'].includes(error.code?.slice(0, 2) ?? '');
 }
 
 /** Numbers that the database gives out go on behind the highest that is stored. */

@@ -66,6 +66,9 @@ async function readHeader(source: AsyncIterator<string>): Promise<BackupHeader> 
       'BACKUP_INVALID',
       `The backup was written by Millrace ${line.millrace} in a layout that this one does not know. Start that version, or a newer one.`,
     );
+  // Nothing has checked it yet, and what is behind it is only read by what it says.
+  if (!Array.isArray(line.migrations) || typeof line.keyCheck !== 'string')
+    throw damaged('its first line is not whole');
   return line;
 }
 
