@@ -17,12 +17,18 @@ import { driftEventSchema } from './drift.ts';
 
 const textsSchema = z.array(z.string());
 
-/** The options of a start, as a query; `schemas` may be repeated. */
-export const planQuerySchema = z.object({
+/** A number of a query as people write it; an empty one would count as 0. */
+const percentSchema = z.preprocess(
+  (value) => (typeof value === 'string' && /^[-+]?\d+(\.\d+)?$/.test(value) ? Number(value) : value),
+  z.number(),
+);
+
+/** The options of a start, as a query; `schemas` may be repeated. A misspelt one would plan another start. */
+export const planQuerySchema = z.strictObject({
   schemas: z.preprocess((value) => (typeof value === 'string' ? [value] : value), textsSchema).optional(),
   resync_mode: z.enum(RESYNC_MODES).optional(),
   fetch_mode: z.enum(FETCH_MODES).optional(),
-  max_loss_percent: z.coerce.number().optional(),
+  max_loss_percent: percentSchema.optional(),
 });
 export type PlanQuery = z.infer<typeof planQuerySchema>;
 

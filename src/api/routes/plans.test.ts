@@ -29,8 +29,18 @@ describe('the plan of a start', () => {
     expect(several.body.data.schemas[0].load.loss_guard.max_loss_percent).toBe(7);
   });
 
-  it.each(['?resync_mode=all', '?fetch_mode=some', '?max_loss_percent=much'])('refuses %s with 400', async (query) => {
-    expect((await plan(await fixture.createSync(), query)).status).toBe(400);
+  it.each([
+    ['resync_mode', '?resync_mode=all'],
+    ['fetch_mode', '?fetch_mode=some'],
+    ['max_loss_percent', '?max_loss_percent=much'],
+    ['max_loss_percent', '?max_loss_percent='],
+    ['max_loss_percent', '?max_loss_percent=0x10'],
+    ['schema', '?schema=public.notes'],
+    ['resync-mode', '?resync-mode=rebuild'],
+  ])('names %s when it refuses %s with 400', async (field, query) => {
+    const { status, body } = await plan(await fixture.createSync(), query);
+    expect(status).toBe(400);
+    expect(body.metadata.fields.map((one: { field: string }) => one.field)).toEqual([field]);
   });
 
   it('says that the sync runs, and starts nothing itself', async () => {
