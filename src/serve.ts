@@ -126,7 +126,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   const url = await listen(config, log, shutdown, {
     services,
     productVersion: version,
-    watching: watchProcess({ config, store, engine, threads, metrics, stopping: shutdown.signal }),
+    watching: watchProcess({ config, store, engine, threads, credit, metrics, stopping: shutdown.signal }),
   });
   announce(config, url, keys);
 }

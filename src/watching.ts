@@ -1,4 +1,5 @@
 import type { Watching } from './api/index.ts';
+import type { CreditPool } from './connector-kit/index.ts';
 import type { Engine, ThreadPool } from './engine/index.ts';
 import { type Config, isLoopback, type Metrics } from './runtime/index.ts';
 import { listMissingMigrations, readFleetFacts, type Store } from './store/index.ts';
@@ -9,6 +10,7 @@ export interface Watched {
   readonly store: Store;
   readonly engine: Engine;
   readonly threads: ThreadPool;
+  readonly credit: CreditPool;
   readonly metrics: Metrics;
   /** Fires when the process is asked to end. */
   readonly stopping: AbortSignal;
@@ -43,12 +45,13 @@ function checkEngine({ engine }: Watched): string | null {
   return silentMs > LONGEST_SILENCE_MS ? 'its heartbeat does not reach the metadata database' : null;
 }
 
-function readProcess({ engine, threads, store }: Watched) {
+function readProcess({ engine, threads, credit, store }: Watched) {
   const { busyLanes, allowedLanes, silentMs } = engine.state();
   return {
     lanes: { busy: busyLanes, allowed: allowedLanes },
     silenceSeconds: silentMs / 1_000,
     threads: threads.state(),
+    memory: credit.state(),
     sessions: store.sessions(),
   };
 }

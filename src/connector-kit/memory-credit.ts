@@ -8,7 +8,7 @@ const PATIENCE_MS = 300_000;
 /** The line of those who wait: first come, first served, over all threads. Who ends with its thread leaves it. */
 const LINE = 'memory credit';
 
-/** Counters that all threads share: units taken by all, how often some were given back, and how many wait. */
+/** Counters that all threads share: units taken by all, how often some were given back, and 1 while somebody waits. */
 const TAKEN = 0;
 const GIVEN_BACK = 1;
 const WAITING = 2;
@@ -32,7 +32,7 @@ export class CreditPool {
     this.#capBytes = capBytes;
   }
 
-  /** Bytes that are taken now, and how many wait for some. */
+  /** Bytes that are taken now; `waiting` is 1 while somebody waits for some, however long the line. */
   state(): { readonly capBytes: number; readonly takenBytes: number; readonly waiting: number } {
     const counters = new Int32Array(this.#all);
     return {

@@ -18,6 +18,7 @@ const PROCESS = {
   lanes: { busy: 3, allowed: 8 },
   silenceSeconds: 0.4,
   threads: { pool: 1, owner: 0, allowed: 1, jobs: 3 },
+  memory: { takenBytes: 1024, capBytes: 4096, waiting: 0 },
   sessions: [{ pool: 'system', busy: 4, idle: 2, waiting: 0, allowed: 20 }],
 };
 

@@ -11,7 +11,7 @@ import { deserializeError, type SerializedError, SyncError, serializeError } fro
 import type { Chunk } from '../../formats/index.ts';
 
 /** Bytes that may be on their way to an owner thread before the reader waits, of one pipeline and with the process's leave. */
-const CREDIT_BYTES = 32 * 1024 * 1024;
+const CREDIT_BYTES = 8 * 1024 * 1024;
 /** What most chunks fit into. */
 const CHUNK_BYTES = 256 * 1024;
 

@@ -5,6 +5,8 @@ export interface ProcessFacts {
   readonly lanes: { readonly busy: number; readonly allowed: number };
   /** Since it told the others that it lives. */
   readonly silenceSeconds: number;
+  /** What pipelines hold in flight of what they may hold together, in bytes; `waiting` is 1 while a long record waits to be read. */
+  readonly memory: { readonly takenBytes: number; readonly capBytes: number; readonly waiting: number };
   readonly threads: { readonly pool: number; readonly owner: number; readonly allowed: number; readonly jobs: number };
   /** Sessions with the metadata database. */
   readonly sessions: readonly SessionFacts[];
@@ -134,6 +136,20 @@ export const GAUGES = {
     help: 'Since this process last told the others that it lives.',
     labels: [],
     read: ({ process }) => one(process?.silenceSeconds),
+  },
+  memory_credit_bytes: {
+    help: 'Bytes of long records and of chunks between threads that are in flight: taken now, and the most at once (MILLRACE_MEMORY_CREDIT).',
+    labels: ['state'],
+    read: ({ process }) => {
+      if (process === null) return [];
+      const { takenBytes, capBytes } = process.memory;
+      return byLabel('state', { taken: takenBytes, allowed: capBytes });
+    },
+  },
+  memory_credit_waiting: {
+    help: '1 while a long record is not read on because others hold the memory for it, else 0.',
+    labels: [],
+    read: ({ process }) => one(process?.memory.waiting),
   },
   pipeline_threads: {
     help: 'Threads that run now: of the pool, and owners of a file or database of DuckDB; and the most of the pool.',
