@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { FaultProxy } from '../setup/fault-proxy.ts';
 import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { watchMemory } from '../setup/process-memory.ts';
+import { createSyncScene } from '../setup/sync-scene.ts';
 import { postgresConfiguration } from '../setup/syncs.ts';
 
 // What a server takes above its idle memory, by the kernel's own mark. More records than usual for longer runs.
@@ -26,14 +27,16 @@ it(
   'moves ten times the memory that it is given',
   async () => {
     const [records, recordBytes, givenMegabytes] = [4_000 * SCALE, 80_000, 32];
-    await scene.inSource(
+    await using much = await createSyncScene(
+      server,
+      AbortSignal.timeout(LIMIT_MS * SCALE),
       `CREATE TABLE much AS SELECT i AS id, ${letters(recordBytes)} AS body FROM generate_series(1, ${records}) i;
        ALTER TABLE much ADD PRIMARY KEY (id); ANALYZE much`,
     );
-    const sync = await scene.make([{ id: 'public.much' }]);
-    await scene.send('PUT', `/api/x/bulk/syncs/${sync.id}/settings`, { receipt_depth: 'counts' });
+    const sync = await much.make([{ id: 'public.much' }]);
+    await much.send('PUT', `/api/x/bulk/syncs/${sync.id}/settings`, { receipt_depth: 'counts' });
     const memory = watchMemory(server.pid);
-    const { receipt } = await scene.run(sync.id);
+    const { receipt } = await much.run(sync.id);
     expect(receipt?.verdict).toBe('equal');
     expect(records * recordBytes).toBeGreaterThanOrEqual(10 * givenMegabytes * 1e6);
     expect(memory.peakMegabytes()).toBeLessThan(givenMegabytes);
