@@ -16,6 +16,7 @@ import { ConsoleLog } from './console-log.ts';
 import { type DurableEngine, startDurableEngine, type Takes, WORKFLOW_PROTOCOL } from './durable.ts';
 import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.ts';
 import { runLane } from './lane.ts';
+import { leaveOpenWhenDraining } from './leave-open.ts';
 import { Life, SILENT_MS } from './life.ts';
 import { Outages, PLAN_PAUSE } from './outages.ts';
 import { OwnedFiles } from './owned-files.ts';
@@ -189,9 +190,10 @@ function startDurable(options: EngineOptions, parts: EngineParts): Promise<Durab
     log: { info: (message) => log.info({}, message), warn: (message) => log.warn({}, message) },
     withLaunchLock: (lock, launch) => underLock(store, lock, launch),
     work: {
-      prepare: (executionId) => prepareExecution(parts, executionId),
-      runLane: (executionId, laneId, signal) => runLane(parts, executionId, laneId, signal),
-      settle: (executionId) => settleExecution(parts, executionId),
+      prepare: (executionId) => leaveOpenWhenDraining(prepareExecution(parts, executionId), parts.draining),
+      runLane: (executionId, laneId, signal) =>
+        leaveOpenWhenDraining(runLane(parts, executionId, laneId, signal), parts.draining),
+      settle: (executionId) => leaveOpenWhenDraining(settleExecution(parts, executionId), parts.draining),
     },
   });
 }
