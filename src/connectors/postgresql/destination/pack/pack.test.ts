@@ -101,7 +101,10 @@ describe('the way of a table in a pack', () => {
   it.each([
     ['a column has another type', 'ALTER TABLE one ALTER note TYPE varchar(200)'],
     ['a column is missing', 'ALTER TABLE one DROP note'],
-    ['a column that nobody fills takes no NULL', 'ALTER TABLE one ADD more int NOT NULL DEFAULT 0; ALTER TABLE one ALTER more DROP DEFAULT'],
+    [
+      'a column that nobody fills takes no NULL',
+      'ALTER TABLE one ADD more int NOT NULL DEFAULT 0; ALTER TABLE one ALTER more DROP DEFAULT',
+    ],
     ['tombstones are no longer kept', 'ALTER TABLE one ADD __millrace_deleted_at timestamptz'],
     ['an earlier load has left something', null],
   ])('is its own when %s', async (_, sql) => {
