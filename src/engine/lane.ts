@@ -158,7 +158,8 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       await inSpan(SPANS[item.kind], lane.run.execution, attributesOf(item), () => runOnce(lane, item, isolate));
       return parts.outages.forget(item.executionId);
     } catch (thrown) {
-      using _lost = attempt;
+      // A difference is what the attempt was to find, and nothing of it is repeated.
+      using _lost = isDifference(thrown) ? null : attempt;
       if (stop.aborted) return;
       const error = await restartIfSnapshotLost(lane, item, firstError(thrown));
       if (error === null || stop.aborted) return;
@@ -185,6 +186,10 @@ async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<void> {
       item = again;
     }
   }
+}
+
+function isDifference(error: unknown): boolean {
+  return error instanceof SyncError && error.code === 'VERIFICATION_FAILED';
 }
 
 // Another worker may reach what we do not. It is not given up before all have failed for as long as one alone would try.

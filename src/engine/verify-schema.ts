@@ -101,5 +101,6 @@ function toReceipt(
 
 function sayHow({ differing }: SchemaReceipt): string {
   const how = differing === undefined ? '' : `${toDifferenceText(differing)}. `;
-  return `${how}The receipt lists their keys. Run the sync with receipt depth repair, or with --resync-mode refetch, to make them equal.`;
+  const where = differing?.records.length ? 'The receipt lists their keys. ' : '';
+  return `${how}${where}Run the sync with receipt depth repair, or with --resync-mode refetch, to make them equal.`;
 }

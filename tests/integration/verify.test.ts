@@ -111,8 +111,12 @@ describe('between two PostgreSQL databases', { timeout: LIMIT_MS }, () => {
     await scene.inDestination(`
       UPDATE landing.notes SET body = 'Note 7' WHERE body = 'note 7';
       INSERT INTO landing.notes (body) VALUES ('another')`);
-    const { receipt } = await verify(sync.id);
+    const { execution, receipt } = await verify(sync.id);
     expect(receipt?.schemas[0]?.differing).toMatchObject({ missing: 1, extra: 2, different: 0, records: [] });
+    expect(execution.status_message).toContain('2 in the destination only. Run the sync');
+    // A difference is a result: no attempt came to nothing.
+    const { parts } = await server.client.getTiming(sync.id, execution.id, scene.signal);
+    expect(parts.repeated).toBe(0);
   });
 
   it('compares the image that a run would make: selection, filters, hashes and living records', async () => {
