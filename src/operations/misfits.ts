@@ -28,7 +28,8 @@ function toMisfit(issue: z.core.$ZodIssue, parents: readonly PropertyKey[]): Mis
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ field: toField([...path, key]), problem: 'is not a known field' }));
   }
-  if (issue.code === 'invalid_union') return unionMisfits(issue.errors, path);
+  // One that says itself what it takes is not looked into.
+  if (issue.code === 'invalid_union' && issue.message.startsWith('Invalid')) return unionMisfits(issue.errors, path);
   return [{ field: toField(path), problem: problemOf(issue) }];
 }
 

@@ -30,7 +30,7 @@ const config = z
       .enum(['csv', 'parquet', 'json'])
       .describe('What the files hold. JSON: one record a line, or an array of records.'),
     header: z
-      .union([z.boolean(), z.literal('auto')])
+      .union([z.boolean(), z.literal('auto')], { error: 'must be true, false or "auto"' })
       .optional()
       .describe(
         'CSV only: true when the first line of every file holds names, false when none does, auto to find out (the default).',
