@@ -26,18 +26,20 @@ export interface LimitCopy {
   /** Those of them that are copied; empty = all. */
   readonly copied?: string;
   readonly buildsKey: boolean;
+  /** libpq's own word; encrypted or not. */
+  readonly sslMode?: 'require' | 'disable';
 }
 
 /** The fastest copy that PostgreSQL's own tools make: binary COPY from one psql into another. */
 export async function runPsql(database: BenchDatabase, copy: LimitCopy): Promise<LimitRun> {
-  const { from, columns, copied = '', buildsKey } = copy;
+  const { from, columns, copied = '', buildsKey, sslMode = 'disable' } = copy;
   await database.destination.query(`DROP TABLE IF EXISTS ${TARGET}`);
   await database.destination.query(`CREATE TABLE ${TARGET} (${columns})`);
   await database.settle();
   const out = psql(SOURCE, `COPY ${from} TO STDOUT (FORMAT binary)`);
   const into = psql(DESTINATION, `COPY ${TARGET} ${copied === '' ? '' : `(${copied})`} FROM STDIN (FORMAT binary)`);
   const key = buildsKey ? ` && ${psql(DESTINATION, `ALTER TABLE ${TARGET} ADD PRIMARY KEY (id)`)}` : '';
-  const run = await timeShell(`${out} | ${into}${key}`, database);
+  const run = await timeShell(`${out} | ${into}${key}`, database, sslMode);
   await database.destination.query(`DROP TABLE ${TARGET}`);
   return run;
 }
@@ -113,11 +115,11 @@ function psql(database: string, sql: string): string {
 }
 
 /** Bash times a whole pipeline, its processes' CPU included. */
-async function timeShell(command: string, { server }: BenchDatabase): Promise<LimitRun> {
+async function timeShell(command: string, { server }: BenchDatabase, sslMode = 'disable'): Promise<LimitRun> {
   const { host, port, user, password } = addressOf(server);
   const startedAt = performance.now();
   const child = spawn('bash', ['-c', `set -o pipefail; TIMEFORMAT='%U %S'; time { ${command}; }`], {
-    env: { ...process.env, PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password },
+    env: { ...process.env, PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password, PGSSLMODE: sslMode },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
   let said = '';

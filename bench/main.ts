@@ -14,6 +14,7 @@ import type { Results } from './results.ts';
 import { say } from './say.ts';
 import { compareOption, OPTION_PARTS } from './sync-options.ts';
 import { provideTable } from './table.ts';
+import { compareTls } from './tls.ts';
 import { compareUpsert } from './upsert.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -83,6 +84,8 @@ async function measureOptions(options: BenchOptions, database: BenchDatabase, re
     results.options.push(
       await withProduct(HOME, database, (product) => compareOption(product, database, part, options)),
     );
+  if (options.parts.includes('tls'))
+    results.options.push(await withProduct(HOME, database, (product) => compareTls(product, database, options)));
   if (options.parts.includes('upsert'))
     results.options.push(await withProduct(HOME, database, (product) => compareUpsert(product, database, options)));
 }

@@ -167,9 +167,18 @@ export async function connectPostgresql(
   client: Client,
   server: BenchDatabase['server'],
   { name, database }: { readonly name: string; readonly database: string },
+  others: Readonly<Record<string, unknown>> = {},
 ): Promise<string> {
   const { host, port, user, password } = addressOf(server);
-  const configuration = { hostname: host, port: Number(port), username: user, password, database, ssl: false };
+  const configuration = {
+    hostname: host,
+    port: Number(port),
+    username: user,
+    password,
+    database,
+    ssl: false,
+    ...others,
+  };
   const { id } = await client.createConnection({ name, type: 'postgresql', configuration });
   await waitForSchemas(client, id, NO_SIGNAL);
   return id;
