@@ -234,7 +234,8 @@ describe('the plan of a sync from files', () => {
     await queryFile(join(folder, '../shop.duckdb'), `CREATE TABLE people AS SELECT 1 AS id, 'one' AS name`);
     const destination = ['postgresql', postgresConfiguration(scene.destination.ownerUrl)] as const;
     const source = [type, configuration] as const;
-    const sync = await makeSync(server, { name: type, source, destination, schemas: [schema] }, scene.signal);
+    const given = { name: `from ${type}`, source, destination, schemas: [schema] };
+    const sync = await makeSync(server, given, scene.signal);
     const hashes = () => ['people.csv', '../shop.duckdb'].map((name) => hashOf(readFileSync(join(folder, name))));
     const before = hashes();
     const plan = await planOf(sync.id);
