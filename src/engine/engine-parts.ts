@@ -8,15 +8,15 @@ import {
   type Store,
   type StoreDatabase,
 } from '../store/index.ts';
-import type { CancelWatch } from './cancellation.ts';
 import type { ConsoleLog } from './console-log.ts';
-import type { Outages } from './outages.ts';
-import type { OwnedFiles } from './owned-files.ts';
+import type { SnapshotHolder } from './executions/snapshots.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
-import type { Places } from './places.ts';
-import type { Reach, Threads } from './reach.ts';
 import { retryStore } from './retry-store.ts';
-import type { SnapshotHolder } from './snapshots.ts';
+import type { CancelWatch } from './workers/cancellation.ts';
+import type { Outages } from './workers/outages.ts';
+import type { OwnedFiles } from './workers/owned-files.ts';
+import type { Places } from './workers/places.ts';
+import type { Reach, Threads } from './workers/reach.ts';
 
 export { retryStore };
 

@@ -11,23 +11,23 @@ import {
   type StoreTransaction,
   tryExclusively,
 } from '../store/index.ts';
-import { CancelWatch } from './cancellation.ts';
 import { ConsoleLog } from './console-log.ts';
 import { type DurableEngine, startDurableEngine, type Takes, WORKFLOW_PROTOCOL } from './durable.ts';
 import { type EngineLog, type EngineParts, touchesFiles } from './engine-parts.ts';
-import { runLane } from './lane.ts';
+import { prepareExecution } from './executions/prepare-execution.ts';
+import { settleExecution } from './executions/settle-execution.ts';
+import { openConnection } from './executions/sides.ts';
+import { SnapshotHolder } from './executions/snapshots.ts';
+import { runLane } from './lanes/lane.ts';
 import { leaveOpenWhenDraining } from './leave-open.ts';
-import { Life, SILENT_MS } from './life.ts';
-import { Outages, PLAN_PAUSE } from './outages.ts';
-import { OwnedFiles } from './owned-files.ts';
 import type { ThreadPool } from './pipeline/thread-pool.ts';
-import { Places } from './places.ts';
-import { prepareExecution } from './prepare-execution.ts';
-import { Reach, watchThreads } from './reach.ts';
-import { settleExecution } from './settle-execution.ts';
-import { openConnection } from './sides.ts';
-import { SnapshotHolder } from './snapshots.ts';
-import { sweep, tidy } from './sweeper.ts';
+import { CancelWatch } from './workers/cancellation.ts';
+import { Life, SILENT_MS } from './workers/life.ts';
+import { Outages, PLAN_PAUSE } from './workers/outages.ts';
+import { OwnedFiles } from './workers/owned-files.ts';
+import { Places } from './workers/places.ts';
+import { Reach, watchThreads } from './workers/reach.ts';
+import { sweep, tidy } from './workers/sweeper.ts';
 
 const SWEEP_MS = 1_000;
 const TIDY_MS = 5_000;

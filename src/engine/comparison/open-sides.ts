@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EngineParts } from '../engine-parts.ts';
+import { obfuscationOf, requireSnapshot, toReadRequest } from '../lanes/reading.ts';
+import type { SchemaToFinish } from '../lanes/schema-to-finish.ts';
 import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
-import { obfuscationOf, requireSnapshot, toReadRequest } from '../reading.ts';
-import type { SchemaToFinish } from '../schema-to-finish.ts';
 import type { ComparedSides } from './compare-schema.ts';
 
 const CLOSE_TIMEOUT_MS = 10_000;

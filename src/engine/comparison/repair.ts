@@ -2,10 +2,10 @@ import type { LoadPlan, SegmentOutcome } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { nextGenerations } from '../../store/index.ts';
 import { type EngineParts, retryStore } from '../engine-parts.ts';
+import { obfuscationOf, requireSnapshot, toReadRequest } from '../lanes/reading.ts';
+import type { SchemaToFinish } from '../lanes/schema-to-finish.ts';
 import type { ExpectedRange } from '../pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
-import { obfuscationOf, requireSnapshot, toReadRequest } from '../reading.ts';
-import type { SchemaToFinish } from '../schema-to-finish.ts';
 import type { DifferingRange } from './compare-schema.ts';
 
 const DISCARD_TIMEOUT_MS = 30_000;

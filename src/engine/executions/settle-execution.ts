@@ -5,7 +5,7 @@ import {
   type Receipt,
   type SchemaReceipt,
   VERIFICATION,
-} from '../core/index.ts';
+} from '../../core/index.ts';
 import {
   findRunSchema,
   hasItemsOfDead,
@@ -14,12 +14,12 @@ import {
   recordExecutionEvent,
   setSchemaStatus,
   sumExecutionTiming,
-} from '../store/index.ts';
-import { type EngineParts, findRun, retryStore, specsOf } from './engine-parts.ts';
-import { discardQuietly } from './finish-schema.ts';
-import { measureEnd } from './measuring.ts';
-import type { SchemaPlan } from './planner/schema-plan.ts';
-import { recordSpan } from './tracing.ts';
+} from '../../store/index.ts';
+import { type EngineParts, findRun, retryStore, specsOf } from '../engine-parts.ts';
+import { discardQuietly } from '../lanes/finish-schema.ts';
+import { measureEnd } from '../measuring.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
+import { recordSpan } from '../tracing.ts';
 
 /** Ends an execution: leftovers dropped, receipt written, final status set. Repeatable. */
 export async function settleExecution(parts: EngineParts, executionId: string): Promise<void> {

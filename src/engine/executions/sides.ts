@@ -1,7 +1,7 @@
-import type { Connector } from '../connector-kit/index.ts';
-import { SyncError } from '../core/index.ts';
-import type { Run, RunConnection } from '../store/index.ts';
-import { applicationNameOf, definitionOf, type PlannerParts, specsOf } from './engine-parts.ts';
+import type { Connector } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { Run, RunConnection } from '../../store/index.ts';
+import { applicationNameOf, definitionOf, type PlannerParts, specsOf } from '../engine-parts.ts';
 
 export interface Sides extends AsyncDisposable {
   readonly source: Connector;

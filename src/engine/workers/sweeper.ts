@@ -5,11 +5,11 @@ import {
   listTakers,
   recordExecutionEvent,
   takeWorkerLock,
-} from '../store/index.ts';
-import { type DurableEngine, WORKFLOW_PROTOCOL } from './durable.ts';
-import type { EngineParts } from './engine-parts.ts';
+} from '../../store/index.ts';
+import { type DurableEngine, WORKFLOW_PROTOCOL } from '../durable.ts';
+import type { EngineParts } from '../engine-parts.ts';
+import { letGo } from '../executions/settle-execution.ts';
 import { type Life, SILENT_MS } from './life.ts';
-import { letGo } from './settle-execution.ts';
 
 /** Shorter than the silence that means death: a sweeper that dies delays nobody. */
 const SWEEPER_MS = 4_000;

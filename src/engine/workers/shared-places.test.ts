@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
-import { FaultProxy } from '../../tests/setup/fault-proxy.ts';
-import { fillHistory } from '../../tests/setup/history.ts';
-import { NEVER } from '../../tests/setup/postgresql-loads.ts';
-import { enterConnections, openStore, registerWorker, type Store, takeWorkerLock } from '../store/index.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/databases.ts';
+import { FaultProxy } from '../../../tests/setup/fault-proxy.ts';
+import { fillHistory } from '../../../tests/setup/history.ts';
+import { NEVER } from '../../../tests/setup/postgresql-loads.ts';
+import { enterConnections, openStore, registerWorker, type Store, takeWorkerLock } from '../../store/index.ts';
 import { withinLimits } from './connection-limits.ts';
 import { OwnedFiles } from './owned-files.ts';
 

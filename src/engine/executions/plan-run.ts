@@ -8,9 +8,9 @@ import {
   loadRun,
   nextGenerations,
   type Run,
-} from '../store/index.ts';
-import { definitionOf, type EngineParts, type PlannerParts, retryStore } from './engine-parts.ts';
-import { type ExecutionPlan, planExecution } from './planner/plan-execution.ts';
+} from '../../store/index.ts';
+import { definitionOf, type EngineParts, type PlannerParts, retryStore } from '../engine-parts.ts';
+import { type ExecutionPlan, planExecution } from '../planner/plan-execution.ts';
 import { openConnection, openSides, type Sides } from './sides.ts';
 import type { SharedSnapshot } from './snapshots.ts';
 

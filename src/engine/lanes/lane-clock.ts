@@ -1,4 +1,4 @@
-import { addTimes, sumTimes, type TimePart, type TimeParts } from '../core/index.ts';
+import { addTimes, sumTimes, type TimePart, type TimeParts } from '../../core/index.ts';
 
 /** Accounts for every moment of a lane, from the record of one item to that of the next. */
 export class LaneClock {

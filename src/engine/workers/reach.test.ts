@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createMemorySystem } from '../../tests/setup/memory-connector.ts';
-import type { ConnectorDefinition } from '../connector-kit/index.ts';
-import type { ConnectionSpec } from './pipeline/jobs.ts';
+import { createMemorySystem } from '../../../tests/setup/memory-connector.ts';
+import type { ConnectorDefinition } from '../../connector-kit/index.ts';
+import type { ConnectionSpec } from '../pipeline/jobs.ts';
 import { Reach } from './reach.ts';
 
 const NEVER = new AbortController().signal;

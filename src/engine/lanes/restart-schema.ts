@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { firstError, SyncError } from '../core/index.ts';
+import { firstError, SyncError } from '../../core/index.ts';
 import {
   findRunSchema,
   giveBackWorkerLock,
@@ -11,12 +11,12 @@ import {
   setSchemaStatus,
   takeWorkerLock,
   type WorkItem,
-} from '../store/index.ts';
-import { type EngineParts, retryStore } from './engine-parts.ts';
-import { planInSnapshot, renewSnapshot } from './plan-run.ts';
-import type { ExecutionPlan } from './planner/plan-execution.ts';
-import { openSides } from './sides.ts';
-import type { SharedSnapshot } from './snapshots.ts';
+} from '../../store/index.ts';
+import { type EngineParts, retryStore } from '../engine-parts.ts';
+import { planInSnapshot, renewSnapshot } from '../executions/plan-run.ts';
+import { openSides } from '../executions/sides.ts';
+import type { SharedSnapshot } from '../executions/snapshots.ts';
+import type { ExecutionPlan } from '../planner/plan-execution.ts';
 
 const LOCK_POLL_MS = 100;
 

@@ -1,5 +1,5 @@
-import type { SegmentRange, SnapshotRef } from '../connector-kit/index.ts';
-import { isAbort, SyncError, serializeError } from '../core/index.ts';
+import type { SegmentRange, SnapshotRef } from '../../connector-kit/index.ts';
+import { isAbort, SyncError, serializeError } from '../../core/index.ts';
 import {
   type CompletedPackSchema,
   claimPack,
@@ -7,17 +7,17 @@ import {
   type PackedSchema,
   type Run,
   releasePack,
-} from '../store/index.ts';
-import type { Watch } from './cancellation.ts';
-import { type EngineParts, type RunSpecs, retryStore } from './engine-parts.ts';
+} from '../../store/index.ts';
+import { type EngineParts, type RunSpecs, retryStore } from '../engine-parts.ts';
+import { measurePublication, measureRead, measureTimes } from '../measuring.ts';
+import type { PackedTable, PackResult } from '../pipeline/jobs.ts';
+import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
+import { issueReceipt, sumReads } from '../receipts/schema-receipt.ts';
+import { inSpan } from '../tracing.ts';
+import type { Watch } from '../workers/cancellation.ts';
 import { countWarnings, describePublication } from './finish-schema.ts';
 import type { LaneClock } from './lane-clock.ts';
-import { measurePublication, measureRead, measureTimes } from './measuring.ts';
-import type { PackedTable, PackResult } from './pipeline/jobs.ts';
-import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
 import { obfuscationOf, toReadRequest } from './reading.ts';
-import { issueReceipt, sumReads } from './receipts/schema-receipt.ts';
-import { inSpan } from './tracing.ts';
 
 /** Long enough that what a transaction costs is shared by many, short enough for a cancel to wait and for lanes to share. */
 const PACK_SIZE = 50;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
-import { SyncError } from '../core/index.ts';
-import type { ConnectionSpec, Job } from './pipeline/jobs.ts';
-import type { ThreadPool } from './pipeline/thread-pool.ts';
+import type { ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { ConnectionSpec, Job } from '../pipeline/jobs.ts';
+import type { ThreadPool } from '../pipeline/thread-pool.ts';
 
 /** Silence that makes us ask, and the longest that an answer may take. */
 const PATIENCE_MS = 1_500;

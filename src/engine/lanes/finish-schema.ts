@@ -1,5 +1,5 @@
-import { type SnapshotRef, tableText } from '../connector-kit/index.ts';
-import { type RecordDifferences, type SchemaReceipt, type SourcePosition, SyncError } from '../core/index.ts';
+import { type SnapshotRef, tableText } from '../../connector-kit/index.ts';
+import { type RecordDifferences, type SchemaReceipt, type SourcePosition, SyncError } from '../../core/index.ts';
 import {
   completeSchema,
   findKeptOutcome,
@@ -10,15 +10,15 @@ import {
   saveSchemaReceipt,
   setSchemaStatus,
   type WorkItem,
-} from '../store/index.ts';
-import { proveWhole, type WholeProof } from './comparison/prove-whole.ts';
-import { type EngineParts, retryStore } from './engine-parts.ts';
+} from '../../store/index.ts';
+import { proveWhole, type WholeProof } from '../comparison/prove-whole.ts';
+import { type EngineParts, retryStore } from '../engine-parts.ts';
+import { measurePublication, measureTimes } from '../measuring.ts';
+import type { FinishOutcome, RangeDifference } from '../pipeline/jobs.ts';
+import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
+import { toDifferenceText } from '../receipts/record-differences.ts';
+import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from '../receipts/schema-receipt.ts';
 import type { LaneClock } from './lane-clock.ts';
-import { measurePublication, measureTimes } from './measuring.ts';
-import type { FinishOutcome, RangeDifference } from './pipeline/jobs.ts';
-import { type SchemaPlan, toLoadPlan } from './planner/schema-plan.ts';
-import { toDifferenceText } from './receipts/record-differences.ts';
-import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from './receipts/schema-receipt.ts';
 import type { SchemaToFinish } from './schema-to-finish.ts';
 
 /** Rejects of one schema in one execution. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SyncError } from '../core/index.ts';
+import { SyncError } from '../../core/index.ts';
 import { isOutOfReach, Outages } from './outages.ts';
 
 const LOST = new SyncError('CONN_LOST', 'gone');

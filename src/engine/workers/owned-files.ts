@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { giveBackWorkerLock, type Store, takeWorkerLock } from '../store/index.ts';
+import { giveBackWorkerLock, type Store, takeWorkerLock } from '../../store/index.ts';
 
 const POLL_MS = 500;
 

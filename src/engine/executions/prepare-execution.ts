@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { tableText } from '../connector-kit/index.ts';
-import { type DriftEvent, firstError, isAbort, isTerminal, serializeError, VERIFICATION } from '../core/index.ts';
+import { tableText } from '../../connector-kit/index.ts';
+import { type DriftEvent, firstError, isAbort, isTerminal, serializeError, VERIFICATION } from '../../core/index.ts';
 import {
   type ExecutionSchemas,
   listTakers,
@@ -15,16 +15,16 @@ import {
   requireLiving,
   saveAutoFields,
   savePlanSummary,
-} from '../store/index.ts';
-import { type LanePlan, passOn, WORKFLOW_PROTOCOL } from './durable.ts';
-import { definitionOf, type EngineParts, holdFiles, isLocal, retryStore, specsOf } from './engine-parts.ts';
-import { isOutOfReach } from './outages.ts';
+} from '../../store/index.ts';
+import { type LanePlan, passOn, WORKFLOW_PROTOCOL } from '../durable.ts';
+import { definitionOf, type EngineParts, holdFiles, isLocal, retryStore, specsOf } from '../engine-parts.ts';
+import type { ExecutionPlan } from '../planner/plan-execution.ts';
+import { laneCount, summarizePlan } from '../planner/plan-summary.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
+import { isRetryable, type RetryPolicy, waitBeforeRetry } from '../retry.ts';
+import { inSpan } from '../tracing.ts';
+import { isOutOfReach } from '../workers/outages.ts';
 import { planRun } from './plan-run.ts';
-import type { ExecutionPlan } from './planner/plan-execution.ts';
-import { laneCount, summarizePlan } from './planner/plan-summary.ts';
-import type { SchemaPlan } from './planner/schema-plan.ts';
-import { isRetryable, type RetryPolicy, waitBeforeRetry } from './retry.ts';
-import { inSpan } from './tracing.ts';
 
 const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
 const NEVER = new AbortController().signal;

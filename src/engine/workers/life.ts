@@ -1,5 +1,5 @@
-import { type Heartbeat, listTakers, type Store } from '../store/index.ts';
-import { WORKFLOW_PROTOCOL } from './durable.ts';
+import { type Heartbeat, listTakers, type Store } from '../../store/index.ts';
+import { WORKFLOW_PROTOCOL } from '../durable.ts';
 
 const BEAT_MS = 1_000;
 /** A worker that was not heard of for this long is declared dead, and others take up its work. */

@@ -1,4 +1,4 @@
-import { type PlanDescription, type PlanRefusal, SyncError, serializeError } from '../core/index.ts';
+import { type PlanDescription, type PlanRefusal, SyncError, serializeError } from '../../core/index.ts';
 import {
   draftRun,
   findPlanSummary,
@@ -7,14 +7,14 @@ import {
   listTakers,
   type NewExecution,
   type Run,
-} from '../store/index.ts';
-import { WORKFLOW_PROTOCOL } from './durable.ts';
-import { definitionOf, isLocal, type PlannerParts } from './engine-parts.ts';
+} from '../../store/index.ts';
+import { WORKFLOW_PROTOCOL } from '../durable.ts';
+import { definitionOf, isLocal, type PlannerParts } from '../engine-parts.ts';
+import { describeSchema } from '../planner/describe-plan.ts';
+import type { ExecutionPlan } from '../planner/plan-execution.ts';
+import { laneCount, writerOf } from '../planner/plan-summary.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
 import { planInSnapshot } from './plan-run.ts';
-import { describeSchema } from './planner/describe-plan.ts';
-import type { ExecutionPlan } from './planner/plan-execution.ts';
-import { laneCount, writerOf } from './planner/plan-summary.ts';
-import type { SchemaPlan } from './planner/schema-plan.ts';
 import { openSides } from './sides.ts';
 
 /** Plans without an execution, and shows what executions were planned to do. */

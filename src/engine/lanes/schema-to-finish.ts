@@ -1,6 +1,6 @@
-import type { Run, WorkItem } from '../store/index.ts';
-import type { RunSpecs } from './engine-parts.ts';
-import type { SchemaPlan } from './planner/schema-plan.ts';
+import type { Run, WorkItem } from '../../store/index.ts';
+import type { RunSpecs } from '../engine-parts.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
 
 /** One schema of an execution, at the item that is worked on. */
 export interface SchemaToFinish {

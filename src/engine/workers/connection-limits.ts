@@ -1,5 +1,5 @@
-import { enterConnections, type LimitedConnection, leaveConnections, type RunConnection } from '../store/index.ts';
-import { type EngineParts, retryStore } from './engine-parts.ts';
+import { enterConnections, type LimitedConnection, leaveConnections, type RunConnection } from '../../store/index.ts';
+import { type EngineParts, retryStore } from '../engine-parts.ts';
 
 /** What of a lane its connections' limits need. */
 export interface LimitedLane {

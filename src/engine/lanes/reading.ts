@@ -1,9 +1,9 @@
-import type { ReadRequest, SegmentRange, SnapshotRef } from '../connector-kit/index.ts';
-import { SyncError } from '../core/index.ts';
-import type { Run, WorkItem } from '../store/index.ts';
-import { type EngineParts, retryStore } from './engine-parts.ts';
-import type { Obfuscation } from './pipeline/jobs.ts';
-import type { SchemaPlan } from './planner/schema-plan.ts';
+import type { ReadRequest, SegmentRange, SnapshotRef } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
+import type { Run, WorkItem } from '../../store/index.ts';
+import { type EngineParts, retryStore } from '../engine-parts.ts';
+import type { Obfuscation } from '../pipeline/jobs.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
 
 /** The image that a schema is read from. @throws `SNAPSHOT_LOST` */
 export async function requireSnapshot(

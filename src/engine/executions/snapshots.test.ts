@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
-import { FaultProxy } from '../../tests/setup/fault-proxy.ts';
-import { fillHistory } from '../../tests/setup/history.ts';
-import { connectDatabase, NEVER } from '../../tests/setup/postgresql-loads.ts';
-import type { Connector } from '../connector-kit/index.ts';
-import { openStore, registerWorker, type Store } from '../store/index.ts';
+import { createTestDatabase, type TestDatabase } from '../../../tests/setup/databases.ts';
+import { FaultProxy } from '../../../tests/setup/fault-proxy.ts';
+import { fillHistory } from '../../../tests/setup/history.ts';
+import { connectDatabase, NEVER } from '../../../tests/setup/postgresql-loads.ts';
+import type { Connector } from '../../connector-kit/index.ts';
+import { openStore, registerWorker, type Store } from '../../store/index.ts';
 import { SnapshotHolder } from './snapshots.ts';
 
 let metadata: TestDatabase;

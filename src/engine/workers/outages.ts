@@ -1,5 +1,5 @@
-import { SyncError } from '../core/index.ts';
-import { type RetryPolicy, retryDelay, SEGMENT_RETRY } from './retry.ts';
+import { SyncError } from '../../core/index.ts';
+import { type RetryPolicy, retryDelay, SEGMENT_RETRY } from '../retry.ts';
 
 /** Long enough that another worker takes an execution which this one has passed on. */
 export const PLAN_PAUSE: RetryPolicy = { maxAttempts: 3, firstDelayMs: 20_000, maxDelayMs: 20_000 };

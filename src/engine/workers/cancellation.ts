@@ -1,4 +1,4 @@
-import { findCancellations, type Store } from '../store/index.ts';
+import { findCancellations, type Store } from '../../store/index.ts';
 
 /** A cancel must act within two seconds; this leaves most of them to the databases. */
 const POLL_MS = 250;

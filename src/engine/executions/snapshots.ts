@@ -1,5 +1,5 @@
-import type { Connector, SnapshotRef, SourceSnapshot } from '../connector-kit/index.ts';
-import { SyncError } from '../core/index.ts';
+import type { Connector, SnapshotRef, SourceSnapshot } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
 import {
   addSnapshotHolder,
   closeSnapshots,
@@ -9,8 +9,8 @@ import {
   lastSnapshotEpoch,
   removeSnapshotHolder,
   type Store,
-} from '../store/index.ts';
-import { retryStore } from './retry-store.ts';
+} from '../../store/index.ts';
+import { retryStore } from '../retry-store.ts';
 
 /** Beyond this age a snapshot holds back the source's clean-up too long; what is not read by then is read in a new one. */
 const MAX_SNAPSHOT_AGE_MS = 4 * 60 * 60 * 1_000;

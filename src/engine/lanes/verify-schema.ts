@@ -1,17 +1,17 @@
-import { type SegmentRange, tableText } from '../connector-kit/index.ts';
-import { type SchemaReceipt, type SourcePosition, SyncError } from '../core/index.ts';
-import { completeVerification, finishItem, listReads, saveSchemaReceipt, setSchemaStatus } from '../store/index.ts';
-import { type Comparison, compareSchema } from './comparison/compare-schema.ts';
-import { openSidesOf } from './comparison/open-sides.ts';
-import { type EngineParts, retryStore } from './engine-parts.ts';
+import { type SegmentRange, tableText } from '../../connector-kit/index.ts';
+import { type SchemaReceipt, type SourcePosition, SyncError } from '../../core/index.ts';
+import { completeVerification, finishItem, listReads, saveSchemaReceipt, setSchemaStatus } from '../../store/index.ts';
+import { type Comparison, compareSchema } from '../comparison/compare-schema.ts';
+import { openSidesOf } from '../comparison/open-sides.ts';
+import { type EngineParts, retryStore } from '../engine-parts.ts';
+import { measureLook, measureTimes } from '../measuring.ts';
+import type { Progress } from '../pipeline/jobs.ts';
+import { toLoadPlan } from '../planner/schema-plan.ts';
+import { toDifferenceText, toRecordDifferences } from '../receipts/record-differences.ts';
+import { frame, sumReads } from '../receipts/schema-receipt.ts';
 import { positionOf } from './finish-schema.ts';
 import type { LaneClock } from './lane-clock.ts';
-import { measureLook, measureTimes } from './measuring.ts';
-import type { Progress } from './pipeline/jobs.ts';
-import { toLoadPlan } from './planner/schema-plan.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
-import { toDifferenceText, toRecordDifferences } from './receipts/record-differences.ts';
-import { frame, sumReads } from './receipts/schema-receipt.ts';
 import type { SchemaToFinish } from './schema-to-finish.ts';
 
 /** Reads one segment of the source for a verification: where a load would write, this only adds up. */
