@@ -12,6 +12,7 @@ export class OwnedFiles {
   readonly #workerId: string;
   /** Executions by the key of what they work on. */
   readonly #users = new Map<string, Set<string>>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store, workerId: string) {
     this.#store = store;
@@ -33,9 +34,7 @@ export class OwnedFiles {
     let isTold = false;
     // In one order for all, or two executions could wait for each other.
     for (const key of keys.toSorted()) {
-      const users = this.#users.get(key) ?? new Set();
-      this.#users.set(key, users.add(executionId));
-      while (!(await takeWorkerLock(this.#store.db, this.#lockOf(key)))) {
+      while (!(await this.#inTurn(() => this.#take(executionId, key)))) {
         if (!isTold) onWait();
         isTold = true;
         await sleep(POLL_MS, undefined, { signal: stop });
@@ -45,12 +44,27 @@ export class OwnedFiles {
 
   /** Called again where the metadata database has failed, it goes on where it was. */
   async letGo(executionId: string): Promise<void> {
-    for (const [key, users] of this.#users) {
-      if (!users.has(executionId)) continue;
-      if (users.size === 1) await giveBackWorkerLock(this.#store.db, this.#lockOf(key));
-      users.delete(executionId);
-      if (users.size === 0) this.#users.delete(key);
-    }
+    for (const key of [...this.#users.keys()]) await this.#inTurn(() => this.#giveBack(executionId, key));
+  }
+
+  #take(executionId: string, key: string): Promise<boolean> {
+    this.#users.set(key, (this.#users.get(key) ?? new Set()).add(executionId));
+    return takeWorkerLock(this.#store.db, this.#lockOf(key));
+  }
+
+  async #giveBack(executionId: string, key: string): Promise<void> {
+    const users = this.#users.get(key);
+    if (!users?.has(executionId)) return;
+    if (users.size === 1) await giveBackWorkerLock(this.#store.db, this.#lockOf(key));
+    users.delete(executionId);
+    if (users.size === 0) this.#users.delete(key);
+  }
+
+  /** One at a time: what is given back while another execution takes it again would be gone for both. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 
   #lockOf(key: string) {

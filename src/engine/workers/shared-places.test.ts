@@ -74,3 +74,12 @@ it('gives a file back when it is asked again after the metadata database broke',
   await files.letGo('execution');
   expect(await takeWorkerLock(store.db, { name: 'file a file', workerId: other })).toBe(true);
 });
+
+it('keeps a file that one execution gives back while another one takes it', async () => {
+  for (let round = 0; round < 40; round++) {
+    const [files, path] = [new OwnedFiles(store, one), `path ${round}`];
+    await files.hold('first', [path], NEVER, () => {});
+    await Promise.all([files.letGo('first'), files.hold('second', [path], NEVER, () => {})]);
+    expect(await takeWorkerLock(store.db, { name: `file ${path}`, workerId: other })).toBe(false);
+  }
+});
