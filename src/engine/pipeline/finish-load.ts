@@ -85,7 +85,12 @@ async function proveRanges(job: FinishJob, load: Load, signal: AbortSignal): Pro
   const digestOthers = async () => {
     for (let at = next++; at < parts.length; at = next++) {
       const range = parts[at]?.range ?? null;
-      found[at] = await load.digest(range?.key === undefined ? null : range, job.countsOnly, signal);
+      try {
+        found[at] = await load.digest(range?.key === undefined ? null : range, job.countsOnly, signal);
+      } catch (error) {
+        next = parts.length;
+        throw error;
+      }
     }
   };
   // None is left reading behind a failure: what it reads is dropped then.

@@ -31,8 +31,8 @@ const MIXED = ['048c', '159d', '26ae', '37bf', '05af', '16bc', '278d', '349e'];
 export type Compress = (state: Int32Array, words: Int32Array, bytes: number, isLast: boolean) => void;
 
 /**
- * BLAKE2s's compression (RFC 7693, section 3.2). Its 80 mixing steps are generated, not written: unrolled they take a
- * fifth of the time of a loop, and of one call of the platform's own a fifteenth (docs/adr/0020-keyed-blake2s.md).
+ * BLAKE2s's compression (RFC 7693, section 3.2). Its 80 mixing steps are generated, not written: unrolled they take
+ * half the time of a loop (docs/adr/0020-keyed-blake2s.md).
  */
 export const compress = new Function('state', 'words', 'bytes', 'isLast', toSource()) as Compress; // as its source says
 

@@ -15,16 +15,15 @@ export async function guardCompleteColumns(
   session: Session,
   plan: LoadPlan,
   live: CatalogueTable,
-  { live: records, touched }: Touched,
+  records: Touched,
   guard: LossGuard,
 ): Promise<void> {
-  const columns = listComparable(plan, live);
-  const harmless = harmlessLoss(records, guard);
-  if (harmless === null || touched <= harmless || columns.length === 0) return;
-  const before = await countValues(session, columns, `${quoteTable(live.table)} AS l WHERE ${isAlive(plan, live)}`);
+  const columns = listEndangered(plan, live, records, guard);
+  if (columns.length === 0) return;
+  const before = await countAlive(session, plan, live, columns);
   const after = await countValues(session, columns, `${quoteTable(namesOf(plan).work)} AS l`);
   const counts = columns.map((column, index) => ({ column, before: before[index] ?? 0, after: after[index] ?? 0 }));
-  guardColumns(tableText(plan.table), records, counts, guard);
+  guardColumns(tableText(plan.table), records.live, counts, guard);
 }
 
 /** The same for a delta, whose records lie over the live ones. @throws `LOSS_GUARD` */
@@ -32,12 +31,11 @@ export async function guardDeltaColumns(
   session: Session,
   plan: LoadPlan,
   live: CatalogueTable,
-  { live: records, touched }: Touched,
+  records: Touched,
   guard: LossGuard,
 ): Promise<void> {
-  const columns = listComparable(plan, live);
-  const harmless = harmlessLoss(records, guard);
-  if (harmless === null || touched <= harmless || columns.length === 0) return;
+  const columns = listEndangered(plan, live, records, guard);
+  if (columns.length === 0) return;
   const keys = plan.columns.filter(({ isKey }) => isKey);
   const emptied = columns.map((name, index) => {
     const column = quoteName(name);
@@ -46,16 +44,33 @@ export async function guardDeltaColumns(
   const [row] = await session.rows(
     `SELECT ${emptied.join(', ')} FROM ${quoteTable(namesOf(plan).work)} AS s JOIN ${quoteTable(live.table)} AS l ON ${sameKey(keys, 's', 'l')} WHERE ${isAlive(plan, live)}`,
   );
-  const before = await countValues(session, columns, `${quoteTable(live.table)} AS l WHERE ${isAlive(plan, live)}`);
+  const before = await countAlive(session, plan, live, columns);
   const counts = columns.map((column, index) => {
     const held = before[index] ?? 0;
     return { column, before: held, after: held - Number(row?.[`c${index}`] ?? 0) };
   });
-  guardColumns(tableText(plan.table), records, counts, guard);
+  guardColumns(tableText(plan.table), records.live, counts, guard);
 }
 
-function listComparable(plan: LoadPlan, live: CatalogueTable): readonly string[] {
+/** Columns of which too many values could go; none where too few records are touched for that. */
+function listEndangered(
+  plan: LoadPlan,
+  live: CatalogueTable,
+  { live: records, touched }: Touched,
+  guard: LossGuard,
+): readonly string[] {
+  const harmless = harmlessLoss(records, guard);
+  if (harmless === null || touched <= harmless) return [];
   return plan.columns.filter(({ name, isKey }) => !isKey && live.typeOf(name) !== undefined).map(({ name }) => name);
+}
+
+function countAlive(
+  session: Session,
+  plan: LoadPlan,
+  live: CatalogueTable,
+  columns: readonly string[],
+): Promise<readonly number[]> {
+  return countValues(session, columns, `${quoteTable(live.table)} AS l WHERE ${isAlive(plan, live)}`);
 }
 
 async function countValues(session: Session, columns: readonly string[], from: string): Promise<readonly number[]> {

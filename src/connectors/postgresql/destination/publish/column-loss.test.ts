@@ -1,46 +1,23 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Copy, copySchema, openSide, type Side } from '../../../../../tests/setup/postgresql-loads.ts';
-
-let source: Side;
-let destination: Side;
-let generation = 0;
-
-beforeAll(async () => {
-  source = await openSide();
-  destination = await openSide();
-  await source.sql('CREATE TABLE people (id int PRIMARY KEY, email text, locked_by text, changed_at timestamptz)');
-});
-
-afterAll(async () => {
-  await source[Symbol.asyncDispose]();
-  await destination[Symbol.asyncDispose]();
-});
+import { beforeEach, describe, expect, it } from 'vitest';
+import { useCopies } from '../../../../../tests/setup/postgresql-copies.ts';
+import type { Copy } from '../../../../../tests/setup/postgresql-loads.ts';
 
 /** Enough for a column to be looked at. */
 const MANY = 4_000;
 
-const copy = (plan: Copy['plan'] = {}, more: Partial<Copy> = {}) => {
-  generation += 1;
-  return copySchema({
-    source: source.connector,
-    destination: destination.connector,
-    schemaId: 'public.people',
-    maxLossPercent: 50,
-    ...more,
-    plan: { generation, ...plan },
-  });
-};
+const copies = useCopies(
+  'public.people',
+  `CREATE TABLE people (id int PRIMARY KEY, email text, locked_by text, changed_at timestamptz);
+   INSERT INTO people SELECT i, 'e' || i, CASE WHEN i <= 100 THEN 'me' END, '2024-01-01Z' FROM generate_series(1, ${MANY}) i`,
+);
+const { source, destination } = copies;
+const copy = (plan: Copy['plan'] = {}, more: Partial<Copy> = {}) => copies.copy({ maxLossPercent: 50, ...more, plan });
 
 const stored = () => destination.sql('SELECT id, email, locked_by FROM people ORDER BY id');
 
 const stopped = (part: object) => ({ code: 'LOSS_GUARD', detail: { maxLossPercent: 50, ...part } });
 
 beforeEach(async () => {
-  await source.sql('TRUNCATE people');
-  await source.sql(
-    `INSERT INTO people SELECT i, 'e' || i, CASE WHEN i <= 100 THEN 'me' END, '2024-01-01Z'::timestamptz FROM generate_series(1, ${MANY}) i`,
-  );
-  await destination.sql('DROP TABLE IF EXISTS people; DROP SCHEMA IF EXISTS __millrace CASCADE');
   await copy({}, { maxLossPercent: 100 });
 });
 

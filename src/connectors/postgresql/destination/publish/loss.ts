@@ -12,7 +12,9 @@ import type { PublishScene } from './scene.ts';
 const MANY_RECORDS = 100_000;
 /** Pages that a sample reads. */
 const SAMPLE_PAGES = 800;
-/** How far a sample may err: with so many pages, by Hoeffding's bound, it does so less than once in 10^27. */
+/** Where fewer of them hold living records, as in a table full of dead ones, they say too little. */
+const LEAST_PAGES = 400;
+/** How far a sample may err: with that many pages of about as many records, by Hoeffding's bound, less than once in 10^13. */
 const MARGIN_PERCENT = 20;
 
 /**
@@ -71,7 +73,7 @@ async function isAllowedByFar(
   if (keysOf(scene, live) !== 'alike') return false;
   const [row] = await session.query(
     `Sampling the records of ${names.live}`,
-    `SELECT count(*)::text AS seen, count(*) FILTER (WHERE found IS NULL)::text AS lost
+    `SELECT count(*)::text AS seen, count(DISTINCT (l.ctid::text::point)[0])::text AS pages, count(*) FILTER (WHERE found IS NULL)::text AS lost
      FROM ONLY ${names.live} l TABLESAMPLE SYSTEM (least(100, ${SAMPLE_PAGES} * 100.0 * current_setting('block_size')::int
        / greatest(pg_relation_size(${live.oid}::oid::regclass), 1)))
      LEFT JOIN LATERAL (SELECT true AS found FROM ${names.scratch} s WHERE ${sameKey(plan, live)} LIMIT 1) s ON true
@@ -79,8 +81,8 @@ async function isAllowedByFar(
     [],
     signal,
   );
-  const [seen, lost] = [Number(row?.seen ?? 0), Number(row?.lost ?? 0)];
-  return seen > 0 && (lost * 100) / seen + MARGIN_PERCENT <= guard.maxLossPercent;
+  const [seen, pages, lost] = [Number(row?.seen ?? 0), Number(row?.pages ?? 0), Number(row?.lost ?? 0)];
+  return pages >= LEAST_PAGES && (lost * 100) / seen + MARGIN_PERCENT <= guard.maxLossPercent;
 }
 
 /** Joined, so that the planner can hash or merge: a subquery for each record costs more than the load. */
