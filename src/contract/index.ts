@@ -1,3 +1,4 @@
+export { type AuditEntryBody, auditEntrySchema, listAuditQuerySchema } from './audit.ts';
 export {
   bulkDestinationEnvelope,
   bulkDestinationSchema,

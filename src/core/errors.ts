@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   AUTH_REQUIRED: 'unauthenticated',
   /** The caller may not do this. Use a key that may. */
   FORBIDDEN: 'forbidden',
+  /** A signed link was changed, belongs to another installation, or has expired. Ask for a new one. */
+  LINK_REFUSED: 'forbidden',
   /** The server is reached from other machines and has no token for metrics. Set `MILLRACE_METRICS_TOKEN`, and send it. */
   METRICS_CLOSED: 'forbidden',
   /** The id is unknown in the caller's organization. */

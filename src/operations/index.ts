@@ -1,4 +1,5 @@
 export type { Actor } from './actors.ts';
+export { type AuditEntry, listAudit } from './audit/list.ts';
 export {
   activateBulkSync,
   armSchedules,

@@ -2,7 +2,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kyse
 import type pg from 'pg';
 import { SyncError } from '../core/index.ts';
 import { migrate } from './migrate.ts';
-import { type MasterKeySource, type ObfuscationKeys, openInstallation, type SecretBox } from './secrets.ts';
+import { type LinkKeys, type MasterKeySource, type ObfuscationKeys, openInstallation, type SecretBox } from './secrets.ts';
 import { createSessionPool, type SessionPoolOptions } from './session-pool.ts';
 import type { Database } from './tables.ts';
 
@@ -14,6 +14,8 @@ export interface ScopedStore {
   /** Opens and seals the secrets of connections. */
   readonly secrets: SecretBox;
   readonly obfuscationKeyOf: ObfuscationKeys;
+  /** Signs links that open without a key (operations/links). */
+  readonly linkKeyOf: LinkKeys;
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. Not nestable. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
 }
@@ -67,12 +69,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
   try {
     await migrate(pool);
-    const { secrets, obfuscationKeyOf } = await openInstallation(pool, options.masterKey);
+    const { secrets, obfuscationKeyOf, linkKeyOf } = await openInstallation(pool, options.masterKey);
     const scope = (sessions: Sessions): ScopedStore => ({
       db: createKysely(sessions),
       pool,
       secrets,
       obfuscationKeyOf,
+      linkKeyOf,
       transaction: (work) => runTransaction(sessions, work),
     });
     const forOrganization = (organizationId: string): ScopedStore => scope(sessionsOf(scopedPool, organizationId));

@@ -1,3 +1,4 @@
+export { type AuditQuery, type AuditRecord, insertAuditEntry, listAuditEntries } from './audit/audit-entries.ts';
 export { type Restored, restoreBackup } from './backup/restore.ts';
 export { backupLines } from './backup/write.ts';
 export {

@@ -36,6 +36,7 @@ export interface Installation {
   readonly id: string;
   readonly secrets: SecretBox;
   readonly obfuscationKeyOf: ObfuscationKeys;
+  readonly linkKeyOf: LinkKeys;
 }
 
 /**
@@ -43,6 +44,9 @@ export interface Installation {
  * once, so the metadata database alone does not hold it. The same for as long as both are kept. Never logged or stored.
  */
 export type ObfuscationKeys = (organizationId: string) => Uint8Array;
+
+/** Key of the signed links of one organization, 32 bytes, derived as above. Links of before are void once it changes. */
+export type LinkKeys = (organizationId: string) => Uint8Array;
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -72,12 +76,14 @@ export async function openInstallation(pool: pg.Pool, source: MasterKeySource): 
     id: installation.id,
     secrets: createSecretBox(masterKey),
     obfuscationKeyOf: (organizationId) =>
-      deriveObfuscationKey(masterKey, installation.obfuscation_salt, organizationId),
+      deriveKey(masterKey, installation.obfuscation_salt, `millrace obfuscation ${organizationId}`),
+    linkKeyOf: (organizationId) =>
+      deriveKey(masterKey, installation.obfuscation_salt, `millrace links ${organizationId}`),
   };
 }
 
-function deriveObfuscationKey(masterKey: Buffer, salt: Buffer, organizationId: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', masterKey, salt, `millrace obfuscation ${organizationId}`, KEY_BYTES));
+function deriveKey(masterKey: Buffer, salt: Buffer, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', masterKey, salt, purpose, KEY_BYTES));
 }
 
 interface InstallationRow {

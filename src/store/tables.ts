@@ -12,6 +12,7 @@ import type {
   SeenSchema,
   SelectiveMode,
 } from '../core/index.ts';
+import type { AuditEntriesTable } from './audit/tables.ts';
 import type {
   ActorType,
   Defaulted,
@@ -65,6 +66,7 @@ export interface Database {
   connectionLanes: ConnectionLanesTable;
   seenSchemas: SeenSchemasTable;
   driftEvents: DriftEventsTable;
+  auditEntries: AuditEntriesTable;
 }
 
 /** Columns of every object that remembers who made it; the ids are users' or organizations', null for `system`. */

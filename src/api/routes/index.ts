@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts';
+import { auditRoutes } from './audit.ts';
 import { bulkEndpointRoutes } from './bulk-endpoints.ts';
 import { bulkExtraRoutes } from './bulk-extras.ts';
 import { bulkScheduleRoutes } from './bulk-schedules.ts';
@@ -35,5 +36,6 @@ export const ROUTES: readonly Route[] = [
   ...driftRoutes,
   ...timingRoutes,
   ...planRoutes,
+  ...auditRoutes,
   ...identityRoutes,
 ];
