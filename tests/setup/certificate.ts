@@ -26,7 +26,10 @@ export function createCertificate(dnsName: string): TestCertificate {
     tag(0xa3, extensions),
   );
   const signature = tag(0x03, Buffer.concat([Buffer.from([0]), sign('sha256', body, privateKey)]));
-  const lines = sequence(body, algorithm, signature).toString('base64').replace(/.{64}/g, '$&\n');
+  // No line may be empty, also where the last one is full.
+  const lines = sequence(body, algorithm, signature)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
   return {
     certificate: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
