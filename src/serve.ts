@@ -10,7 +10,7 @@ import {
   createContext,
   MemoryCredit,
 } from './connector-kit/index.ts';
-import { createAddressCheck } from './connector-kit/net/index.ts';
+import { createAddressCheck, createGuardedClient, type GuardedClient } from './connector-kit/net/index.ts';
 import { CONNECTORS } from './connectors/index.ts';
 import {
   createFailpoints,
@@ -200,6 +200,7 @@ interface Wiring {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition<unknown>>;
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   readonly failpoint: (name: string) => void;
+  readonly http: GuardedClient;
 }
 
 function wireConnectors(
@@ -217,6 +218,7 @@ function wireConnectors(
     connectors: new Map([...CONNECTORS].map(([type, definition]) => [type, routeToOwner(definition, threads)])),
     contextFor: (organizationId, applicationName) => createContext(settings, tools, organizationId, applicationName),
     failpoint: tools.failpoint,
+    http: createGuardedClient({ resolveHost: tools.resolveHost }),
   };
 }
 
@@ -227,6 +229,7 @@ function toServices(store: Store, engine: Engine, planner: Planner, wiring: Wiri
     executions: engine,
     planner,
     connectorContext: (organizationId) => wiring.contextFor(organizationId, 'millrace'),
+    http: wiring.http,
     newId: randomUUID,
     clock: () => new Date(),
   };

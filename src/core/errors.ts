@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   BODY_TOO_LARGE: 'too_large',
   /** An execution of this sync runs already. Wait for it or cancel it. */
   EXECUTION_RUNNING: 'conflict',
+  /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */
+  CHANGED_MEANWHILE: 'conflict',
   /** A sync option is stored but has no effect yet, so a start with it is refused. Set it to its default. */
   OPTION_NOT_AVAILABLE: 'invalid_request',
   /** The connection is used by other objects. Delete those first, or force the delete. */
@@ -147,6 +149,12 @@ export const ERROR_CODES = {
   BACKUP_INVALID: 'configuration',
   /** The metadata database to restore into holds something, or is in use. Use an empty one, or stop its servers and say `--replace`. */
   RESTORE_REFUSED: 'configuration',
+  /** A URL to call is none, or has a scheme, user name or header that is not taken. Correct it. */
+  HTTP_URL_REFUSED: 'configuration',
+  /** An HTTP server did not answer in time. Check whether it is up, then try again. */
+  HTTP_TIMEOUT: 'transient',
+  /** An HTTP server's answer was too long, or it redirects in a way that is not followed. Name the address that is meant. */
+  HTTP_ANSWER_REFUSED: 'configuration',
   /** A defect in Millrace. Report it with the log. */
   INTERNAL: 'internal',
 } as const satisfies Record<string, FailureKind>;

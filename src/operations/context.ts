@@ -1,4 +1,5 @@
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
+import type { GuardedClient } from '../connector-kit/net/index.ts';
 import type { PlanDescription } from '../core/index.ts';
 import type { NewExecution, ScopedStore, Store, StoreTransaction } from '../store/index.ts';
 
@@ -15,7 +16,12 @@ export interface Caller {
   readonly userId: string | null;
   readonly name: string;
   readonly email: string | null;
-  readonly role: 'admin' | 'member' | null;
+  /** The deprecated word for a user's roles; null for callers that are not users. */
+  readonly role: string | null;
+  /** Of a user; others have none. */
+  readonly roleIds: readonly string[];
+  /** May do everything in the organization: an Admin, or a caller that is no user. */
+  readonly isAdmin: boolean;
 }
 
 /** Connection type → connector. Each connector checks its own configuration with its schema before it uses it. */
@@ -47,6 +53,8 @@ export interface Services {
   readonly planner: ExecutionPlanner;
   /** What a connector is given when it acts for that organization. */
   readonly connectorContext: (organizationId: string) => ConnectorContext;
+  /** HTTP to hosts that users name. */
+  readonly http: GuardedClient;
   readonly newId: () => string;
   readonly clock: () => Date;
 }

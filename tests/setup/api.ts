@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { createServer } from '../../src/api/index.ts';
 import { type ConnectorContext, type ConnectorDefinition, createLoneCredit } from '../../src/connector-kit/index.ts';
+import { createAddressCheck, createGuardedClient } from '../../src/connector-kit/net/index.ts';
 import { createPlanner } from '../../src/engine/index.ts';
 import { bootstrap, type ExecutionQueue, type FirstKeys, type Services } from '../../src/operations/index.ts';
 import { openStore } from '../../src/store/index.ts';
@@ -59,6 +60,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     executions,
     planner: createPlanner({ store, connectors, contextFor: contextOf, columnPrefix: '__millrace_' }),
     connectorContext: contextOf,
+    http: createGuardedClient({ resolveHost: createAddressCheck({ denyPrivate: false }) }),
     newId: randomUUID,
     clock: options.clock ?? (() => new Date()),
   };

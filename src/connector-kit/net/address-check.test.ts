@@ -19,6 +19,9 @@ describe('createAddressCheck', () => {
     '2002:a9fe:a9fe::1',
     '255.255.255.255',
     '[fe80::1]',
+    '::169.254.169.254',
+    '::ffff:0:169.254.169.254',
+    '2001:0:a9fe:a9fe::1',
   ])('never opens %s', async (host) => {
     await expect(open(host)).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
   });
@@ -43,6 +46,20 @@ describe('createAddressCheck', () => {
   it.each(['93.184.216.34', '172.32.0.1', '2606:4700::1', '::ffff:8.8.8.8'])('opens the public %s', async (host) => {
     expect(await strict(host)).toBe(host);
   });
+
+  it.each(['2852039166', '0xa9fea9fe', '0251.0376.0251.0376', '169.16689662', '169.254.43518'])(
+    'never opens the metadata address written as %s',
+    async (host) => {
+      await expect(open(host)).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
+    },
+  );
+
+  it.each(['2130706433', '0x7f000001', '0177.0.0.1', '127.1'])(
+    'knows loopback written as %s when private addresses are denied',
+    async (host) => {
+      await expect(strict(host)).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
+    },
+  );
 
   it('opens localhost by its IPv4 address', async () => {
     expect(await open('localhost')).toBe('127.0.0.1');

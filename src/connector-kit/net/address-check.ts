@@ -72,6 +72,7 @@ const NEVER = blockList([
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
   ['::', 128],
+  ['2001::', 32], // Teredo, which hides an IPv4 address
   ['fe80::', 10],
   ['fd00:ec2::254', 128], // AWS metadata
   ['fd20:ce::254', 128], // Google Cloud metadata
@@ -89,6 +90,7 @@ const PRIVATE = blockList([
   ['::1', 128],
   ['fc00::', 7],
   ['fec0::', 10],
+  ['64:ff9b:1::', 48], // NAT64 of a network of its own
 ]);
 
 function blockList(ranges: readonly (readonly [address: string, prefix: number])[]): BlockList {
@@ -107,10 +109,16 @@ function isRefused(address: string, denyPrivate: boolean): boolean {
 
 /** Prefixes whose addresses carry an IPv4 address that the network may hand the packets to. */
 const CARRIERS = [
+  { prefix: '::', length: 96, group: 6 }, // IPv4-compatible
   { prefix: '::ffff:0:0', length: 96, group: 6 }, // IPv4-mapped
+  { prefix: '::ffff:0:0:0', length: 96, group: 6 }, // IPv4-translated
   { prefix: '64:ff9b::', length: 96, group: 6 }, // NAT64
   { prefix: '2002::', length: 16, group: 1 }, // 6to4
-].map(({ prefix, length, group }) => ({ list: blockList([[prefix, length]]), group }));
+].map(({ prefix, length, group }) => ({
+  list: blockList([[prefix, length]]),
+  group,
+  isCompatible: prefix === '::',
+}));
 
 function embeddedIPv4(address: string): string | undefined {
   if (!isIPv6(address)) return undefined;
@@ -118,6 +126,8 @@ function embeddedIPv4(address: string): string | undefined {
   if (carrier === undefined) return undefined;
   const groups = expand(address);
   const [high = 0, low = 0] = groups.slice(carrier.group, carrier.group + 2);
+  // Loopback and the unspecified address lie in the range of IPv4-compatible ones.
+  if (carrier.isCompatible && high === 0) return undefined;
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
 
