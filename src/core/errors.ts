@@ -39,6 +39,8 @@ export const ERROR_CODES = {
   EXECUTION_RUNNING: 'conflict',
   /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */
   CHANGED_MEANWHILE: 'conflict',
+  /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */
+  CHANGED_MEANWHILE: 'conflict',
   /** A sync option is stored but has no effect yet, so a start with it is refused. Set it to its default. */
   OPTION_NOT_AVAILABLE: 'invalid_request',
   /** The connection is used by other objects. Delete those first, or force the delete. */

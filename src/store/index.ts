@@ -184,6 +184,7 @@ export {
   insertBulkSync,
   listBulkSyncs,
   listBulkSyncsInto,
+  lockBulkSync,
   lockConnections,
   updateBulkSync,
 } from './syncs/bulk-syncs.ts';

@@ -1,5 +1,11 @@
 import type { Capabilities } from '../../connector-kit/index.ts';
-import { findNameFault, readDestinationOptions, type SchemaDescription, SyncError } from '../../core/index.ts';
+import {
+  type BulkMode,
+  findNameFault,
+  readDestinationOptions,
+  type SchemaDescription,
+  SyncError,
+} from '../../core/index.ts';
 import { findConnection, findSystemPolicyId, listKnownPolicyIds } from '../../store/index.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
@@ -15,6 +21,8 @@ export type DestinationCapabilities = NonNullable<Capabilities['destination']>;
 export interface CheckedSync {
   readonly source: SourceCapabilities;
   readonly destination: DestinationCapabilities;
+  /** As given, or the destination's first. */
+  readonly mode: BulkMode;
   readonly policies: string[];
 }
 
@@ -32,15 +40,16 @@ export async function checkBulkSync(context: Context, input: BulkSyncInput): Pro
   checkOwnValues(context, input);
   const source = await loadSource(context, input.sourceConnectionId);
   const destination = await loadDestination(context, input.destinationConnectionId);
-  if (!destination.modes.includes(input.mode)) {
-    throw refuseField('mode', `this destination offers ${destination.modes.join(', ')} and not "${input.mode}"`);
+  const mode = input.mode ?? destination.modes[0];
+  if (mode === undefined || !destination.modes.includes(mode)) {
+    throw refuseField('mode', `this destination offers ${destination.modes.join(', ')} and not "${mode}"`);
   }
   checkConfiguration(input.sourceConfiguration ?? {}, source.configuration, 'source_configuration');
   checkConfiguration(input.destinationConfiguration, destination.configuration, 'destination_configuration');
   checkSchemaName(input.destinationConfiguration.schema, destination);
   checkTablePrefix(readDestinationOptions(input.destinationConfiguration).tablePrefix, destination);
   checkScheduledModes(input, destination);
-  return { source, destination, policies: await resolvePolicies(context, input.policies) };
+  return { source, destination, mode, policies: await resolvePolicies(context, input.policies) };
 }
 
 /** Tables are cut to the limit by a rule; a schema is the user's own choice and is taken literally. */

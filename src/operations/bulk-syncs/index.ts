@@ -27,7 +27,7 @@ export {
   type SingleScheduleView,
   updateSchedule,
 } from './schedules/single-schedules.ts';
-export { patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './selection/change-schemas.ts';
+export { patchBulkSchema, patchBulkSchemas, replaceBulkSchema, type SchemaChange } from './selection/change-schemas.ts';
 export {
   type BulkSchemaView,
   getBulkSchema,
@@ -41,9 +41,11 @@ export { DEFAULT_SETTINGS, getSyncSettings, replaceSyncSettings, type SyncSettin
 export {
   activateBulkSync,
   type BulkSyncView,
+  changeBulkSync,
   createBulkSync,
   deleteBulkSync,
   getBulkSync,
+  listAllBulkSyncs,
   listBulkSyncs,
   updateBulkSync,
 } from './syncs.ts';

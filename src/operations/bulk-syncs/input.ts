@@ -8,7 +8,8 @@ export type SyncConfiguration = Readonly<Record<string, unknown>>;
 export interface BulkSyncInput {
   readonly name: string;
   readonly active: boolean;
-  readonly mode: BulkMode;
+  /** Null = the destination's first. */
+  readonly mode: BulkMode | null;
   readonly sourceConnectionId: string;
   readonly sourceConfiguration: SyncConfiguration | null;
   readonly destinationConnectionId: string;

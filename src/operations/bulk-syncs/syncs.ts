@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { SyncError } from '../../core/index.ts';
 import {
   type BulkSyncPosition,
@@ -10,6 +11,7 @@ import {
   listBulkSyncSchedules,
   listBulkSyncSchemas,
   listBulkSyncs as listRecords,
+  lockBulkSync,
   lockConnections,
   requestCancellation,
   type StoreDatabase,
@@ -38,17 +40,46 @@ export interface BulkSyncView {
 
 const MAX_PAGE = 50;
 
+/** How many are read at once where all are asked for. */
+const READ_AT_ONCE = 500;
+
+interface PageRequest {
+  readonly limit: number;
+  readonly after: BulkSyncPosition | null;
+  readonly active: boolean | null;
+}
+
+interface Page {
+  readonly syncs: readonly BulkSyncView[];
+  readonly next: BulkSyncPosition | null;
+}
+
 /**
  * One page of the organization's bulk syncs, latest change first.
  * @param page `limit` outside 1 to 50 means 50; `active` null = both
  */
 export async function listBulkSyncs(
   context: Context,
-  page: { readonly limit: number | null; readonly after: BulkSyncPosition | null; readonly active: boolean | null },
-): Promise<{ readonly syncs: readonly BulkSyncView[]; readonly next: BulkSyncPosition | null }> {
+  page: Omit<PageRequest, 'limit'> & { readonly limit: number | null },
+): Promise<Page> {
   const limit = page.limit === null || page.limit <= 0 ? MAX_PAGE : Math.min(page.limit, MAX_PAGE);
+  return readPage(context, { ...page, limit });
+}
+
+/** Every bulk sync of the organization, latest change first; `active` null = both. */
+export async function listAllBulkSyncs(context: Context, active: boolean | null): Promise<readonly BulkSyncView[]> {
+  const all: BulkSyncView[] = [];
+  for (let after: BulkSyncPosition | null = null; ; ) {
+    const { syncs, next }: Page = await readPage(context, { limit: READ_AT_ONCE, after, active });
+    all.push(...syncs);
+    if (next === null) return all;
+    after = next;
+  }
+}
+
+async function readPage(context: Context, page: PageRequest): Promise<Page> {
   const { db } = context.store;
-  const { records, hasMore } = await listRecords(db, context.caller.organizationId, { ...page, limit });
+  const { records, hasMore } = await listRecords(db, context.caller.organizationId, page);
   return { syncs: await toViews(context, db, records), next: hasMore ? (records.at(-1)?.position ?? null) : null };
 }
 
@@ -119,21 +150,36 @@ export async function createBulkSync(
  * next execution. Where reading or writing changes, the next read of every schema is complete.
  * @throws `NOT_FOUND`, `REQUEST_REFUSED`, `SCHEMA_CACHE_NOT_READY`, `SCHEMAS_NOT_LOADED`
  */
-export async function updateBulkSync(context: Context, id: string, input: BulkSyncInput): Promise<BulkSyncView> {
-  const before = await requireBulkSync(context, id);
+export function updateBulkSync(context: Context, id: string, input: BulkSyncInput): Promise<BulkSyncView> {
+  return changeBulkSync(context, id, () => input);
+}
+
+/**
+ * The same for a request that leaves parts of the sync as they are.
+ * @param change makes every option of what the sync is now; asked again before anything is written, so it must be pure
+ * @throws as {@link updateBulkSync}, and `CHANGED_MEANWHILE` when somebody else changed a part that was to stay
+ */
+export async function changeBulkSync(
+  context: Context,
+  id: string,
+  change: (current: BulkSyncView) => BulkSyncInput,
+): Promise<BulkSyncView> {
+  const { record: before, ...view } = await getBulkSync(context, id);
+  const input = change({ record: before, ...view });
   const checked = await checkBulkSync(context, input);
   const { organizationId } = context.caller;
   const newSource = await loadNewSource(context, before.sourceConnectionId, input.sourceConnectionId);
   return context.store.transaction(async ({ db }) => {
     await lockBothSides(context, db, input);
+    await refuseChanged(context, db, id, (current) => isDeepStrictEqual(change(current), input));
     const rows = await listBulkSyncSchemas(db, organizationId, id);
     refuseMisfits(rows, newSource, toColumnNaming(context, input.normalizeNames, checked.destination));
     const by = toActorColumns(context.caller);
-    const change = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
-    if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
+    const columns = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
+    await updateRecord(db, organizationId, id, columns);
     await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
     await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
-    if (isMoved(before, input)) await forgetCursors(db, organizationId, { syncId: id });
+    if (isMoved(before, { ...input, mode: checked.mode })) await forgetCursors(db, organizationId, { syncId: id });
     if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
     return viewOf(context, db, await requireBulkSync(context, id, db));
   });
@@ -151,6 +197,21 @@ async function lockBothSides(context: Context, db: StoreDatabase, input: BulkSyn
       `there is no connection ${id}`,
     );
   }
+}
+
+/** What is left out of a request stays as it is, which is not as it was once somebody else has changed it. */
+async function refuseChanged(
+  context: Context,
+  db: StoreDatabase,
+  id: string,
+  isAsBefore: (current: BulkSyncView) => boolean,
+): Promise<void> {
+  await lockBulkSync(db, context.caller.organizationId, id);
+  if (isAsBefore(await viewOf(context, db, await requireBulkSync(context, id, db)))) return;
+  throw new SyncError(
+    'CHANGED_MEANWHILE',
+    `The bulk sync ${id} was changed by somebody else at the same time; nothing was changed by this request. Send it again.`,
+  );
 }
 
 /** True when cursors would belong to another source, or to records in another table. */
@@ -196,6 +257,7 @@ function toColumns(input: BulkSyncInput, checked: CheckedSync) {
     ...columns,
     sourceConfiguration: input.sourceConfiguration === null ? null : JSON.stringify(input.sourceConfiguration),
     destinationConfiguration: JSON.stringify(input.destinationConfiguration),
+    mode: checked.mode,
     policies: checked.policies,
   };
 }

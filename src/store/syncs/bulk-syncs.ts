@@ -84,6 +84,17 @@ export function listBulkSyncsInto(
     .execute();
 }
 
+/** Keeps a sync as it is until the transaction ends; does nothing when there is no such sync. */
+export async function lockBulkSync(db: StoreDatabase, organizationId: string, id: string): Promise<void> {
+  await db
+    .selectFrom('bulkSyncs')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .execute();
+}
+
 /** @returns false when there is no such sync */
 export async function updateBulkSync(
   db: StoreDatabase,

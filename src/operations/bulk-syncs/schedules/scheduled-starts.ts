@@ -67,7 +67,17 @@ export async function armSchedules(services: Services, { organizationId, syncId 
 /** Nobody's key: what it makes is made by the system. */
 function toScheduler(organizationId: string): Caller {
   const name = 'Millrace';
-  return { kind: 'scheduler', organizationId, organizationName: name, userId: null, name, email: null, role: null };
+  return {
+    kind: 'scheduler',
+    organizationId,
+    organizationName: name,
+    userId: null,
+    name,
+    email: null,
+    role: null,
+    roleIds: [],
+    isAdmin: true,
+  };
 }
 
 /** In the order of the sync: default schedule first. */

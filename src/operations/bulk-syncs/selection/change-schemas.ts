@@ -21,8 +21,8 @@ import { refuseSharedTables } from './output-tables.ts';
 import { getBulkSchemas, type SchemaSettings, untouched, type WholeSchemaView } from './schemas.ts';
 import { resolveSchema, type SchemaSelection, type SelectionRules } from './selection.ts';
 
-/** What a change says of one schema: options that are left out stay as they are, but no `fields` means all of them. */
-export type SchemaChange = Pick<SchemaSelection, 'id' | 'fields'> & Partial<SchemaSelection>;
+/** What a change says of one schema: options that are left out stay as they are; empty `fields` mean all of them. */
+export type SchemaChange = Pick<SchemaSelection, 'id'> & Partial<SchemaSelection>;
 
 /**
  * Changes the named schemas of a sync and leaves the others alone; all of them or none. The next execution goes by it.
@@ -39,13 +39,22 @@ export function patchBulkSchemas(
 }
 
 /** Replaces all options of one schema. @throws `NOT_FOUND` for the sync or the schema, `REQUEST_REFUSED` */
-export async function replaceBulkSchema(
+export function replaceBulkSchema(
   context: Context,
   syncId: string,
   selection: SchemaSelection,
 ): Promise<WholeSchemaView> {
-  const [view] = await changeSchemas(context, syncId, [selection], () => '');
-  if (view === undefined) throw new SyncError('INTERNAL', `The schema "${selection.id}" was saved and has no view.`);
+  return patchBulkSchema(context, syncId, selection);
+}
+
+/** Changes one schema as {@link patchBulkSchemas} does. @throws `NOT_FOUND` for the sync or the schema, `REQUEST_REFUSED` */
+export async function patchBulkSchema(
+  context: Context,
+  syncId: string,
+  change: SchemaChange,
+): Promise<WholeSchemaView> {
+  const [view] = await changeSchemas(context, syncId, [change], () => '');
+  if (view === undefined) throw new SyncError('INTERNAL', `The schema "${change.id}" was saved and has no view.`);
   return view;
 }
 
@@ -115,7 +124,7 @@ function resolveChange(scene: Scene, change: SchemaChange, prefix: string, first
   const before = scene.before.get(change.id);
   const schema = scene.source.get(change.id);
   // Always possible, also when the source has changed so that the other options fit no more.
-  if (before !== undefined && isSwitchedOff(change)) return { schemaId: change.id, enabled: false, fields: null };
+  if (before !== undefined && isSwitchedOff(change)) return toSwitchedOff(change);
   if (schema !== undefined) {
     const item = { ...toSelection(before ?? untouched(change.id)), ...change };
     return resolveSchema(item, schema, scene.rules, prefix);
@@ -130,8 +139,12 @@ function resolveChange(scene: Scene, change: SchemaChange, prefix: string, first
   );
 }
 
-function isSwitchedOff({ id, enabled, fields, ...options }: SchemaChange): boolean {
+function isSwitchedOff({ id, enabled, fields = [], ...options }: SchemaChange): boolean {
   return enabled === false && fields.length === 0 && Object.keys(options).length === 0;
+}
+
+function toSwitchedOff({ id, fields }: SchemaChange): NewBulkSyncSchema {
+  return { schemaId: id, enabled: false, ...(fields === undefined ? {} : { fields: null }) };
 }
 
 function unknownSchema(sync: BulkSyncRecord, schemaId: string, prefix: string): SyncError {
