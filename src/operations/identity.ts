@@ -10,6 +10,7 @@ import {
   type Organization,
 } from '../store/index.ts';
 import type { Caller, Services } from './context.ts';
+import { toLegacyRole } from './permissions/legacy-role.ts';
 
 /** A key as it came in, and for Basic the organization it names. */
 export type Credentials =
@@ -24,7 +25,7 @@ export async function authenticate(services: Services, credentials: Credentials)
   const { db } = services.store;
   const holder = await findKeyHolder(db, hashKey(credentials.key));
   if (holder?.kind === 'user' && credentials.kind === 'bearer') {
-    const { user, organization } = holder;
+    const { user, organization, systemRoles } = holder;
     return {
       kind: 'user',
       organizationId: organization.id,
@@ -32,7 +33,9 @@ export async function authenticate(services: Services, credentials: Credentials)
       userId: user.id,
       name: user.name,
       email: user.email,
-      role: user.role,
+      role: toLegacyRole(systemRoles),
+      roleIds: user.roleIds,
+      isAdmin: systemRoles.includes('admin'),
     };
   }
   if (holder?.kind !== 'deployment') throw refused();
@@ -49,7 +52,17 @@ function refused(): SyncError {
 
 function toKeyCaller(kind: 'organization' | 'deployment', organization: Organization, name: string): Caller {
   const { id: organizationId, name: organizationName } = organization;
-  return { kind, organizationId, organizationName, userId: null, name, email: null, role: null };
+  return {
+    kind,
+    organizationId,
+    organizationName,
+    userId: null,
+    name,
+    email: null,
+    role: null,
+    roleIds: [],
+    isAdmin: true,
+  };
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -103,14 +116,9 @@ export function bootstrap(
         organizationId: organization.id,
         email: 'admin@localhost',
         name: 'Administrator',
-        role: 'admin',
       },
       userKey: { id: services.newId(), hash: hashKey(keys.userKey) },
       deploymentKey: { id: services.newId(), hash: hashKey(keys.deploymentKey) },
-      policies: [
-        { id: services.newId(), name: 'All connections', systemKind: 'connection', actions: [] },
-        { id: services.newId(), name: 'All bulk syncs', systemKind: 'bulk_sync', actions: [] },
-      ],
     });
     await keep(keys);
     return keys;

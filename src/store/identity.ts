@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import type { StoreDatabase } from './database.ts';
-import type { PolicyAction } from './tables.ts';
+import { insertBuiltInPermissions } from './permissions/built-in.ts';
+import type { PolicyKind, SystemRole } from './permissions/tables.ts';
 
 export interface Organization {
   readonly id: string;
@@ -11,12 +13,18 @@ export interface User {
   readonly organizationId: string;
   readonly email: string;
   readonly name: string;
-  readonly role: 'admin' | 'member';
+  readonly roleIds: readonly string[];
 }
 
 /** What a key opens: a user in one organization, or the whole deployment. */
 export type KeyHolder =
-  | { readonly kind: 'user'; readonly user: User; readonly organization: Organization }
+  | {
+      readonly kind: 'user';
+      readonly user: User;
+      /** The built-in ones among the user's roles. */
+      readonly systemRoles: readonly SystemRole[];
+      readonly organization: Organization;
+    }
   | { readonly kind: 'deployment' };
 
 /** The holder of an unrevoked key, by the SHA-256 of its text. */
@@ -25,22 +33,29 @@ export async function findKeyHolder(db: StoreDatabase, hash: Buffer): Promise<Ke
     .selectFrom('apiKeys')
     .leftJoin('users', 'users.id', 'apiKeys.userId')
     .leftJoin('organizations', 'organizations.id', 'users.organizationId')
-    .select(['apiKeys.kind', 'users.id as userId', 'users.email', 'users.name', 'users.role'])
+    .select(['apiKeys.kind', 'users.id as userId', 'users.email', 'users.name', 'users.roleIds'])
+    .select(sql<SystemRole[]>`${SYSTEM_ROLES}`.as('systemRoles'))
     .select(['organizations.id as organizationId', 'organizations.name as organizationName'])
     .where('apiKeys.hash', '=', hash)
     .where('apiKeys.revokedAt', 'is', null)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   if (row.kind === 'deployment') return { kind: 'deployment' };
-  const { userId, email, name, role, organizationId, organizationName } = row;
-  if (userId === null || email === null || name === null || role === null) return undefined;
+  const { userId, email, name, roleIds, systemRoles, organizationId, organizationName } = row;
+  if (userId === null || email === null || name === null || roleIds === null) return undefined;
   if (organizationId === null || organizationName === null) return undefined;
   return {
     kind: 'user',
-    user: { id: userId, organizationId, email, name, role },
+    user: { id: userId, organizationId, email, name, roleIds },
+    systemRoles,
     organization: { id: organizationId, name: organizationName },
   };
 }
+
+/** Of the user in the row; a role of another organization counts for nothing. */
+const SYSTEM_ROLES = sql`ARRAY(
+  SELECT r.system_key FROM roles r
+  WHERE r.id = ANY (users.role_ids) AND r.organization_id = users.organization_id AND r.system_key IS NOT NULL)`;
 
 /** One organization by its id, for callers that may act in all of them. */
 export function findOrganization(db: StoreDatabase, id: string): Promise<Organization | undefined> {
@@ -66,15 +81,10 @@ export function listUserNames(db: StoreDatabase, organizationId: string): Promis
 /** Everything that a first start makes. Key hashes are SHA-256. */
 export interface FirstObjects {
   readonly organization: Organization;
-  readonly user: User;
+  /** Becomes an Admin. */
+  readonly user: Omit<User, 'roleIds'>;
   readonly userKey: { readonly id: string; readonly hash: Buffer };
   readonly deploymentKey: { readonly id: string; readonly hash: Buffer };
-  readonly policies: readonly {
-    readonly id: string;
-    readonly name: string;
-    readonly systemKind: 'connection' | 'bulk_sync';
-    readonly actions: readonly PolicyAction[];
-  }[];
 }
 
 /** Keeps two processes from both making the first organization; held until the transaction ends. */
@@ -84,9 +94,13 @@ export async function lockOrganizations(db: StoreDatabase): Promise<void> {
 
 /** Inserts the objects of a first start. */
 export async function insertFirstObjects(db: StoreDatabase, objects: FirstObjects): Promise<void> {
-  const { organization, user, userKey, deploymentKey, policies } = objects;
+  const { organization, user, userKey, deploymentKey } = objects;
   await db.insertInto('organizations').values(organization).execute();
-  await db.insertInto('users').values(user).execute();
+  const roles = await insertBuiltInPermissions(db, organization.id);
+  await db
+    .insertInto('users')
+    .values({ ...user, roleIds: [roles.admin] })
+    .execute();
   await db
     .insertInto('apiKeys')
     .values([
@@ -94,23 +108,13 @@ export async function insertFirstObjects(db: StoreDatabase, objects: FirstObject
       { ...deploymentKey, kind: 'deployment', organizationId: null, userId: null },
     ])
     .execute();
-  await db
-    .insertInto('policies')
-    .values(
-      policies.map((policy) => ({
-        ...policy,
-        organizationId: organization.id,
-        actions: JSON.stringify(policy.actions),
-      })),
-    )
-    .execute();
 }
 
 /** The built-in policy that hangs on every new object of a kind. */
 export async function findSystemPolicyId(
   db: StoreDatabase,
   organizationId: string,
-  systemKind: 'connection' | 'bulk_sync',
+  systemKind: PolicyKind,
 ): Promise<string | undefined> {
   const row = await db
     .selectFrom('policies')

@@ -151,6 +151,8 @@ export {
   type BulkSyncScheduleRecord,
   type DueSync,
   deleteBulkSyncSchedule,
+export { listPolicies, type PolicyRecord } from './permissions/policies.ts';
+export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
   insertBulkSyncSchedule,
   listBulkSyncSchedules,
   listDueSyncs,

@@ -36,6 +36,9 @@ import type {
   WorkerLocksTable,
   WorkersTable,
 } from './execution-tables.ts';
+import type { IdempotencyKeysTable } from './idempotency/tables.ts';
+import type { JobsTable, QueryPagesTable } from './jobs/tables.ts';
+import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
 
 /**
  * Every table of the metadata database, as the migrations leave it. Names are camelCase here and snake_case in SQL;
@@ -46,6 +49,7 @@ export interface Database {
   organizations: OrganizationsTable;
   users: UsersTable;
   apiKeys: ApiKeysTable;
+  roles: RolesTable;
   policies: PoliciesTable;
   connections: ConnectionsTable;
   schemaCaches: SchemaCachesTable;
@@ -100,7 +104,7 @@ interface UsersTable {
   organizationId: string;
   email: string;
   name: string;
-  role: 'admin' | 'member';
+  roleIds: Defaulted<string[]>;
   createdAt: DefaultedTimestamp;
 }
 
@@ -113,21 +117,6 @@ interface ApiKeysTable {
   hash: Buffer;
   createdAt: DefaultedTimestamp;
   revokedAt: NullableTimestamp;
-}
-
-/** What the holders of some roles may do with the objects a policy hangs on. */
-export interface PolicyAction {
-  readonly action: string;
-  readonly roleIds: readonly string[];
-}
-
-interface PoliciesTable {
-  id: string;
-  organizationId: string;
-  name: string;
-  systemKind: Nullable<'connection' | 'bulk_sync'>;
-  actions: DefaultedJson<readonly PolicyAction[]>;
-  createdAt: DefaultedTimestamp;
 }
 
 /** `unchecked`: stored with `validate: false` and not used since. */
