@@ -45,7 +45,7 @@ import {
   writeCliFile,
   writeFilesMark,
 } from './runtime/index.ts';
-import { startRetention, startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
+import { startJobRunner, startRetention, startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
 import { claimFilesMark, findFilesMark, openStore, type Store } from './store/index.ts';
 import { watchProcess } from './watching.ts';
 
@@ -136,6 +136,8 @@ function startScheduler(config: Config, services: Services, engine: Engine, log:
   shutdown.onStop('the reading of schemas', () => refresher.stop());
   const schedules = startScheduleRunner(services, { log });
   shutdown.onStop('the schedules', () => schedules.stop());
+  const jobs = startJobRunner(services, { log });
+  shutdown.onStop('the jobs', () => jobs.stop());
   const history = startRetention(services.store, {
     retention: config.retention,
     removeEndedWorkflows: (until) => engine.removeEndedWorkflows(until),

@@ -92,6 +92,7 @@ export {
   syncStatusSchema,
 } from './executions.ts';
 export { identitySchema } from './identity.ts';
+export { type JobBody, jobEnvelope, jobParamsSchema, jobSchema } from './jobs.ts';
 export {
   creationPropertyEnvelope,
   creationPropertyParamsSchema,

@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   CHANGED_MEANWHILE: 'conflict',
   /** A sync option is stored but has no effect yet, so a start with it is refused. Set it to its default. */
   OPTION_NOT_AVAILABLE: 'invalid_request',
+  /** The organization has too many jobs and queries that have not ended. Wait for them, then ask again. */
+  TOO_MANY_JOBS: 'rate_limited',
   /** The connection is used by other objects. Delete those first, or force the delete. */
   CONNECTION_IN_USE: 'invalid_request',
   /** The schema cache is not filled yet. Wait for the refresh to end, then try again. */

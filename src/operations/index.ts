@@ -90,6 +90,16 @@ export {
   type Services,
 } from './context.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
+export {
+  getJob,
+  type JobHandler,
+  type JobHandlers,
+  type JobRecord,
+  removeOldJobs,
+  runJob,
+  startJob,
+  takeNextJob,
+} from './jobs/index.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
 export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
 export {

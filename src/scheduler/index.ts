@@ -1,3 +1,4 @@
+export { startJobRunner } from './job-runner.ts';
 export { startRetention } from './retention.ts';
 export { startScheduleRunner } from './schedule-runner.ts';
 export { type SchemaRefresher, startSchemaRefresher } from './schema-refresher.ts';

@@ -130,6 +130,17 @@ export {
   lockOrganizations,
   type Organization,
 } from './identity.ts';
+export {
+  countOpenJobs,
+  findJob,
+  finishJob,
+  holdJob,
+  insertJob,
+  type JobRecord,
+  releaseJob,
+  removeExpiredJobs,
+  takeJob,
+} from './jobs/jobs.ts';
 export { listMissingMigrations } from './migrate.ts';
 export {
   findCachedSchema,

@@ -71,6 +71,8 @@ export interface Database {
   seenSchemas: SeenSchemasTable;
   driftEvents: DriftEventsTable;
   auditEntries: AuditEntriesTable;
+  jobs: JobsTable;
+  queryPages: QueryPagesTable;
 }
 
 /** Columns of every object that remembers who made it; the ids are users' or organizations', null for `system`. */

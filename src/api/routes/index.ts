@@ -11,6 +11,7 @@ import { connectionRoutes } from './connections.ts';
 import { driftRoutes } from './drift.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
+import { jobRoutes } from './jobs.ts';
 import { modelTargetRoutes } from './model-targets.ts';
 import { planRoutes } from './plans.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
@@ -38,4 +39,5 @@ export const ROUTES: readonly Route[] = [
   ...planRoutes,
   ...auditRoutes,
   ...identityRoutes,
+  ...jobRoutes,
 ];

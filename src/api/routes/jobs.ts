@@ -1,0 +1,21 @@
+import { jobEnvelope, jobParamsSchema } from '../../contract/index.ts';
+import { getJob } from '../../operations/index.ts';
+import { defineRoute, type Route } from '../route.ts';
+import { toJobBody } from '../views/jobs.ts';
+
+/** Requests that are answered later. */
+export const jobRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    url: '/api/jobs/:type/:id',
+    versions: ['2025-09-18', '2024-02-08'],
+    operationId: 'jobs.get',
+    summary: 'Get a job that you asked for, with its result once it is done',
+    params: jobParamsSchema,
+    response: jobEnvelope,
+    handle: async (context, { params }) => {
+      const job = await getJob(context, params.type, params.id);
+      return { data: toJobBody(job, job.result) };
+    },
+  }),
+];

@@ -1,0 +1,116 @@
+import { type Insertable, type Selectable, sql } from 'kysely';
+import type { StoreDatabase } from '../database.ts';
+import type { Database } from '../tables.ts';
+import { toStorableJson } from './storable-json.ts';
+
+/** One request that is answered later. */
+export type JobRecord = Selectable<Database['jobs']>;
+
+export type NewJob = Pick<
+  Insertable<Database['jobs']>,
+  'id' | 'organizationId' | 'type' | 'caller' | 'authorId' | 'authorType' | 'input'
+>;
+
+/** What one taker of a job holds; `takings` tells it from those before and after. */
+export type TakenJob = Pick<JobRecord, 'id' | 'takings'>;
+
+/** How a job ended, and how long that is kept. */
+export interface JobEnd {
+  /** JSON; absent when it failed. */
+  readonly result?: unknown;
+  /** For the user; absent when it succeeded. */
+  readonly error?: string;
+  readonly keepSeconds: number;
+}
+
+/** A taker that has not been heard of for so long is dead. */
+const LEASE = sql<Date>`clock_timestamp() + interval '15 seconds'`;
+
+/** Asks for the work, which is durable from the commit on. */
+export async function insertJob(db: StoreDatabase, job: NewJob): Promise<JobRecord> {
+  return db.insertInto('jobs').values(job).returningAll().executeTakeFirstOrThrow();
+}
+
+/** One job of the organization. */
+export function findJob(db: StoreDatabase, organizationId: string, id: string): Promise<JobRecord | undefined> {
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** How many jobs of the organization wait or run. */
+export async function countOpenJobs(db: StoreDatabase, organizationId: string): Promise<number> {
+  const { open } = await db
+    .selectFrom('jobs')
+    .select(sql<number>`count(*)::int`.as('open'))
+    .where('organizationId', '=', organizationId)
+    .where('finishedAt', 'is', null)
+    .executeTakeFirstOrThrow();
+  return open;
+}
+
+/** Takes the job that has waited longest, new or left by a dead taker; undefined when there is none. */
+export function takeJob(db: StoreDatabase): Promise<JobRecord | undefined> {
+  return db
+    .updateTable('jobs')
+    .set({ status: 'running', freeAt: LEASE, takings: sql<number>`takings + 1`, attempts: sql<number>`attempts + 1` })
+    .where('id', '=', (select) =>
+      select
+        .selectFrom('jobs')
+        .select('id')
+        .where('finishedAt', 'is', null)
+        .where('freeAt', '<=', sql<Date>`clock_timestamp()`)
+        .orderBy('freeAt')
+        .limit(1)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Says that the taker lives. False = the job is another's by now, or gone. */
+export async function holdJob(db: StoreDatabase, job: TakenJob): Promise<boolean> {
+  const result = await updateTaken(db, job).set({ freeAt: LEASE }).executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Gives a job back unfinished, as if it had not been taken. */
+export async function releaseJob(db: StoreDatabase, job: TakenJob): Promise<void> {
+  await updateTaken(db, job)
+    .set({ freeAt: sql<Date>`clock_timestamp()`, attempts: sql<number>`attempts - 1` })
+    .execute();
+}
+
+/** Ends a job. False = it is another's by now, or gone; then nothing is written. */
+export async function finishJob(db: StoreDatabase, job: TakenJob, end: JobEnd): Promise<boolean> {
+  const result = await updateTaken(db, job)
+    .set({
+      status: end.error === undefined ? 'done' : 'failed',
+      result: end.error === undefined ? toStorableJson(end.result ?? null) : null,
+      error: end.error ?? null,
+      input: '{}',
+      finishedAt: sql<Date>`clock_timestamp()`,
+      expiresAt: sql<Date>`clock_timestamp() + ${end.keepSeconds} * interval '1 second'`,
+    })
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+function updateTaken(db: StoreDatabase, { id, takings }: TakenJob) {
+  return db.updateTable('jobs').where('id', '=', id).where('takings', '=', takings).where('finishedAt', 'is', null);
+}
+
+/** Removes up to `limit` jobs whose time is over. Returns their number. */
+export async function removeExpiredJobs(db: StoreDatabase, limit: number): Promise<number> {
+  const result = await db
+    .deleteFrom('jobs')
+    .where('id', 'in', (select) =>
+      select.selectFrom('jobs').select('id').where('expiresAt', '<=', sql<Date>`clock_timestamp()`).limit(limit),
+    )
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}
