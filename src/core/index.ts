@@ -37,6 +37,27 @@ export {
   type SyncLag,
 } from './measures.ts';
 export {
+  type FilterLogic,
+  listFilterLabels,
+  parseFilterLogic,
+  toFilterLabel,
+} from './model-syncs/filter-logic.ts';
+export {
+  FILTER_SIDES,
+  type FilterSide,
+  IDENTITY_FUNCTIONS,
+  type IdentityFunction,
+  type MappedField,
+  MODEL_EXECUTION_STATUSES,
+  type ModelFieldReference,
+  type ModelSyncFilter,
+  type ModelSyncIdentity,
+  type ModelSyncOverride,
+  type ModelSyncSchedule,
+  type ModelSyncTarget,
+  RECORD_LOG_TYPES,
+} from './model-syncs/model-syncs.ts';
+export {
   findNameFault,
   NAME_RULES,
   type NameRule,
