@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { BulkMode, ModelMode, ResyncMode } from '../core/index.ts';
+import type { BulkMode, FieldType, IdentityFunction, ModelMode, ResyncMode } from '../core/index.ts';
 import type { BulkDestination } from './destination.ts';
 import type { MemoryCredit } from './memory-credit.ts';
 import type { BulkSource } from './source.ts';
@@ -137,8 +137,31 @@ export interface Leftover {
 export interface ModelTargetCatalogue {
   listObjects(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** Properties asked for when a target is created; `values` where the system can list them. */
+/** One field of an object that a model sync could write. */
+export interface ModelTargetField {
+  /** The system's own name of it. */
+  readonly id: string;
+  readonly type: FieldType;
+  readonly remoteType: string;
+  /** For people; null where the system has none. */
+  readonly description: string | null;
+  /** A record cannot be made without a value for it. */
+  readonly isRequired: boolean;
+  readonly isCreateable: boolean;
+  readonly isUpdateable: boolean;
+  readonly isFilterable: boolean;
+  /** It refers to a record of another object. */
+  readonly isAssociation: boolean;
+  /** How it can tell whether a record is the same; empty = it cannot. */
+  readonly identityFunctions: readonly IdentityFunction[];
+}
+
   creationProperties(signal: AbortSignal): Promise<
     readonly {
+  /** The fields of one of those objects as they are now, in the system's order; null when it is none of them. */
+  describeFields(objectId: string, signal: AbortSignal): Promise<readonly ModelTargetField[] | null>;
+  /** The id that an object made with these creation properties would have; each property has a value. Pure. */
+  toObjectId(properties: Readonly<Record<string, string>>): string;
       readonly id: string;
       readonly title: string;
       readonly values?: readonly { readonly label: string; readonly value: string }[];

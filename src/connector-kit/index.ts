@@ -10,6 +10,7 @@ export type {
   Leftover,
   ModelTargetCatalogue,
   ModelTargetMode,
+  ModelTargetField,
 } from './connector.ts';
 export { type ConnectorSettings, createContext } from './context.ts';
 export { keyNotUnique } from './declared-key.ts';

@@ -86,6 +86,8 @@ function connect(system: MemorySystem & { discoveries: number }, given: Config):
     },
     target: {
       listObjects: async () => [{ id: 'public.people', name: 'people' }],
+      describeFields: async (objectId) => (objectId === 'public.people' ? [] : null),
+      toObjectId: ({ schema = '', name = '' }) => `${schema}.${name}`,
       creationProperties: async () => [
         { id: 'schema', title: 'Schema', values: [{ label: 'public', value: 'public' }] },
         { id: 'name', title: 'Table name' },

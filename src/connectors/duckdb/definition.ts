@@ -2,7 +2,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
+import { choosePath, resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
 import {
   type Capabilities,
   type Connector,
@@ -13,6 +13,7 @@ import {
 import { createDestination } from './destination.ts';
 import { FileLeases } from './leases.ts';
 import { DuckdbSource } from './source.ts';
+import { createTargetCatalogue } from './target.ts';
 
 /** Settings of a DuckDB connection. */
 export interface DuckdbConfig {
@@ -30,6 +31,15 @@ const config = z.strictObject({
     .describe('Database file, relative to the folder for files of connections. It is made when it does not exist.'),
 });
 
+const TARGET_MODES = [
+  ['create', true],
+  ['update', true],
+  ['updateOrCreate', true],
+  ['replace', false],
+  ['append', false],
+  ['remove', true],
+] as const;
+
 const capabilities: Capabilities = {
   source: { supportsTrackingFields: true, placement: 'owner', configuration: {} },
   destination: {
@@ -42,6 +52,14 @@ const capabilities: Capabilities = {
     reservedSchemas: /^(pg_catalog|information_schema|__millrace)$/i,
     distinguishesCase: false,
   },
+  target: {
+    modes: TARGET_MODES.map(([id, requiresIdentity]) => ({
+      id,
+      requiresIdentity,
+      supportsPerFieldMode: false,
+      supportsTargetFilters: false,
+    })),
+  },
 };
 
 /** A DuckDB database file, as either side of a bulk sync. */
@@ -51,6 +69,7 @@ export const duckdb: ConnectorDefinition<DuckdbConfig> = {
   config,
   secrets: [],
   capabilities,
+  choices: { path: choosePath(true, (name, isFolder) => !isFolder && /\.(duckdb|ddb|db)$/i.test(name)) },
   ownerKey: ({ path }, { filesRoot }) => resolveFilePath(path, filesRoot),
   async connect({ path }, context) {
     return createConnector(resolveFilePath(path, context.filesRoot), context);
@@ -64,6 +83,7 @@ function createConnector(path: string, context: ConnectorContext): Connector {
     check: (signal) => checkFile(path, leases, signal),
     source: new DuckdbSource(path, leases, context.credit),
     destination: createDestination(path, (mode) => leases.get(mode), context),
+    target: createTargetCatalogue(path, (mode) => leases.get(mode)),
     [Symbol.asyncDispose]: () => leases[Symbol.asyncDispose](),
   };
 }

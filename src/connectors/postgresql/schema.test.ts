@@ -21,7 +21,8 @@ beforeAll(async () => {
     CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
     CREATE SCHEMA "odd.name"; CREATE TABLE "odd.name"."ta""ble" ("Co lumn" int);
     CREATE SCHEMA __millrace; CREATE TABLE __millrace.owners (id int); CREATE TABLE __millrace_0123_4 (id int);
-    CREATE TEMP TABLE passing (id int); CREATE TABLE hollow ();
+    CREATE TEMP TABLE passing (id int); CREATE TABLE hollow (); COMMENT ON COLUMN accounts.region IS 'Where it is kept';
+    ALTER TABLE accounts ALTER mood SET DEFAULT 'ok';
     INSERT INTO accounts SELECT 'eu', i, 'ok', i FROM generate_series(1, 5000) i;
     INSERT INTO events SELECT i, '2026-05-05' FROM generate_series(1, 3000) i;
     ANALYZE`);
@@ -137,6 +138,43 @@ describe('discovery', () => {
     expect(schema).toMatchObject({ id: 'schema', values: [{ value: 'odd.name' }, { value: 'public' }] });
     expect(name).toEqual({ id: 'name', title: 'Table name' });
   });
+
+  it('tells what a model sync could write into each column', async () => {
+    const describe = (id: string) => side.connector.target?.describeFields(id, NEVER);
+    const accounts = await describe('public.accounts');
+    expect(accounts?.map(({ id }) => id)).toEqual(['region', 'id', 'mood', 'balance', 'doubled']);
+    const [region, , mood, balance, doubled] = accounts ?? [];
+    expect(region).toEqual({
+      id: 'region',
+      type: 'string',
+      remoteType: 'text',
+      description: 'Where it is kept',
+      isRequired: true,
+      isCreateable: true,
+      isUpdateable: true,
+      isFilterable: true,
+      isAssociation: false,
+      identityFunctions: ['Equality'],
+    });
+    expect(mood).toMatchObject({ remoteType: 'mood', isRequired: false, identityFunctions: ['Equality'] });
+    expect(balance).toMatchObject({ type: 'number', remoteType: 'bigint', isRequired: false });
+    expect(doubled).toMatchObject({ isRequired: false, isCreateable: false, isUpdateable: false });
+    const contacts = new Map((await describe('public.contacts'))?.map((field) => [field.id, field]));
+    expect(contacts.get('email')).toMatchObject({
+      remoteType: 'character varying(255)',
+      identityFunctions: ['Equality'],
+    });
+    expect(contacts.get('account_id')).toMatchObject({ isAssociation: true });
+    expect((await describe('"odd.name"."ta""ble"'))?.map(({ id }) => id)).toEqual(['Co lumn']);
+    expect(await describe('public.hollow')).toEqual([]);
+  });
+
+  it.each(['public.happy', 'public.events_2026', 'public.gone', '__millrace.owners', 'people', 'a.b.c', ''])(
+    'knows no target %j',
+    async (id) => {
+      expect(await side.connector.target?.describeFields(id, NEVER)).toBeNull();
+    },
+  );
 
   it('takes thousands of tables in a handful of statements', async () => {
     await side.sql(
