@@ -151,6 +151,21 @@ export {
   type PendingRefresh,
   type RefreshOutcome,
   readSchemaCacheState,
+export {
+  deleteModelSync,
+  findModelSync,
+  insertModelSync,
+  listKnownSyncIds,
+  listModelSyncs,
+  listRunAfter,
+  lockRunAfter,
+  type ModelSyncPosition,
+  type ModelSyncQuery,
+  type ModelSyncRecord,
+  updateModelSync,
+} from './model-syncs/model-syncs.ts';
+export { listPolicies, type PolicyRecord } from './permissions/policies.ts';
+export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
   requestSchemaRefresh,
   runPendingRefresh,
   type SchemaCacheState,

@@ -38,6 +38,7 @@ import type {
 } from './execution-tables.ts';
 import type { IdempotencyKeysTable } from './idempotency/tables.ts';
 import type { JobsTable, QueryPagesTable } from './jobs/tables.ts';
+import type { ModelSyncsTable } from './model-syncs/tables.ts';
 import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
 
 /**
@@ -70,6 +71,8 @@ export interface Database {
   connectionLanes: ConnectionLanesTable;
   seenSchemas: SeenSchemasTable;
   driftEvents: DriftEventsTable;
+  modelSyncs: ModelSyncsTable;
+  idempotencyKeys: IdempotencyKeysTable;
   auditEntries: AuditEntriesTable;
   jobs: JobsTable;
   queryPages: QueryPagesTable;
