@@ -245,7 +245,11 @@ async function listen(
 ): Promise<string> {
   const options = { ...served, logger: log };
   const app = config.roles.has('api')
-    ? createServer({ ...options, defaultVersion: config.apiVersion })
+    ? createServer({
+        ...options,
+        defaultVersion: config.apiVersion,
+        limits: { requestsPerMinute: config.rateLimit, corsOrigins: config.corsOrigins },
+      })
     : createHealthServer(options);
   try {
     await app.listen({ host: config.host, port: config.port });

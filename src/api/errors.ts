@@ -8,6 +8,7 @@ const STATUS_OF: Readonly<Record<FailureKind, number>> = {
   unauthenticated: 401,
   forbidden: 403,
   not_found: 404,
+  not_allowed: 405,
   conflict: 409,
   too_large: 413,
   invalid_request: 422,

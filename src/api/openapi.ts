@@ -6,11 +6,13 @@ import { API_VERSIONS, type ApiVersion, VERSION_HEADER } from '../contract/index
 /** Collects one OpenAPI 3.1 document per API version from the schemas that validate. Call before the routes are added. */
 export function registerOpenApi(app: FastifyInstance, productVersion: string): void {
   for (const version of API_VERSIONS) void app.register(fastifySwagger, documentOptions(version, productVersion));
-  app.get('/openapi/:file', { schema: { hide: true } }, async (request, reply) => {
-    // The path of this very route.
-    const { file } = request.params as { file: string };
-    const version = API_VERSIONS.find((candidate) => `${candidate}.json` === file);
-    return version === undefined ? reply.callNotFound() : app.getDecorator<() => object>(decoratorOf(version))();
+  void app.after(() => {
+    app.get('/openapi/:file', { schema: { hide: true } }, async (request, reply) => {
+      // The path of this very route.
+      const { file } = request.params as { file: string };
+      const version = API_VERSIONS.find((candidate) => `${candidate}.json` === file);
+      return version === undefined ? reply.callNotFound() : app.getDecorator<() => object>(decoratorOf(version))();
+    });
   });
 }
 

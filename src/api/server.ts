@@ -8,6 +8,8 @@ import { type Caller, createContext, type Services } from '../operations/index.t
 import { registerAuth } from './auth.ts';
 import { registerErrors, sendError } from './errors.ts';
 import type { Watching } from './health.ts';
+import { createIdempotency, type IdempotencyHooks } from './idempotency.ts';
+import { type ClientLimits, registerCompression, registerCors, registerRateLimit } from './limits.ts';
 import { registerOpenApi } from './openapi.ts';
 import { registerPages } from './pages.ts';
 import { logRequests } from './request-log.ts';
@@ -32,6 +34,8 @@ export interface ServerOptions {
   readonly defaultVersion: string;
   /** Of this Millrace, for people. */
   readonly productVersion: string;
+  /** Absent = none: any number of requests, and no web page. */
+  readonly limits?: ClientLimits;
   /** Absent = the metadata database is all that readiness asks about, and there are no metrics. */
   readonly watching?: Watching;
   /** Absent = silent. */
@@ -66,12 +70,19 @@ export function createServer(options: ServerOptions): FastifyInstance {
   logRequests(app);
   registerHeaders(app);
   registerVersions(app, defaultVersion);
-  registerAuth(app, options.services);
+  registerCompression(app);
+  registerCors(app, options.limits?.corsOrigins ?? []);
+  // Behind the plugins: the browser's question whether it may ask comes without a key.
+  void app.after(() => registerAuth(app, options.services));
+  registerRateLimit(app, options.limits?.requestsPerMinute ?? 0);
   registerNotFound(app, ROUTES);
   registerOpenApi(app, options.productVersion);
   registerPages(app, options.services, options.productVersion, options.watching ?? {});
+  const idempotency = createIdempotency(app, options.services);
   void app.after(() => {
-    for (const route of ROUTES) for (const version of route.versions) addRoute(app, route, version, options.services);
+    for (const route of ROUTES) {
+      for (const version of route.versions) addRoute(app, route, version, options.services, idempotency);
+    }
   });
   return app;
 }
@@ -98,11 +109,19 @@ function registerHeaders(app: FastifyInstance): void {
   });
 }
 
-function addRoute(app: FastifyInstance, route: Route, version: ApiVersion, services: Services): void {
+function addRoute(
+  app: FastifyInstance,
+  route: Route,
+  version: ApiVersion,
+  services: Services,
+  idempotency: IdempotencyHooks,
+): void {
   app.route({
     method: route.method,
     url: route.url,
     constraints: { apiVersion: version },
+    exposeHeadRoute: route.method === 'GET',
+    ...(route.method === 'GET' ? {} : idempotency),
     schema: toFastifySchema(route, version),
     handler: async (request, reply) => {
       const { caller, params, query, body } = request;

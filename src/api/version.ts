@@ -69,20 +69,38 @@ export function registerNotFound(app: FastifyInstance, routes: readonly Route[])
     pattern: toPattern(route.url),
     versions: route.versions,
   }));
-  app.setNotFoundHandler((request) => {
+  app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
-    const versions = known
-      .filter((route) => route.method === request.method && route.pattern.test(path))
-      .flatMap((route) => route.versions);
+    const asked = request.method === 'HEAD' ? 'GET' : request.method;
+    const onPath = known.filter((route) => route.pattern.test(path));
+    const versions = onPath.filter((route) => route.method === asked).flatMap((route) => route.versions);
+    const methods = listMethods(onPath.filter((route) => route.versions.includes(request.apiVersion)));
     const where = `${request.method} ${path}`;
-    throw versions.length === 0
-      ? new SyncError('ROUTE_NOT_FOUND', `There is no ${where}. The reference at /reference lists every operation.`)
-      : new SyncError(
-          'ROUTE_NOT_FOUND',
-          `There is no ${where} in version ${request.apiVersion}. These have it: ${versions.join(', ')}; ask for one in the header ${VERSION_HEADER}.`,
-          { detail: { versions } },
-        );
+    if (versions.length > 0) {
+      throw new SyncError(
+        'ROUTE_NOT_FOUND',
+        `There is no ${where} in version ${request.apiVersion}. These have it: ${versions.join(', ')}; ask for one in the header ${VERSION_HEADER}.`,
+        { detail: { versions } },
+      );
+    }
+    if (methods.length === 0) {
+      throw new SyncError(
+        'ROUTE_NOT_FOUND',
+        `There is no ${where}. The reference at /reference lists every operation.`,
+      );
+    }
+    void reply.header('allow', methods.join(', '));
+    if (request.method === 'OPTIONS') return reply.code(204).send();
+    throw new SyncError('METHOD_NOT_ALLOWED', `There is no ${where}; the path knows ${methods.join(', ')}.`, {
+      detail: { methods },
+    });
   });
+}
+
+/** The methods of one path, with HEAD where there is GET. */
+function listMethods(routes: readonly { readonly method: string }[]): string[] {
+  const methods = [...new Set(routes.map(({ method }) => method))];
+  return methods.includes('GET') ? ['HEAD', ...methods] : methods;
 }
 
 function toPattern(url: string): RegExp {

@@ -4,6 +4,7 @@ export type FailureKind =
   | 'unauthenticated'
   | 'invalid_request'
   | 'not_found'
+  | 'not_allowed'
   | 'conflict'
   | 'forbidden'
   | 'too_large'
@@ -35,6 +36,16 @@ export const ERROR_CODES = {
   REQUEST_REFUSED: 'invalid_request',
   /** The body is larger than the server takes. Send less at once. */
   BODY_TOO_LARGE: 'too_large',
+  /** The method is not one of this path's. The header `Allow` names those that are. */
+  METHOD_NOT_ALLOWED: 'not_allowed',
+  /** The caller has sent too many requests in this minute. Wait as long as the header `Retry-After` says. */
+  RATE_LIMITED: 'rate_limited',
+  /** The first request with this Idempotency-Key is still being answered. Send the same request again in a moment. */
+  IDEMPOTENCY_IN_FLIGHT: 'conflict',
+  /** The Idempotency-Key came with another request before. Send the same request, or a key of its own. */
+  IDEMPOTENCY_KEY_REUSED: 'invalid_request',
+  /** The request was done already, and its answer cannot be given again. The message says why, and how it ended. */
+  IDEMPOTENCY_ANSWER_LOST: 'conflict',
   /** An execution of this sync runs already. Wait for it or cancel it. */
   EXECUTION_RUNNING: 'conflict',
   /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */

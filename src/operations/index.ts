@@ -89,6 +89,12 @@ export {
   type ExecutionQueue,
   type Services,
 } from './context.ts';
+export {
+  beginIdempotent,
+  endIdempotent,
+  type KeptAnswer,
+  renewIdempotent,
+} from './idempotency/index.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
 export {
   getJob,

@@ -31,6 +31,10 @@ export interface Config {
   readonly denyPrivate: boolean;
   /** `MILLRACE_API_VERSION`: version of requests that name none. */
   readonly apiVersion: ApiVersion;
+  /** `MILLRACE_RATE_LIMIT`: requests of one caller in one minute; 0 = any number. */
+  readonly rateLimit: number;
+  /** `MILLRACE_CORS_ORIGINS`: origins of web pages that may call the API; none = no page may. */
+  readonly corsOrigins: readonly string[];
   /** `MILLRACE_COLUMN_PREFIX`: begins the names of the columns that we add to destination records. */
   readonly columnPrefix: string;
   /** `MILLRACE_RETENTION_DAYS` and `MILLRACE_RETENTION_EXECUTIONS`: what is kept of the history; null = everything. */
@@ -71,6 +75,8 @@ export function readEnvironment(): Environment {
 
 const DEFAULT_PORT = 8420;
 const MAX_PREFIX_LENGTH = 40;
+/** 300 a second: programs that watch many syncs stay below; a loop that went wild does not. */
+const DEFAULT_RATE_LIMIT = 18_000;
 const MAX_LANES = 256;
 const MIB = 1024 * 1024;
 
@@ -96,6 +102,8 @@ export function readConfig(env: Environment = process.env, overrides: ConfigOver
     filesRoot: readFolder(read('MILLRACE_FILES') ?? join(home, 'files')),
     denyPrivate: readBoolean('MILLRACE_DENY_PRIVATE', read('MILLRACE_DENY_PRIVATE')),
     apiVersion: readApiVersion(read('MILLRACE_API_VERSION')),
+    rateLimit: readNumber('MILLRACE_RATE_LIMIT', read('MILLRACE_RATE_LIMIT'), DEFAULT_RATE_LIMIT, 9_999_999),
+    corsOrigins: readOrigins(read('MILLRACE_CORS_ORIGINS')),
     columnPrefix: readColumnPrefix(read('MILLRACE_COLUMN_PREFIX') ?? '__millrace_'),
     retention: readRetention(read('MILLRACE_RETENTION_DAYS'), read('MILLRACE_RETENTION_EXECUTIONS')),
     ...optional('metricsToken', readMetricsToken(read('MILLRACE_METRICS_TOKEN'))),
@@ -219,9 +227,23 @@ function readRetention(days: string | undefined, executions: string | undefined)
 }
 
 function readCount(name: string, text: string | undefined, absent: number): number {
+  return readNumber(name, text, absent, 99_999);
+}
+
+function readNumber(name: string, text: string | undefined, absent: number, most: number): number {
   if (text === undefined) return absent;
-  if (/^\d{1,5}$/.test(text)) return Number(text);
-  throw invalid(name, `is "${text}": write a whole number from 0 to 99999.`);
+  if (/^\d{1,9}$/.test(text) && Number(text) <= most) return Number(text);
+  throw invalid(name, `is "${text}": write a whole number from 0 to ${most}.`);
+}
+
+function readOrigins(text: string | undefined): readonly string[] {
+  const origins = (text ?? '').split(',').flatMap((part) => part.trim() || []);
+  const wrong = origins.find((origin) => URL.parse(origin)?.origin !== origin);
+  if (wrong === undefined) return origins;
+  throw invalid(
+    'MILLRACE_CORS_ORIGINS',
+    `has "${wrong}", which is not an origin: write for example https://console.example.com, several separated by commas.`,
+  );
 }
 
 function readLogLevel(text: string | undefined): LogLevel {

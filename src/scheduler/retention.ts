@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import {
   type Retention,
   removeExpiredExecutions,
+  removeExpiredIdempotencyKeys,
   removeOldWorkers,
   type Store,
   tryExclusively,
@@ -67,6 +68,7 @@ async function removeOldHistory(store: Store, options: RetentionOptions, signal:
   const until = new Date(Date.now() - WORKFLOW_DAYS * DAY_MS);
   const workflows = await drain(() => options.removeEndedWorkflows(until), signal);
   if (workflows > 0) log.info({ workflows }, 'Finished workflows were removed.');
+  await drain(() => removeExpiredIdempotencyKeys(store.db, LIMIT.rows), signal);
   if (retention === null) return;
   const executions = await drain(() => removeExpiredExecutions(store.db, retention, LIMIT), signal);
   if (executions > 0) log.info({ executions }, 'Old executions were removed.');

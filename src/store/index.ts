@@ -119,6 +119,15 @@ export {
 } from './executions/workers.ts';
 export { claimFilesMark, findFilesMark } from './files-mark.ts';
 export {
+  claimIdempotencyKey,
+  findIdempotencyKey,
+  type IdempotencyRecord,
+  type IdempotentAttempt,
+  keepIdempotentAnswer,
+  removeExpiredIdempotencyKeys,
+  renewIdempotentAttempts,
+} from './idempotency/idempotency-keys.ts';
+export {
   findKeyHolder,
   findOrganization,
   findSystemPolicyId,

@@ -71,6 +71,7 @@ export interface Database {
   connectionLanes: ConnectionLanesTable;
   seenSchemas: SeenSchemasTable;
   driftEvents: DriftEventsTable;
+  idempotencyKeys: IdempotencyKeysTable;
   modelSyncs: ModelSyncsTable;
   idempotencyKeys: IdempotencyKeysTable;
   auditEntries: AuditEntriesTable;

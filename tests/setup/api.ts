@@ -18,6 +18,8 @@ export interface TestRequest {
   readonly body?: unknown;
   readonly version?: string;
   readonly authorization?: string | null;
+  /** Beside those that follow from the rest, over which they lie. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A whole API on a database of its own, asked without a network. */
@@ -35,6 +37,7 @@ export interface TestApiOptions {
   readonly context?: Partial<ConnectorContext>;
   readonly defaultVersion?: string;
   readonly clock?: () => Date;
+  readonly limits?: Parameters<typeof createServer>[0]['limits'];
 }
 
 /** Starts an API over the given connectors, bootstrapped: one organization, one user, its keys. */
@@ -70,6 +73,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     services,
     defaultVersion: options.defaultVersion ?? '2025-09-18',
     productVersion: '0.0.0-test',
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   await app.ready();
   return {
@@ -109,6 +113,7 @@ function send(app: FastifyInstance, keys: FirstKeys, request: TestRequest): Prom
       ...(authorization === null ? {} : { authorization }),
       ...(request.version === undefined ? {} : { 'x-polytomic-version': request.version }),
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...request.headers,
     },
     ...(request.body === undefined
       ? {}

@@ -1,0 +1,6 @@
+export {
+  beginIdempotent,
+  endIdempotent,
+  type KeptAnswer,
+  renewIdempotent,
+} from './idempotency.ts';
