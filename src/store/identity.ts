@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StoreDatabase } from './database.ts';
 import { insertBuiltInPermissions } from './permissions/built-in.ts';
-import type { PolicyKind, SystemRole } from './permissions/tables.ts';
+import type { SystemRole } from './permissions/tables.ts';
 
 export interface Organization {
   readonly id: string;
@@ -108,37 +108,6 @@ export async function insertFirstObjects(db: StoreDatabase, objects: FirstObject
       { ...deploymentKey, kind: 'deployment', organizationId: null, userId: null },
     ])
     .execute();
-}
-
-/** The built-in policy that hangs on every new object of a kind. */
-export async function findSystemPolicyId(
-  db: StoreDatabase,
-  organizationId: string,
-  systemKind: PolicyKind,
-): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('policies')
-    .select('id')
-    .where('organizationId', '=', organizationId)
-    .where('systemKind', '=', systemKind)
-    .executeTakeFirst();
-  return row?.id;
-}
-
-/** Those of the given policy ids that exist in the organization. */
-export async function listKnownPolicyIds(
-  db: StoreDatabase,
-  organizationId: string,
-  ids: readonly string[],
-): Promise<string[]> {
-  if (ids.length === 0) return [];
-  const rows = await db
-    .selectFrom('policies')
-    .select('id')
-    .where('organizationId', '=', organizationId)
-    .where('id', 'in', ids)
-    .execute();
-  return rows.map((row) => row.id);
 }
 
 /** False when the metadata database does not answer. */

@@ -130,10 +130,8 @@ export {
 export {
   findKeyHolder,
   findOrganization,
-  findSystemPolicyId,
   insertFirstObjects,
   isReachable,
-  listKnownPolicyIds,
   listOrganizations,
   listUserNames,
   lockOrganizations,

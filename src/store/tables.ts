@@ -114,6 +114,7 @@ interface UsersTable {
   createdAt: DefaultedTimestamp;
 }
 
+  updatedAt: DefaultedTimestamp;
 interface ApiKeysTable {
   id: string;
   kind: 'user' | 'deployment';

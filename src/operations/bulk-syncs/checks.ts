@@ -6,8 +6,9 @@ import {
   type SchemaDescription,
   SyncError,
 } from '../../core/index.ts';
-import { findConnection, findSystemPolicyId, listKnownPolicyIds } from '../../store/index.ts';
+import { findConnection } from '../../store/index.ts';
 import type { Context } from '../context.ts';
+import { authorize, newPolicies } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
 import { getBulkSource } from '../schemas/source.ts';
 import { checkConfiguration } from './configuration.ts';
@@ -33,13 +34,20 @@ const MIN_NAME_BYTES = 16;
 const MAX_CONCURRENCY = 1000;
 
 /**
- * Checks everything about a sync but its selection.
- * @throws `REQUEST_REFUSED` naming the first field that a rule refuses
+ * Checks everything about a sync but its selection, and that the caller may read its source and sync to its destination.
+ * @param currentPolicies of the sync that is changed; none for a new one
+ * @throws `REQUEST_REFUSED` naming the first field that a rule refuses; `FORBIDDEN`
  */
-export async function checkBulkSync(context: Context, input: BulkSyncInput): Promise<CheckedSync> {
+export async function checkBulkSync(
+  context: Context,
+  input: BulkSyncInput,
+  currentPolicies: readonly string[],
+): Promise<CheckedSync> {
   checkOwnValues(context, input);
   const source = await loadSource(context, input.sourceConnectionId);
   const destination = await loadDestination(context, input.destinationConnectionId);
+  await permitSide(context, input.sourceConnectionId, 'read');
+  await permitSide(context, input.destinationConnectionId, 'sync_to');
   const mode = input.mode ?? destination.modes[0];
   if (mode === undefined || !destination.modes.includes(mode)) {
     throw refuseField('mode', `this destination offers ${destination.modes.join(', ')} and not "${mode}"`);
@@ -49,7 +57,12 @@ export async function checkBulkSync(context: Context, input: BulkSyncInput): Pro
   checkSchemaName(input.destinationConfiguration.schema, destination);
   checkTablePrefix(readDestinationOptions(input.destinationConfiguration).tablePrefix, destination);
   checkScheduledModes(input, destination);
-  return { source, destination, mode, policies: await resolvePolicies(context, input.policies) };
+  return {
+    source,
+    destination,
+    mode,
+    policies: await newPolicies(context, 'bulk_sync', input.policies, currentPolicies),
+  };
 }
 
 /** Tables are cut to the limit by a rule; a schema is the user's own choice and is taken literally. */
@@ -118,14 +131,9 @@ async function loadSide(context: Context, id: string, field: string) {
   return { name: connection.name, type: connection.type, capabilities: definition.capabilities };
 }
 
-async function resolvePolicies(context: Context, ids: readonly string[]): Promise<string[]> {
-  const { store, caller } = context;
-  const known = new Set(await listKnownPolicyIds(store.db, caller.organizationId, ids));
-  for (const [index, id] of ids.entries()) {
-    if (!known.has(id)) throw refuseField(`policies[${index}]`, `there is no policy ${id}`);
-  }
-  const builtIn = await findSystemPolicyId(store.db, caller.organizationId, 'bulk_sync');
-  return [...new Set([...(builtIn === undefined ? [] : [builtIn]), ...ids])];
+async function permitSide(context: Context, id: string, action: 'read' | 'sync_to'): Promise<void> {
+  const connection = await findConnection(context.store.db, context.caller.organizationId, id);
+  if (connection !== undefined) await authorize(context, action, { kind: 'connection', policies: connection.policies });
 }
 
 /**

@@ -3,7 +3,7 @@ import { updateBulkSync } from '../../store/index.ts';
 import { toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
-import { requireBulkSync } from './syncs.ts';
+import { permitBulkSync, requireBulkSync } from './syncs.ts';
 
 /** Millrace's own settings of a sync. */
 export interface SyncSettings {
@@ -25,6 +25,7 @@ export async function getSyncSettings(context: Context, id: string): Promise<Syn
 
 /** Replaces all settings; the next execution uses them. @throws `NOT_FOUND`, `REQUEST_REFUSED` */
 export async function replaceSyncSettings(context: Context, id: string, settings: SyncSettings): Promise<SyncSettings> {
+  await permitBulkSync(context, id, 'edit');
   checkMaxLoss(settings.maxLossPercent);
   const by = toActorColumns(context.caller);
   const change = { ...settings, updatedBy: by.id, updatedByType: by.type };

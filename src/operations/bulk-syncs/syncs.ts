@@ -19,6 +19,7 @@ import {
 } from '../../store/index.ts';
 import { type Actor, loadActorNames, toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
+import { authorize, type PolicyAction, readableBy } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
 import { refreshNow } from '../schemas/refresh.ts';
 import { type CheckedSync, checkBulkSync, loadSourceSchemas } from './checks.ts';
@@ -79,7 +80,8 @@ export async function listAllBulkSyncs(context: Context, active: boolean | null)
 
 async function readPage(context: Context, page: PageRequest): Promise<Page> {
   const { db } = context.store;
-  const { records, hasMore } = await listRecords(db, context.caller.organizationId, page);
+  const readable = await readableBy(context, 'bulk_sync');
+  const { records, hasMore } = await listRecords(db, context.caller.organizationId, { ...page, readable });
   return { syncs: await toViews(context, db, records), next: hasMore ? (records.at(-1)?.position ?? null) : null };
 }
 
@@ -98,7 +100,7 @@ export async function getBulkSync(
   return viewOf(context, context.store.db, record);
 }
 
-/** The stored sync, when it is one of the caller's organization. @throws `NOT_FOUND` */
+/** The stored sync, when it is one of the caller's organization that the caller may read. @throws `NOT_FOUND`, `FORBIDDEN` */
 export async function requireBulkSync(
   context: Context,
   id: string,
@@ -106,6 +108,14 @@ export async function requireBulkSync(
 ): Promise<BulkSyncRecord> {
   const record = await findBulkSync(db, context.caller.organizationId, id);
   if (record === undefined) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
+  await authorize(context, 'read', { kind: 'bulk_sync', policies: record.policies });
+  return record;
+}
+
+/** The same, for something else that the caller may do with it. @throws `NOT_FOUND`, `FORBIDDEN` */
+export async function permitBulkSync(context: Context, id: string, action: PolicyAction): Promise<BulkSyncRecord> {
+  const record = await requireBulkSync(context, id);
+  await authorize(context, action, { kind: 'bulk_sync', policies: record.policies });
   return record;
 }
 
@@ -119,7 +129,8 @@ export async function createBulkSync(
   input: BulkSyncInput,
   selection: readonly SchemaSelection[] | null,
 ): Promise<BulkSyncView> {
-  const checked = await checkBulkSync(context, input);
+  await authorize(context, 'create', { kind: 'bulk_sync' });
+  const checked = await checkBulkSync(context, input, []);
   const isEmpty = selection !== null && selection.length === 0;
   const source = isEmpty ? [] : await loadSourceSchemas(context, input.sourceConnectionId);
   const naming = toColumnNaming(context, input.normalizeNames, checked.destination);
@@ -164,9 +175,10 @@ export async function changeBulkSync(
   id: string,
   change: (current: BulkSyncView) => BulkSyncInput,
 ): Promise<BulkSyncView> {
+  await permitBulkSync(context, id, 'edit');
   const { record: before, ...view } = await getBulkSync(context, id);
   const input = change({ record: before, ...view });
-  const checked = await checkBulkSync(context, input);
+  const checked = await checkBulkSync(context, input, before.policies);
   const { organizationId } = context.caller;
   const newSource = await loadNewSource(context, before.sourceConnectionId, input.sourceConnectionId);
   return context.store.transaction(async ({ db }) => {
@@ -230,6 +242,7 @@ function isMoved(before: BulkSyncRecord, input: BulkSyncInput): boolean {
 
 /** Forgets a sync with its history and asks what runs to stop. What it wrote to the destination stays. @throws `NOT_FOUND` */
 export async function deleteBulkSync(context: Context, id: string): Promise<void> {
+  await permitBulkSync(context, id, 'delete');
   // The engine takes an execution whose row is gone for a cancelled one.
   const isDeleted = await deleteRecord(context.store.db, context.caller.organizationId, id);
   if (!isDeleted) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
@@ -242,6 +255,7 @@ export async function deleteBulkSync(context: Context, id: string): Promise<void
 export async function activateBulkSync(context: Context, id: string, active: boolean): Promise<void> {
   const { organizationId } = context.caller;
   const by = toActorColumns(context.caller);
+  await permitBulkSync(context, id, 'edit');
   await context.store.transaction(async ({ db }) => {
     const change = { active, updatedBy: by.id, updatedByType: by.type };
     const before = await requireBulkSync(context, id, db);

@@ -5,19 +5,19 @@ import {
   type ConnectionRecord,
   deleteBulkSync,
   deleteConnection as deleteConnectionRow,
+  findBulkSync,
   findConnection,
-  findSystemPolicyId,
   forgetCursors,
   insertConnection,
   listConnections as listConnectionRows,
   listConnectionUsers,
-  listKnownPolicyIds,
   requestSchemaRefresh,
   type StoreDatabase,
   updateConnection as updateConnectionRow,
 } from '../../store/index.ts';
 import { type Actor, loadActorNames, toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
+import { authorize, keepReadable, newPolicies, type PolicyAction } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
 import { proveConfiguration, refuseForbidden } from './check.ts';
 import {
@@ -53,9 +53,10 @@ export interface ConnectionInput {
   readonly organizationId: string | null;
 }
 
-/** Every connection of the caller's organization, by name. */
+/** Every connection of the caller's organization that the caller may read, by name. */
 export async function listConnections(context: Context): Promise<Connection[]> {
-  const rows = await listConnectionRows(context.store.db, context.caller.organizationId);
+  const all = await listConnectionRows(context.store.db, context.caller.organizationId);
+  const rows = await keepReadable(context, 'connection', all);
   const toActor = await loadActorNames(context);
   return rows.map((row) => toConnection(context, row, toActor));
 }
@@ -66,10 +67,19 @@ export async function getConnection(context: Context, id: string): Promise<Conne
   return toConnection(context, row, await loadActorNames(context));
 }
 
-/** The stored connection that a path names. @throws `NOT_FOUND` */
-export async function requireConnection(context: Context, id: string): Promise<ConnectionRecord> {
+/**
+ * The stored connection that a path names, for something that the caller may do with it; all of it needs `read`, too.
+ * @throws `NOT_FOUND`, `FORBIDDEN`
+ */
+export async function requireConnection(
+  context: Context,
+  id: string,
+  action: PolicyAction = 'read',
+): Promise<ConnectionRecord> {
   const row = await findConnection(context.store.db, context.caller.organizationId, id);
   if (row === undefined) throw new SyncError('NOT_FOUND', `There is no connection ${id} in this organization.`);
+  for (const needed of new Set(['read', action] as const))
+    await authorize(context, needed, { kind: 'connection', policies: row.policies });
   return row;
 }
 
@@ -82,8 +92,9 @@ export async function createConnection(
   input: ConnectionInput & { readonly type: string },
 ): Promise<Connection> {
   const { organizationId } = context.caller;
+  await authorize(context, 'create', { kind: 'connection' });
   const definition = requireType(context, input.type);
-  const policies = await resolvePolicies(context, input);
+  const policies = await resolvePolicies(context, input, []);
   const configuration = parseConfiguration(definition, unmaskConfiguration(definition, input.configuration, {}));
   await refuseTakenName(context, input.name, null);
   await proveOrRefuse(context, definition, configuration, input.validate);
@@ -120,12 +131,12 @@ export async function updateConnection(
   input: ConnectionInput & { readonly type: string | null },
 ): Promise<Connection> {
   const { organizationId } = context.caller;
-  const stored = await requireConnection(context, id);
+  const stored = await requireConnection(context, id, 'edit');
   const definition = definitionOf(context, stored);
   if (input.type !== null && input.type !== stored.type) {
     throw refuseField('type', `a connection keeps its type, which is ${stored.type}; make another connection`);
   }
-  const policies = await resolvePolicies(context, input);
+  const policies = await resolvePolicies(context, input, stored.policies);
   const given = unmaskConfiguration(definition, input.configuration, openConfiguration(context, stored));
   const configuration = parseConfiguration(definition, given);
   await refuseTakenName(context, input.name, id);
@@ -166,6 +177,7 @@ export async function testConnection(context: Context, trial: ConnectionTrial): 
   const stored =
     trial.connectionId === null ? {} : await openStoredConfiguration(context, trial.connectionId, trial.type);
   const given = unmaskConfiguration(definition, trial.configuration, stored);
+  for (const user of users) await permitDelete(context, user.id);
   const configuration = parseConfiguration(definition, { ...stored, ...given });
   await proveConfiguration(context, context.caller.organizationId, definition, configuration);
 }
@@ -173,6 +185,11 @@ export async function testConnection(context: Context, trial: ConnectionTrial): 
 async function openStoredConfiguration(context: Context, id: string, type: string): Promise<Configuration> {
   const stored = await findConnection(context.store.db, context.caller.organizationId, id);
   if (stored === undefined) throw refuseField('connection_id', `there is no connection ${id} in this organization`);
+async function permitDelete(context: Context, syncId: string): Promise<void> {
+  const sync = await findBulkSync(context.store.db, context.caller.organizationId, syncId);
+  if (sync !== undefined) await authorize(context, 'delete', { kind: 'bulk_sync', policies: sync.policies });
+}
+
   if (stored.type !== type) throw refuseField('type', `connection ${id} is of type ${stored.type}`);
   return openConfiguration(context, stored);
 }
@@ -188,7 +205,7 @@ export async function deleteConnection(
   options: { readonly force: boolean },
 ): Promise<void> {
   const { organizationId } = context.caller;
-  const { name } = await requireConnection(context, id);
+  const { name } = await requireConnection(context, id, 'delete');
   const users = await listConnectionUsers(context.store.db, organizationId, id);
   if (users.length > 0 && !options.force) throw inUse(name, users);
   await context.store.transaction(async ({ db }) => {
@@ -223,17 +240,17 @@ function toConnection(
   };
 }
 
-/** The kind's built-in policy, then those given. @throws `REQUEST_REFUSED` for another organization or an unknown policy */
-async function resolvePolicies(context: Context, input: ConnectionInput): Promise<string[]> {
+/** @throws `REQUEST_REFUSED` for another organization, and as {@link newPolicies} */
+async function resolvePolicies(
+  context: Context,
+  input: ConnectionInput,
+  current: readonly string[],
+): Promise<string[]> {
   const { organizationId } = context.caller;
   if (input.organizationId !== null && input.organizationId !== organizationId) {
     throw refuseField('organization_id', 'the key acts in another organization; leave it out');
   }
-  const known = await listKnownPolicyIds(context.store.db, organizationId, input.policies);
-  const unknown = input.policies.find((id) => !known.includes(id));
-  if (unknown !== undefined) throw refuseField('policies', `there is no policy ${unknown} in this organization`);
-  const builtIn = await findSystemPolicyId(context.store.db, organizationId, 'connection');
-  return [...new Set([...(builtIn === undefined ? [] : [builtIn]), ...input.policies])];
+  return newPolicies(context, 'connection', input.policies, current);
 }
 
 /** Before the system is asked, since that may take long; the database decides in the end. */

@@ -27,7 +27,7 @@ export async function replaceConnectionSettings(
   const { maxLanes } = settings;
   if (maxLanes !== null && !(Number.isInteger(maxLanes) && maxLanes >= 1 && maxLanes <= MOST_LANES))
     throw refuseField('max_lanes', `must be a whole number from 1 to ${MOST_LANES}, or null`);
-  await requireConnection(context, id);
+  await requireConnection(context, id, 'edit');
   const by = toActorColumns(context.caller);
   const change = { maxLanes, updatedBy: by.id, updatedByType: by.type };
   await updateConnection(context.store.db, context.caller.organizationId, id, change);

@@ -1,6 +1,6 @@
 import { SyncError } from '../../core/index.ts';
 import { listPolicies, type PolicyKind, type PolicyRecord } from '../../store/index.ts';
-import type { Context } from '../context.ts';
+import type { Caller, Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
 
 /** What a policy can grant. An action that does not fit a kind of objects is stored and has no effect there. */
@@ -105,8 +105,19 @@ export async function newPolicies(
 /** Policies of the organization that grant the action to one of the caller's roles. */
 async function listGranting(context: Context, action: PolicyAction): Promise<readonly PolicyRecord[]> {
   const { roleIds } = context.caller;
-  const policies = await listPolicies(context.store.db, context.caller.organizationId);
+  const policies = await readPolicies(context);
   return policies.filter(({ actions }) =>
     actions.some((grant) => grant.action === action && grant.roleIds.some((id) => roleIds.includes(id))),
   );
+}
+
+/** Read once per caller, which is once per request: a transaction that asks again needs no second session. */
+const READ = new WeakMap<Caller, Promise<readonly PolicyRecord[]>>();
+
+function readPolicies({ caller, store }: Context): Promise<readonly PolicyRecord[]> {
+  const known = READ.get(caller);
+  if (known !== undefined) return known;
+  const read = listPolicies(store.db, caller.organizationId);
+  READ.set(caller, read);
+  return read;
 }

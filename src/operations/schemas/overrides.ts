@@ -46,7 +46,7 @@ export async function changeOverrides(
 ): Promise<SchemaDescription> {
   const { organizationId } = context.caller;
   const { connectionId, schemaId } = place;
-  const source = await requireSource(context, connectionId);
+  const source = await requireSource(context, connectionId, 'edit');
   // For its refusals: it tells an unknown schema from a source that has not been read.
   await getSchema(context, connectionId, schemaId);
   return context.store.transaction(async ({ db }) => {

@@ -72,7 +72,7 @@ async function discover(
  * @throws `NOT_FOUND`; `CONNECTION_UNHEALTHY` when the system still refuses
  */
 export async function requestRefresh(context: Context, connectionId: string): Promise<void> {
-  const { connection } = await requireSource(context, connectionId);
+  const { connection } = await requireSource(context, connectionId, 'trigger');
   if (connection.status === 'unhealthy') await proveAgain(context, connection);
   await requestSchemaRefresh(context.store.db, context.caller.organizationId, connectionId);
 }

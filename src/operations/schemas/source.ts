@@ -10,6 +10,7 @@ import {
 import { definitionOf, openConnector } from '../connections/configuration.ts';
 import { requireConnection } from '../connections/connections.ts';
 import type { Context } from '../context.ts';
+import type { PolicyAction } from '../permissions/authorize.ts';
 import { notReady } from './not-ready.ts';
 
 /** What a bulk sync may read from a connection. */
@@ -25,9 +26,16 @@ export interface SourceConnection {
   readonly capabilities: NonNullable<Capabilities['source']>;
 }
 
-/** @throws `NOT_FOUND` for an unknown connection, `FEATURE_NOT_SUPPORTED` for one that cannot be read from */
-export async function requireSource(context: Context, connectionId: string): Promise<SourceConnection> {
-  const connection = await requireConnection(context, connectionId);
+/**
+ * The source that a path names, for something that the caller may do with it.
+ * @throws `NOT_FOUND` for an unknown connection, `FORBIDDEN`, `FEATURE_NOT_SUPPORTED` for one that cannot be read from
+ */
+export async function requireSource(
+  context: Context,
+  connectionId: string,
+  action: PolicyAction = 'read',
+): Promise<SourceConnection> {
+  const connection = await requireConnection(context, connectionId, action);
   const definition = definitionOf(context, connection);
   const { source } = definition.capabilities;
   if (source !== undefined) return { connection, definition, capabilities: source };

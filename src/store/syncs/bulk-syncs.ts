@@ -46,11 +46,19 @@ export function findBulkSync(
 export async function listBulkSyncs(
   db: StoreDatabase,
   organizationId: string,
-  page: { readonly limit: number; readonly after: BulkSyncPosition | null; readonly active: boolean | null },
+  page: {
+    readonly limit: number;
+    readonly after: BulkSyncPosition | null;
+    readonly active: boolean | null;
+    /** Only syncs on which one of these policies hangs; null = all. */
+    readonly readable: readonly string[] | null;
+  },
 ): Promise<BulkSyncPage> {
   const updatedAt = sql.ref('bulkSyncs.updatedAt');
   let query = selectBulkSyncs(db, organizationId).select(toMicroseconds(updatedAt).as('updatedAtMicroseconds'));
   if (page.active !== null) query = query.where('bulkSyncs.active', '=', page.active);
+  if (page.readable !== null)
+    query = query.where(sql<boolean>`${sql.ref('bulkSyncs.policies')} && ${[...page.readable]}::uuid[]`);
   if (page.after !== null) {
     const { updatedAt: time, id } = page.after;
     query = query.where(

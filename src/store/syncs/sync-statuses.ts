@@ -9,13 +9,18 @@ export interface SyncStatusRecord {
   readonly status: ExecutionStatus | null;
 }
 
-/** Oldest sync first; or in the order of the ids, those which exist. */
+/**
+ * Oldest sync first; or in the order of the ids, those which exist.
+ * @param readable only syncs on which one of these policies hangs; null = all
+ */
 export async function listSyncStatuses(
   db: StoreDatabase,
   organizationId: string,
   of: 'all' | 'active' | { readonly syncIds: readonly string[] },
+  readable: readonly string[] | null = null,
 ): Promise<SyncStatusRecord[]> {
   const syncIds = typeof of === 'object' ? [...of.syncIds] : null;
+  const policies = readable === null ? null : [...readable];
   const { rows } = await sql<SyncStatusRecord>`
     SELECT b.id AS sync_id, e.status FROM bulk_syncs b
     LEFT JOIN LATERAL (
@@ -23,6 +28,7 @@ export async function listSyncStatuses(
     ) e ON true
     WHERE b.organization_id = ${organizationId} AND (${of !== 'active'} OR b.active)
       AND (${syncIds}::uuid[] IS NULL OR b.id = ANY(${syncIds}::uuid[]))
+      AND (${policies}::uuid[] IS NULL OR b.policies && ${policies}::uuid[])
     ORDER BY array_position(${syncIds}::uuid[], b.id), b.created_at, b.id`.execute(db);
   return rows;
 }

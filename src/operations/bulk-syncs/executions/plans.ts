@@ -1,7 +1,7 @@
 import { type PlanDescription, type PlanRefusal, SyncError } from '../../../core/index.ts';
 import { findCurrentAndLast } from '../../../store/index.ts';
 import type { Context } from '../../context.ts';
-import { requireBulkSync } from '../syncs.ts';
+import { permitBulkSync } from '../syncs.ts';
 import { requireExecution } from './executions.ts';
 import { checkStart, runningAlready, type StartInput, toNewExecution } from './start.ts';
 
@@ -47,7 +47,7 @@ function tookTooLong(): SyncError {
 }
 
 async function listStartRefusals(context: Context, syncId: string, input: StartInput): Promise<readonly PlanRefusal[]> {
-  const sync = await requireBulkSync(context, syncId);
+  const sync = await permitBulkSync(context, syncId, 'trigger');
   const { current } = await findCurrentAndLast(context.store.db, context.caller.organizationId, syncId);
   const running = current === undefined ? [] : [await runningAlready(context, syncId)];
   const refused = await checkStart(context, sync, input).then(

@@ -14,7 +14,7 @@ import { refuseField } from '../../refusals.ts';
 import { loadDestination, loadSource, type SourceCapabilities } from '../checks.ts';
 import { listChangedKeys } from '../configuration.ts';
 import { checkMaxLoss } from '../settings.ts';
-import { requireBulkSync } from '../syncs.ts';
+import { permitBulkSync } from '../syncs.ts';
 import { type ExecutionView, getExecution } from './executions.ts';
 import { currentTraceParent } from './trace-parent.ts';
 
@@ -40,7 +40,7 @@ export interface ScheduledStartInput extends StartInput {
  * @throws `NOT_FOUND`, `EXECUTION_RUNNING`, `OPTION_NOT_AVAILABLE` naming the options, `REQUEST_MALFORMED` for a test with a resync
  */
 export async function startBulkSync(context: Context, syncId: string, input: StartInput): Promise<ExecutionView> {
-  const sync = await requireBulkSync(context, syncId);
+  const sync = await permitBulkSync(context, syncId, 'trigger');
   await checkStart(context, sync, input);
   const execution = toNewExecution(context, syncId, 'manual', { ...input, selectiveMode: 'none' });
   const isStarted = await context.store.transaction((transaction) => insertAndEnqueue(context, transaction, execution));
@@ -59,7 +59,7 @@ export async function startVerification(
   syncId: string,
   schemas: readonly string[],
 ): Promise<ExecutionView> {
-  const sync = await requireBulkSync(context, syncId);
+  const sync = await permitBulkSync(context, syncId, 'trigger');
   const input: ScheduledStartInput = {
     schemas,
     resyncMode: null,

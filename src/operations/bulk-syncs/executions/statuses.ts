@@ -7,6 +7,7 @@ import {
   listSyncStatuses,
 } from '../../../store/index.ts';
 import type { Context } from '../../context.ts';
+import { readableBy } from '../../permissions/authorize.ts';
 import { requireBulkSync } from '../syncs.ts';
 import { getNextStarts } from './executions.ts';
 
@@ -29,11 +30,12 @@ export interface SchemaStatusView {
 /** Which syncs are meant: all, those that are active, or those of these ids. */
 export type StatusQuery = 'all' | 'active' | { readonly syncIds: readonly string[] };
 
-/** @throws `NOT_FOUND` when one of the ids is unknown */
+/** Those that the caller may read. @throws `NOT_FOUND` when one of the ids is unknown, `FORBIDDEN` */
 export async function listStatuses(context: Context, query: StatusQuery): Promise<SyncStatus[]> {
   const { store, caller } = context;
   if (typeof query === 'object') for (const id of query.syncIds) await requireBulkSync(context, id);
-  const syncs = await listSyncStatuses(store.db, caller.organizationId, query);
+  const readable = await readableBy(context, 'bulk_sync');
+  const syncs = await listSyncStatuses(store.db, caller.organizationId, query, readable);
   const ids = syncs.map(({ syncId }) => syncId);
   const schemas = Map.groupBy(
     await listLastSchemaExecutions(store.db, caller.organizationId, ids),

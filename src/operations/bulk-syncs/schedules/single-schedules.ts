@@ -12,7 +12,7 @@ import {
 import { loadActorNames, toActorColumns } from '../../actors.ts';
 import type { Context } from '../../context.ts';
 import { refuseField } from '../../refusals.ts';
-import { requireBulkSync } from '../syncs.ts';
+import { permitBulkSync, requireBulkSync } from '../syncs.ts';
 import { checkSchedule } from './schedule-rules.ts';
 import { type ScheduleView, toRow, toScheduleView } from './schedules.ts';
 
@@ -94,12 +94,13 @@ function check(settings: ScheduleSettings): void {
 }
 
 /** Behind an update of the sync, so that no scheduler acts on what is being changed. */
-function changeSchedules<T>(
+async function changeSchedules<T>(
   context: Context,
   syncId: string,
   change: (db: StoreDatabase, sync: BulkSyncRecord) => Promise<T>,
 ): Promise<T> {
   const by = toActorColumns(context.caller);
+  await permitBulkSync(context, syncId, 'edit');
   return context.store.transaction(async ({ db }) => {
     await updateBulkSync(db, context.caller.organizationId, syncId, { updatedBy: by.id, updatedByType: by.type });
     return change(db, await requireBulkSync(context, syncId, db));

@@ -15,7 +15,7 @@ import { toActorColumns } from '../../actors.ts';
 import type { Context } from '../../context.ts';
 import { refuseField } from '../../refusals.ts';
 import { type DestinationCapabilities, loadDestination, loadSource } from '../checks.ts';
-import { requireBulkSync } from '../syncs.ts';
+import { permitBulkSync, requireBulkSync } from '../syncs.ts';
 import { refuseTableNames, toColumnNaming } from './chosen-names.ts';
 import { refuseSharedTables } from './output-tables.ts';
 import { getBulkSchemas, type SchemaSettings, untouched, type WholeSchemaView } from './schemas.ts';
@@ -66,6 +66,7 @@ async function changeSchemas(
 ): Promise<WholeSchemaView[]> {
   const { organizationId } = context.caller;
   const ids = changes.map(({ id }) => id);
+  await permitBulkSync(context, syncId, 'edit');
   await context.store.transaction(async ({ db }) => {
     const scene = await openScene(context, db, await requireBulkSync(context, syncId, db), ids);
     const rows = changes.map((change, index) => resolveChange(scene, change, prefixOf(index), ids.indexOf(change.id)));
