@@ -126,8 +126,8 @@ async function waitForEnd(
   for (;;) {
     const execution = await client.getExecution(syncId, executionId);
     if (FINISHED.has(execution.status)) return execution;
-    // Each question costs the server CPU that the copy wants, too: a long wait is measured to a hundredth of its length.
-    await delay(Math.max(askEveryMs, (performance.now() - startedAt) / 100));
+    // Each question costs the server CPU that the copy wants, too: a long wait is measured to a two-hundredth of its length.
+    await delay(Math.max(askEveryMs, (performance.now() - startedAt) / 200));
   }
 }
 

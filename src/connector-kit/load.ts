@@ -59,7 +59,7 @@ export interface LoadColumn {
 
 /**
  * One schema's load into one generation (DESIGN §4.2–§4.5). Every method may be called again after a crash.
- * Order: prepare, segments (in parallel), seal, [digest, publish] for `replace`, [publish, digest] for `merge` and `delta`, discard.
+ * Order: prepare, segments (in parallel), seal, [digest and analyze, publish] for `replace`, [publish, digest] for `merge` and `delta`, discard.
  */
 export interface Load extends AsyncDisposable {
   /**
@@ -87,6 +87,8 @@ export interface Load extends AsyncDisposable {
    * @throws `KEY_NOT_UNIQUE` when a declared key does not tell the loaded records apart
    */
   seal(signal: AbortSignal): Promise<void>;
+  /** For a `replace`, behind `seal` and beside `digest`: collects what the destination's planner of queries wants to know of the shadow. */
+  analyze?(signal: AbortSignal): Promise<void>;
   /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;
   /** The counts of this generation's publication, or null while it is not published. Asked first after a crash. */

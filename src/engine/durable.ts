@@ -19,7 +19,7 @@ export interface LanePlan {
   readonly lanes: number;
   /** Over so many workers; of each group of that many lanes, a worker takes one. */
   readonly workers: number;
-  /** All lanes run in the process that planned, because files have one owner. */
+  /** All lanes run in the process that planned, because files have one owner or because there is no other process. */
   readonly isLocal: boolean;
 }
 

@@ -38,6 +38,8 @@ export interface EngineParts {
   readonly outages: Outages;
   /** The same for planning, which one worker does alone. */
   readonly planOutages: Outages;
+  /** The metadata database is ours alone: there are no other workers, and none will come. */
+  readonly isSoleProcess: boolean;
   /** Living workers besides this one that take executions, as of a second ago. */
   readonly others: () => number;
   readonly snapshots: SnapshotHolder;

@@ -96,6 +96,7 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
   parts.console.info(executionId, 'Planning begins.', {
     payload: { type, schemas: run.schemas.length, resync_mode: resyncMode, fetch_mode: fetchMode },
   });
+  if (!run.execution.isTest) parts.threads.warm();
   const specs = specsOf(parts, run);
   const { source, destination } = specs;
   parts.visited.add(executionId);
@@ -110,13 +111,17 @@ async function prepareOnce(parts: EngineParts, executionId: string, stop: AbortS
   return run.execution.isTest ? NO_LANES : lanes;
 }
 
-/** Files have one owner: all lanes then run here. */
+/** Files have one owner, and in a process that shares its metadata with none nobody else could take a lane: all then run here. */
 async function planLanes(parts: EngineParts, run: Run, { planned }: ExecutionPlan): Promise<LanePlan> {
   const isHere = isLocal(parts.connectors, [run.source.type, run.destination.type]);
   const takers = await listTakers(parts.store.db, WORKFLOW_PROTOCOL);
   const workers = isHere ? takers.filter(({ id }) => id === parts.workerId) : takers;
   const usual = workers.reduce((sum, { usualLanes }) => sum + usualLanes, 0);
-  return { lanes: laneCount(run, planned, usual), workers: Math.max(1, workers.length), isLocal: isHere };
+  return {
+    lanes: laneCount(run, planned, usual),
+    workers: Math.max(1, workers.length),
+    isLocal: isHere || parts.isSoleProcess,
+  };
 }
 
 /** In one transaction with what is remembered of the choice of fields. */

@@ -25,7 +25,7 @@ export async function finishLoad(
     failpoint('after-publish');
     return proveAfter(job, load, source, counts, signal);
   }
-  const proof = await prove(job, load, source, signal);
+  const proof = await proveAndAnalyze(job, load, source, signal);
   if (proof.differences.length > 0) throw verificationFailed(job, proof.differences);
   failpoint('before-publish');
   const counts = await load.publish({ ...job.guard, loaded: proof.total.records }, signal);
@@ -61,6 +61,14 @@ async function proveAfter(
 interface Proof {
   readonly total: RangeSum;
   readonly differences: readonly RangeDifference[];
+}
+
+/** Side by side: neither needs the other, and both must have ended before anything else is done with the shadow. */
+async function proveAndAnalyze(job: FinishJob, load: Load, source: RangeSum, signal: AbortSignal): Promise<Proof> {
+  const [proof, analysis] = await Promise.allSettled([prove(job, load, source, signal), load.analyze?.(signal)]);
+  if (proof.status === 'rejected') throw proof.reason;
+  if (analysis.status === 'rejected') throw analysis.reason;
+  return proof.value;
 }
 
 /** Where only counts are compared, one count of all is cheaper than one for each range; those find what is missing. */

@@ -98,6 +98,7 @@ export function timePack(pack: Pack, clock: PipelineClock): Pack {
 const PART_OF: Partial<Record<keyof Load, TimePart>> = {
   prepare: 'destination',
   seal: 'publication',
+  analyze: 'publication',
   digest: 'proof',
   published: 'publication',
   publish: 'publication',

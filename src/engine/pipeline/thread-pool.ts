@@ -49,6 +49,11 @@ export class ThreadPool {
     return this.#runSplit(job, ownerKey, signal, onProgress) as Promise<JobResults[J['kind']]>;
   }
 
+  /** Starts the pool's threads that do not run: loading their code takes as long as planning, which can go on beside it. */
+  warm(): void {
+    while (this.#threads.size < this.#options.size) this.#start();
+  }
+
   /** Closes what an execution holds open in every thread, and ends owner threads that nobody uses any more. */
   async release(holder: string): Promise<void> {
     await Promise.all([...this.#threads, ...this.#owners.values()].map((thread) => thread.release(holder)));
@@ -112,6 +117,10 @@ export class ThreadPool {
   #leastBusy(): PipelineThread {
     const idle = [...this.#threads].sort((a, b) => a.jobs - b.jobs)[0];
     if (idle !== undefined && (idle.jobs === 0 || this.#threads.size >= this.#options.size)) return idle;
+    return this.#start();
+  }
+
+  #start(): PipelineThread {
     const thread = new PipelineThread(this.#options, () => this.#threads.delete(thread));
     this.#threads.add(thread);
     return thread;
@@ -155,6 +164,7 @@ class PipelineThread {
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(error));
     this.#worker.on('exit', () => this.#end(null));
+    this.#endWhenIdle();
   }
 
   get jobs(): number {

@@ -146,7 +146,7 @@ function outOfReach({ type }: ConnectionSpec): SyncError {
 }
 
 /** What the engine's steps need of the threads. */
-export type Threads = Pick<ThreadPool, 'run' | 'release'>;
+export type Threads = Pick<ThreadPool, 'run' | 'release' | 'warm'>;
 
 /** The same threads, with every job watched. */
 export function watchThreads(threads: ThreadPool, reach: Reach): Threads {
@@ -159,6 +159,7 @@ export function watchThreads(threads: ThreadPool, reach: Reach): Threads {
         }),
       ),
     release: (holder) => threads.release(holder),
+    warm: () => threads.warm(),
   };
 }
 

@@ -57,6 +57,14 @@ export class PostgresqlLoad implements Load {
     return this.#pool.use(signal, (session) => this.#seal(session, signal));
   }
 
+  /** Readers plan by it from the moment in which the new table is theirs. */
+  analyze(signal: AbortSignal): Promise<void> {
+    const { scratch, live } = this.#names;
+    return this.#pool.use(signal, (session) =>
+      session.script(`Analyzing a new generation of ${live}`, `ANALYZE ${scratch}`, signal),
+    );
+  }
+
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum> {
     return this.#pool.use(signal, async (session) => {
       const publication = await readPublication(session, this.#plan, signal);
@@ -105,8 +113,9 @@ export class PostgresqlLoad implements Load {
         signal,
       );
     }
-    // A stage is joined by its key and dropped; a new table is asked by everybody.
-    const columns = this.#plan.kind === 'replace' || keys.length === 0 ? '' : ` (${keys.join(', ')})`;
+    if (this.#plan.kind === 'replace') return;
+    // A stage is joined by its key and dropped.
+    const columns = keys.length === 0 ? '' : ` (${keys.join(', ')})`;
     await session.script(action, `ANALYZE ${scratch}${columns}`, signal);
   }
 

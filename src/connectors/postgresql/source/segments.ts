@@ -105,8 +105,10 @@ function toSingleRange(request: SegmentRequest, shape: Shape): SegmentRange | nu
   return countSegments(request, shape) <= 1 ? toWholeRange(only) : null;
 }
 
+/** An even number, since segments are copied at least two at a time: an odd one would be left to be copied alone. */
 function countSegments({ segmentBytes }: SegmentRequest, { bytes }: Shape): number {
-  return Math.min(Math.ceil(bytes / segmentBytes), MAX_SEGMENTS);
+  const count = Math.ceil(bytes / segmentBytes);
+  return Math.min(count <= 1 ? count : 2 * Math.ceil(count / 2), MAX_SEGMENTS);
 }
 
 /** Undefined for a table that is gone. */
