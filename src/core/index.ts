@@ -58,6 +58,14 @@ export {
   RECORD_LOG_TYPES,
 } from './model-syncs/model-syncs.ts';
 export {
+  listModelFields,
+  MODEL_ORIGINS,
+  type ModelField,
+  type ModelOrigin,
+  type ModelOriginKind,
+  type ModelRelation,
+} from './models.ts';
+export {
   findNameFault,
   NAME_RULES,
   type NameRule,

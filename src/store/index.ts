@@ -150,15 +150,6 @@ export {
 } from './jobs/jobs.ts';
 export { listMissingMigrations } from './migrate.ts';
 export {
-  findCachedSchema,
-  findDetectedSchema,
-  listCachedSchemaIds,
-  listCachedSchemas,
-  listPendingRefreshes,
-  type PendingRefresh,
-  type RefreshOutcome,
-  readSchemaCacheState,
-export {
   deleteModelSync,
   findModelSync,
   insertModelSync,
@@ -171,8 +162,27 @@ export {
   type ModelSyncRecord,
   updateModelSync,
 } from './model-syncs/model-syncs.ts';
+export {
+  deleteModel,
+  findModel,
+  insertModel,
+  listModels,
+  listModelsById,
+  type ModelPosition,
+  type ModelRecord,
+  updateModel,
+} from './models/models.ts';
 export { listPolicies, type PolicyRecord } from './permissions/policies.ts';
 export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
+export {
+  findCachedSchema,
+  findDetectedSchema,
+  listCachedSchemaIds,
+  listCachedSchemas,
+  listPendingRefreshes,
+  type PendingRefresh,
+  type RefreshOutcome,
+  readSchemaCacheState,
   requestSchemaRefresh,
   runPendingRefresh,
   type SchemaCacheState,
@@ -184,8 +194,6 @@ export {
   type BulkSyncScheduleRecord,
   type DueSync,
   deleteBulkSyncSchedule,
-export { listPolicies, type PolicyRecord } from './permissions/policies.ts';
-export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
   insertBulkSyncSchedule,
   listBulkSyncSchedules,
   listDueSyncs,

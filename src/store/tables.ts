@@ -39,6 +39,7 @@ import type {
 import type { IdempotencyKeysTable } from './idempotency/tables.ts';
 import type { JobsTable, QueryPagesTable } from './jobs/tables.ts';
 import type { ModelSyncsTable } from './model-syncs/tables.ts';
+import type { ModelsTable } from './models/tables.ts';
 import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
 
 /**
@@ -77,6 +78,7 @@ export interface Database {
   auditEntries: AuditEntriesTable;
   jobs: JobsTable;
   queryPages: QueryPagesTable;
+  models: ModelsTable;
 }
 
 /** Columns of every object that remembers who made it; the ids are users' or organizations', null for `system`. */
