@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BULK_MODES, RESYNC_MODES } from '../core/index.ts';
-import { envelope, idSchema, jsonObjectSchema, queryBooleanSchema } from './common.ts';
+import { envelope, jsonObjectSchema, queryBooleanSchema } from './common.ts';
 import { sourceSchemaSchema } from './schemas.ts';
 
 /** What a bulk sync may read from a connection. */
@@ -21,15 +21,6 @@ const includeFieldsSchema = queryBooleanSchema
 
 /** Query of the bulk source. */
 export const bulkSourceQuerySchema = z.object({ include_fields: includeFieldsSchema });
-
-/** The same in 2023-04-25, where a refresh can be waited for. */
-export const oldBulkSourceQuerySchema = z.object({
-  include_fields: includeFieldsSchema,
-  refresh_schemas: queryBooleanSchema.default(false).describe('Refresh first; takes up to a minute.'),
-});
-
-/** Path of the bulk source in 2023-04-25. */
-export const oldBulkSourceParamsSchema = z.object({ connection_id: idSchema });
 
 /** What a bulk sync may do to a connection. */
 export const bulkDestinationSchema = z

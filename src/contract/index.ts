@@ -5,8 +5,6 @@ export {
   bulkSourceEnvelope,
   bulkSourceQuerySchema,
   bulkSourceSchema,
-  oldBulkSourceParamsSchema,
-  oldBulkSourceQuerySchema,
 } from './bulk-endpoints.ts';
 export type {
   AdditionalScheduleBody,

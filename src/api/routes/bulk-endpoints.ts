@@ -3,14 +3,13 @@ import {
   bulkSourceEnvelope,
   bulkSourceQuerySchema,
   idParamsSchema,
-  oldBulkSourceParamsSchema,
-  oldBulkSourceQuerySchema,
 } from '../../contract/index.ts';
-import { getBulkDestination, getBulkSource, refreshNow } from '../../operations/index.ts';
+import { getBulkDestination, getBulkSource } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toBulkDestinationBody, toBulkSourceBody } from '../views/bulk-endpoints.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** What bulk syncs may read from and write to a connection. */
 export const bulkEndpointRoutes: readonly Route[] = [
@@ -26,20 +25,6 @@ export const bulkEndpointRoutes: readonly Route[] = [
     handle: async (context, { params, query }) => ({
       data: toBulkSourceBody(await getBulkSource(context, params.id), query.include_fields),
     }),
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/source/:connection_id',
-    versions: ['2023-04-25'],
-    operationId: 'bulkSync.getSource',
-    summary: 'Tell what a bulk sync may read from a connection',
-    params: oldBulkSourceParamsSchema,
-    query: oldBulkSourceQuerySchema,
-    response: bulkSourceEnvelope,
-    handle: async (context, { params, query }) => {
-      if (query.refresh_schemas) await refreshNow(context, params.connection_id);
-      return { data: toBulkSourceBody(await getBulkSource(context, params.connection_id), query.include_fields) };
-    },
   }),
   defineRoute({
     method: 'GET',

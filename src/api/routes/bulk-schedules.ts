@@ -8,9 +8,10 @@ import {
 } from '../../contract/index.ts';
 import { createSchedule, deleteSchedule, getSchedule, listSchedules, updateSchedule } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toScheduleSettings, toSingleScheduleBody } from '../views/schedules.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** The schedules of bulk syncs, one at a time. */
 export const bulkScheduleRoutes = [

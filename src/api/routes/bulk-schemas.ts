@@ -13,22 +13,22 @@ import {
 import {
   getBulkSchema,
   listBulkSchemas,
-  listWholeBulkSchemas,
   patchBulkSchemas,
   replaceBulkSchema,
   type SchemaListFilter,
 } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toBulkSchemaBody, toBulkSchemaListItem, toReplacement, toSchemaChange } from '../views/bulk-schemas.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** The selection of a bulk sync. */
 export const bulkSchemaRoutes = [
   defineRoute({
     method: 'GET',
     url: '/api/bulk/syncs/:id/schemas',
-    versions: ['2025-09-18'],
+    versions: since('2025-09-18'),
     operationId: 'bulkSync.schemas.list',
     summary: 'List the schemas of a bulk sync, without fields and filters',
     params: idParamsSchema,
@@ -36,19 +36,6 @@ export const bulkSchemaRoutes = [
     response: envelope(z.array(bulkSchemaListItemSchema)),
     handle: async (context, { params, query }) => ({
       data: (await listBulkSchemas(context, params.id, toListFilter(query))).map(toBulkSchemaListItem),
-    }),
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/syncs/:id/schemas',
-    versions: ['2024-02-08'],
-    operationId: 'bulkSync.schemas.list',
-    summary: 'List the schemas of a bulk sync, with fields and filters',
-    params: idParamsSchema,
-    query: listBulkSchemasQuerySchema,
-    response: envelope(z.array(bulkSchemaSchema)),
-    handle: async (context, { params, query }) => ({
-      data: (await listWholeBulkSchemas(context, params.id, toListFilter(query))).map(toBulkSchemaBody),
     }),
   }),
   defineRoute({
@@ -93,7 +80,8 @@ export const bulkSchemaRoutes = [
   }),
 ];
 
-function toListFilter({ filters }: z.output<typeof listBulkSchemasQuerySchema>): SchemaListFilter {
+/** The filters of a query as the operations take them. */
+export function toListFilter({ filters }: z.output<typeof listBulkSchemasQuerySchema>): SchemaListFilter {
   return {
     enabled: filters?.enabled === undefined ? null : filters.enabled === 'true',
     id: filters?.id ?? null,

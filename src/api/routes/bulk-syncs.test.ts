@@ -166,8 +166,8 @@ describe('listing bulk syncs', () => {
     expect((await send('GET', '/api/bulk/syncs?limit=many')).status).toBe(400);
   });
 
-  it('names the versions that have the list where another was asked for', async () => {
-    const { status, body } = await send('GET', '/api/bulk/syncs', undefined, '2024-02-08');
+  it('names the versions that have an operation where another was asked for', async () => {
+    const { status, body } = await send('PATCH', `/api/bulk/syncs/${UNKNOWN_ID}/schemas`, {}, '2023-04-25');
     expect([status, body.message]).toEqual([404, expect.stringContaining('2025-09-18')]);
   });
 });

@@ -22,13 +22,14 @@ import {
 } from '../../operations/index.ts';
 import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toSelection } from '../views/bulk-schemas.ts';
 import { toBulkSyncBody, toBulkSyncInput } from '../views/bulk-syncs.ts';
 
 const positionSchema = z.object({ updatedAt: microsecondsSchema, id: rowIdSchema });
 
 /** Older versions have another schedule in the sync itself, and other lists. */
-const NEW = ['2025-09-18'] as const;
+const NEW = since('2025-09-18');
 
 /** Bulk syncs themselves; what they did is in `executions.ts`. */
 export const bulkSyncRoutes = [

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { API_VERSIONS, configurationJsonSchema, connectionTypeListEnvelope } from '../../contract/index.ts';
 import { getConnectionType, listConnectionTypes } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toConnectionTypeBody } from '../views/connections.ts';
 
 /** Kinds of systems that connections can be made to. */
@@ -18,7 +19,7 @@ export const connectionTypeRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     url: '/api/connection_types/:id',
-    versions: ['2025-09-18', '2024-02-08'],
+    versions: since('2024-02-08'),
     operationId: 'connections.getConnectionTypeSchema',
     summary: "Get the JSON Schema of a connection type's configuration",
     params: z.object({ id: z.string() }),

@@ -17,9 +17,10 @@ import {
   updateConnection,
 } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toConnectionBody } from '../views/connections.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 /** Reading and deleting are the same in every version; making and changing are not. */
 const ALL_VERSIONS = ['2025-09-18', '2024-02-08', '2023-04-25'] as const;
 

@@ -22,6 +22,7 @@ import {
 } from '../../operations/index.ts';
 import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toExecutionBody } from '../views/executions.ts';
 
 const positionSchema = z.object({ time: microsecondsSchema, id: rowIdSchema });
@@ -31,8 +32,7 @@ export const executionRoutes = [
   defineRoute({
     method: 'POST',
     url: '/api/bulk/syncs/:id/executions',
-    // Older versions have one option more.
-    versions: ['2025-09-18'],
+    versions: since('2025-09-18'),
     operationId: 'bulkSync.start',
     summary: 'Start a bulk sync',
     params: idParamsSchema,
@@ -75,7 +75,7 @@ export const executionRoutes = [
   defineRoute({
     method: 'POST',
     url: '/api/bulk/syncs/:id/executions/:exec_id/cancel',
-    versions: ['2025-09-18', '2024-02-08'],
+    versions: since('2024-02-08'),
     operationId: 'bulkSync.executions.cancel',
     summary: 'Ask one execution to stop',
     params: executionParamsSchema,

@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts';
+import { olderRoutes } from '../versions/index.ts';
 import { auditRoutes } from './audit.ts';
 import { bulkEndpointRoutes } from './bulk-endpoints.ts';
 import { bulkExtraRoutes } from './bulk-extras.ts';
@@ -39,5 +40,6 @@ export const ROUTES: readonly Route[] = [
   ...planRoutes,
   ...auditRoutes,
   ...identityRoutes,
+  ...olderRoutes,
   ...jobRoutes,
 ];

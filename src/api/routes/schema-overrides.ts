@@ -16,9 +16,11 @@ import {
   upsertUserFields,
 } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toFieldBody } from '../views/schemas.ts';
+import { withoutUndefined } from '../views/without-nulls.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** What users say about a source's schemas, over what was discovered. */
 export const schemaOverrideRoutes = [
@@ -47,7 +49,7 @@ export const schemaOverrideRoutes = [
   defineRoute({
     method: 'PATCH',
     url: '/api/connections/:id/schemas/:schema_id/fields/:field_id',
-    versions: ['2025-09-18'],
+    versions: since('2025-09-18'),
     operationId: 'schemas.patchField',
     summary: 'Change an added field, or the label of a field of the source',
     params: fieldParamsSchema,
@@ -108,12 +110,4 @@ export const schemaOverrideRoutes = [
 
 function toPlace({ id, schema_id }: { readonly id: string; readonly schema_id: string }) {
   return { connectionId: id, schemaId: schema_id };
-}
-
-/** A key that is there without a value says nothing. */
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  // Only keys whose value is undefined are left out.
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
 }

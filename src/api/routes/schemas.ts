@@ -8,9 +8,10 @@ import {
 } from '../../contract/index.ts';
 import { getSchema, getSchemaStatus, requestRefresh, sampleRecords } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { toSchemaBody } from '../views/schemas.ts';
+import { since } from '../versions/range.ts';
+import { toSchemaBody, toSchemaStatusBody } from '../views/schemas.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** The cached schemas of a source. */
 export const schemaRoutes: readonly Route[] = [
@@ -37,16 +38,7 @@ export const schemaRoutes: readonly Route[] = [
     summary: 'Tell how fresh the schemas are',
     params: idParamsSchema,
     response: schemaStatusEnvelope,
-    handle: async (context, { params }) => {
-      const state = await getSchemaStatus(context, params.id);
-      return {
-        data: {
-          cache_status: state.status,
-          last_refresh_started: state.startedAt?.toISOString() ?? null,
-          last_refresh_finished: state.finishedAt?.toISOString() ?? null,
-        },
-      };
-    },
+    handle: async (context, { params }) => ({ data: toSchemaStatusBody(await getSchemaStatus(context, params.id)) }),
   }),
   defineRoute({
     method: 'GET',

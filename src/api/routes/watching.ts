@@ -12,10 +12,11 @@ import {
 } from '../../contract/index.ts';
 import { cancelSchema, getConsoleLog, listStatuses, type StatusQuery } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toConsoleLogBody, toLineNumber, toSyncStatusItem } from '../views/watching.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
-const NEW = ['2025-09-18'] as const;
+const VERSIONS = since('2024-02-08');
+const NEW = since('2025-09-18');
 
 /** What runs, in more detail than the executions themselves, and stopping a part of it. */
 export const watchingRoutes = [

@@ -64,15 +64,26 @@ function toAdditionalScheduleBody(schedule: ScheduleView): AdditionalScheduleBod
 /** A create or update as the operations take it, defaults filled in. */
 export function toBulkSyncInput(body: BulkSyncRequest): BulkSyncInput {
   return {
+    ...toBulkSyncOptions(body),
+    mode: body.mode,
+    defaultSchedule: toScheduleInput(body.default_schedule),
+    additionalSchedules: (body.additional_schedules ?? []).map(toAdditionalScheduleInput),
+  };
+}
+
+type ScheduleKeys = 'default_schedule' | 'additional_schedules';
+
+/** What every version says alike of a sync. */
+export function toBulkSyncOptions(
+  body: Omit<BulkSyncRequest, 'mode' | ScheduleKeys>,
+): Omit<BulkSyncInput, 'mode' | 'defaultSchedule' | 'additionalSchedules'> {
+  return {
     name: body.name,
     active: body.active ?? false,
-    mode: body.mode,
     sourceConnectionId: body.source_connection_id,
     sourceConfiguration: body.source_configuration ?? null,
     destinationConnectionId: body.destination_connection_id,
     destinationConfiguration: body.destination_configuration,
-    defaultSchedule: toScheduleInput(body.default_schedule),
-    additionalSchedules: (body.additional_schedules ?? []).map(toAdditionalScheduleInput),
     automaticallyAddNewFields: body.automatically_add_new_fields ?? 'all',
     automaticallyAddNewObjects: body.automatically_add_new_objects ?? 'none',
     normalizeNames: body.normalize_names ?? 'enabled',
@@ -86,11 +97,13 @@ export function toBulkSyncInput(body: BulkSyncRequest): BulkSyncInput {
 }
 
 function toScheduleInput(schedule: DefaultScheduleRequest): ScheduleInput {
+  return { id: schedule.id ?? null, settings: toScheduleSettings(schedule) };
+}
+
+/** When a schedule comes, as the operations take it. */
+export function toScheduleSettings(schedule: Omit<DefaultScheduleRequest, 'id'>): ScheduleInput['settings'] {
   const { frequency, minute, hour, day_of_week: dayOfWeek, day_of_month: dayOfMonth, month } = schedule;
-  return {
-    id: schedule.id ?? null,
-    settings: { frequency, ...withoutNulls({ minute, hour, dayOfWeek, dayOfMonth, month }) },
-  };
+  return { frequency, ...withoutNulls({ minute, hour, dayOfWeek, dayOfMonth, month }) };
 }
 
 function toAdditionalScheduleInput(schedule: AdditionalScheduleRequest): ScheduleInput {

@@ -1,5 +1,7 @@
-import type { SourceSchemaBody } from '../../contract/index.ts';
+import type { z } from 'zod';
+import type { SourceSchemaBody, schemaStatusEnvelope } from '../../contract/index.ts';
 import { type FieldDescription, formatJsonPath, type SchemaDescription } from '../../core/index.ts';
+import type { getSchemaStatus } from '../../operations/index.ts';
 
 /** A source's schema on the wire. */
 export function toSchemaBody(schema: SchemaDescription, includeFields: boolean): SourceSchemaBody {
@@ -7,6 +9,17 @@ export function toSchemaBody(schema: SchemaDescription, includeFields: boolean):
     id: schema.id,
     name: schema.name,
     ...(includeFields ? { fields: schema.fields.map(toFieldBody) } : {}),
+  };
+}
+
+/** How fresh the schemas of a source are, on the wire. */
+export function toSchemaStatusBody(
+  state: Awaited<ReturnType<typeof getSchemaStatus>>,
+): z.output<typeof schemaStatusEnvelope>['data'] {
+  return {
+    cache_status: state.status,
+    last_refresh_started: state.startedAt?.toISOString() ?? null,
+    last_refresh_finished: state.finishedAt?.toISOString() ?? null,
   };
 }
 

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { SCHEDULE_FREQUENCIES, SELECTIVE_MODES } from '../../../core/index.ts';
+
+const frequencySchema = z.enum(SCHEDULE_FREQUENCIES);
+const itemSchema = z.enum(SELECTIVE_MODES);
+
+const timePartRequests = {
+  minute: z.string().nullish(),
+  hour: z.string().nullish(),
+  day_of_week: z.string().nullish(),
+  day_of_month: z.string().nullish(),
+  month: z.string().nullish(),
+};
+
+const timePartAnswers = {
+  minute: z.string().optional(),
+  hour: z.string().optional(),
+  day_of_week: z.string().optional(),
+  day_of_month: z.string().optional(),
+  month: z.string().optional(),
+};
+
+const itemRequestSchema = z.strictObject({
+  item: itemSchema,
+  schedule: z.strictObject({ frequency: frequencySchema, ...timePartRequests }),
+});
+
+/** A sync's one schedule: by itself, or with frequency `multi` several at once, each for all fields or for some. */
+export const scheduleRequestSchema = z
+  .strictObject({
+    frequency: frequencySchema,
+    ...timePartRequests,
+    multi: z
+      .strictObject({
+        type: z.string().nullish().describe('Taken, and without effect.'),
+        schedules: z.array(itemRequestSchema).min(1, 'must name at least one schedule'),
+      })
+      .nullish(),
+  })
+  .superRefine(({ frequency, multi }, context) => {
+    if (frequency === 'multi' && multi == null)
+      context.addIssue({ code: 'custom', path: ['multi'], message: 'is required where the frequency is multi' });
+    if (frequency !== 'multi' && multi != null)
+      context.addIssue({ code: 'custom', path: ['multi'], message: 'goes with the frequency multi only' });
+  });
+export type ScheduleRequest = z.output<typeof scheduleRequestSchema>;
+
+/** The same in an answer. */
+export const scheduleSchema = z.object({
+  frequency: frequencySchema,
+  ...timePartAnswers,
+  multi: z
+    .object({
+      schedules: z.array(
+        z.object({ item: itemSchema, schedule: z.object({ frequency: frequencySchema, ...timePartAnswers }) }),
+      ),
+    })
+    .optional(),
+});
+export type ScheduleBody = z.output<typeof scheduleSchema>;
