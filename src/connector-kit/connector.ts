@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { BulkMode, FieldType, IdentityFunction, ModelMode, ResyncMode } from '../core/index.ts';
+import type { ChoiceList } from './choices.ts';
 import type { BulkDestination } from './destination.ts';
 import type { MemoryCredit } from './memory-credit.ts';
 import type { BulkSource } from './source.ts';
@@ -18,6 +19,8 @@ export interface ConnectorDefinition<Config> {
   /** Placement `owner` only: what names the one thing that a single thread must own, such as the file's real path. */
   ownerKey?(config: Config, context: ConnectorContext): string;
   connect(config: Config, context: ConnectorContext): Promise<Connector>;
+  /** Fields of the connection's, or of its syncs', configuration whose values can be listed. Absent = none. */
+  readonly choices?: Readonly<Record<string, ChoiceList>>;
 }
 
 /** Absent side = the system cannot be that. */

@@ -1,3 +1,4 @@
+export { type Choice, type ChoiceList, MAX_CHOICES } from './choices.ts';
 export { collectRefusals } from './collect-refusals.ts';
 export { type ColumnCounts, guardColumns, harmlessLoss } from './column-loss.ts';
 export type {

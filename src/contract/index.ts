@@ -53,6 +53,7 @@ export {
   type RestErrorBody,
   restErrorSchema,
 } from './common.ts';
+export { connectEnvelope, connectRequestSchema, olderConnectRequestSchema } from './connect.ts';
 export { configurationJsonSchema, connectionTypeListEnvelope } from './connection-types.ts';
 export {
   type ConnectionBody,
@@ -123,3 +124,9 @@ export {
 export { type TimingBody, timingSchema } from './timing.ts';
 export { ApiFailure } from './transport.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';
+export {
+  type ParameterValuesBody,
+  parameterValuesEnvelope,
+  parameterValuesRequestSchema,
+} from './parameter-values.ts';
+export { errorSubscribersRequestSchema, errorSubscribersSchema } from './notifications.ts';

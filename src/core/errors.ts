@@ -164,6 +164,8 @@ export const ERROR_CODES = {
   BACKUP_INVALID: 'configuration',
   /** The metadata database to restore into holds something, or is in use. Use an empty one, or stop its servers and say `--replace`. */
   RESTORE_REFUSED: 'configuration',
+  /** Connect has no pages yet. Make connections with `POST /api/connections`. */
+  CONNECT_NOT_AVAILABLE: 'invalid_request',
   /** A URL to call is none, or has a scheme, user name or header that is not taken. Correct it. */
   HTTP_URL_REFUSED: 'configuration',
   /** An HTTP server did not answer in time. Check whether it is up, then try again. */

@@ -69,7 +69,7 @@ export {
 export { examineConnection } from './checkup/connections.ts';
 export { type Finding, notice, ok, wrong } from './checkup/findings.ts';
 export { judgeMetadata } from './checkup/metadata.ts';
-
+export { startConnect } from './connections/connect.ts';
 export {
   type Connection,
   type ConnectionInput,
@@ -77,10 +77,11 @@ export {
   deleteConnection,
   getConnection,
   listConnections,
-  testConnection,
   updateConnection,
 } from './connections/connections.ts';
+export { listParameterValues, listTypeParameterValues, type ParameterValues } from './connections/parameter-values.ts';
 export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
+export { testConnection } from './connections/trial.ts';
 export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
 export {
   type Caller,

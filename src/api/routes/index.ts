@@ -6,6 +6,7 @@ import { bulkExtraRoutes } from './bulk-extras.ts';
 import { bulkScheduleRoutes } from './bulk-schedules.ts';
 import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
+import { connectionParameterRoutes, connectRoutes } from './connection-parameters.ts';
 import { connectionSettingsRoutes } from './connection-settings.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
 import { connectionRoutes } from './connections.ts';
@@ -27,6 +28,8 @@ export const ROUTES: readonly Route[] = [
   ...connectionSettingsRoutes,
   ...schemaRoutes,
   ...schemaOverrideRoutes,
+  ...connectionParameterRoutes,
+  ...connectRoutes,
   ...bulkEndpointRoutes,
   ...modelTargetRoutes,
   ...bulkSyncRoutes,

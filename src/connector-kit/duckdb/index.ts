@@ -15,6 +15,7 @@ export { digest, inRange } from './digest.ts';
 export { toSyncError } from './errors.ts';
 export { assertLoss } from './guard.ts';
 export type { RefusedRecord } from './isolate.ts';
+export { choosePath } from './list-paths.ts';
 export { openReader } from './memory.ts';
 export { resolveFilePath } from './path.ts';
 export { describeType } from './reading/column-types.ts';

@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { z } from 'zod';
-import { toSyncError } from '../../connector-kit/duckdb/index.ts';
+import { choosePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
 import type { Capabilities, Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { resolvePlace } from './place.ts';
 import { FilesSource } from './source.ts';
-import { type Format, listTables, type Reading } from './tables.ts';
+import { type Format, fitsFormat, listTables, type Reading } from './tables.ts';
 
 /** Settings of a connection to plain files. */
 export interface FilesConfig {
@@ -52,6 +52,9 @@ export const files: ConnectorDefinition<FilesConfig> = {
   config,
   secrets: [],
   capabilities,
+  choices: {
+    path: choosePath(false, (name, isFolder, { format }) => isFolder || fitsFormat(name, format)),
+  },
   // One DuckDB reads them all: a second would take as much memory again.
   ownerKey: ({ path, format }, { filesRoot }) => `${format} files ${resolvePlace(path, filesRoot).path}`,
   async connect(given, context) {

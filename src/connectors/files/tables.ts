@@ -28,6 +28,12 @@ const ENDINGS: Readonly<Record<Format, RegExp>> = {
   parquet: /\.(parquet|pq)$/i,
   json: /\.(json|jsonl|ndjson)(\.gz)?$/i,
 };
+/** Whether a file of that name holds records of the format; of any where it is none or not chosen yet. */
+export function fitsFormat(name: string, format: unknown): boolean {
+  const endings = Object.entries(ENDINGS).filter(([key]) => !(String(format) in ENDINGS) || key === format);
+  return endings.some(([, ending]) => ending.test(name));
+}
+
 /** So many are looked at for each step of an execution. */
 const MAX_FILES = 10_000;
 const PARTITION = /^[^=]+=/;

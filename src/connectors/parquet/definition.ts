@@ -1,7 +1,13 @@
 import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { type FileLease, leaseFile, resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
+import {
+  choosePath,
+  type FileLease,
+  leaseFile,
+  resolveFilePath,
+  toSyncError,
+} from '../../connector-kit/duckdb/index.ts';
 import {
   type Capabilities,
   type Connector,
@@ -53,6 +59,7 @@ export const parquet: ConnectorDefinition<ParquetConfig> = {
   config,
   secrets: [],
   capabilities,
+  choices: { path: choosePath(true, (_name, isFolder) => isFolder) },
   ownerKey: ({ path }, { filesRoot }) => resolveFilePath(path, filesRoot),
   async connect({ path }, context) {
     return createConnector(resolveFilePath(path, context.filesRoot), context);

@@ -6,6 +6,7 @@ import {
   configureTables,
 } from '../../connector-kit/index.ts';
 import { checkAccess } from './check.ts';
+import { postgresqlChoices } from './choices.ts';
 import { createRoute, describeTransport } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
 import { PostgresqlDestination } from './destination.ts';
@@ -59,6 +60,7 @@ export const postgresql: ConnectorDefinition<PostgresqlConfig> = {
   secrets: POSTGRESQL_SECRETS,
   capabilities,
   connect: (config, context) => Promise.resolve(createConnector(config, context)),
+  choices: postgresqlChoices,
 };
 
 function createConnector(config: PostgresqlConfig, context: ConnectorContext): Connector {

@@ -103,9 +103,27 @@ export function parseConfiguration(
   );
 }
 
+/** What a stored connection leads to. */
+export interface OpenedConnection {
+  readonly definition: ConnectorDefinition<unknown>;
+  /** Secrets opened. Never to be answered or logged. */
+  readonly configuration: Configuration;
+  /** Whose files and addresses it may use. */
+  readonly organizationId: string;
+}
+
+/** Opens what is stored of a connection; of a shared one what its parent has. */
+export async function openStored(services: ScopedServices, connection: ConnectionRecord): Promise<OpenedConnection> {
+  const origin = connection;
+  return {
+    definition: definitionOf(services, origin),
+    configuration: openConfiguration(services, origin),
+    organizationId: origin.organizationId,
+  };
+}
+
 /** Opens the connector of a stored connection. Dispose it. */
 export async function openConnector(services: ScopedServices, connection: ConnectionRecord): Promise<Connector> {
-  const definition = definitionOf(services, connection);
-  const configuration = parseConfiguration(definition, openConfiguration(services, connection));
-  return definition.connect(configuration, services.connectorContext(connection.organizationId));
+  const { definition, configuration, organizationId } = await openStored(services, connection);
+  return definition.connect(parseConfiguration(definition, configuration), services.connectorContext(organizationId));
 }

@@ -163,37 +163,6 @@ export async function updateConnection(
   return getConnection(context, id);
 }
 
-/** A configuration to try; nothing is stored. */
-export interface ConnectionTrial {
-  readonly type: string;
-  /** With `connectionId`: laid over the stored configuration, so secrets may be left out. */
-  readonly configuration: Configuration;
-  readonly connectionId: string | null;
-}
-
-/** Proves a configuration against its system. @throws as `createConnection` */
-export async function testConnection(context: Context, trial: ConnectionTrial): Promise<void> {
-  const definition = requireType(context, trial.type);
-  const stored =
-    trial.connectionId === null ? {} : await openStoredConfiguration(context, trial.connectionId, trial.type);
-  const given = unmaskConfiguration(definition, trial.configuration, stored);
-  for (const user of users) await permitDelete(context, user.id);
-  const configuration = parseConfiguration(definition, { ...stored, ...given });
-  await proveConfiguration(context, context.caller.organizationId, definition, configuration);
-}
-
-async function openStoredConfiguration(context: Context, id: string, type: string): Promise<Configuration> {
-  const stored = await findConnection(context.store.db, context.caller.organizationId, id);
-  if (stored === undefined) throw refuseField('connection_id', `there is no connection ${id} in this organization`);
-async function permitDelete(context: Context, syncId: string): Promise<void> {
-  const sync = await findBulkSync(context.store.db, context.caller.organizationId, syncId);
-  if (sync !== undefined) await authorize(context, 'delete', { kind: 'bulk_sync', policies: sync.policies });
-}
-
-  if (stored.type !== type) throw refuseField('type', `connection ${id} is of type ${stored.type}`);
-  return openConfiguration(context, stored);
-}
-
 /**
  * Deletes a connection and its cached schemas.
  * @param options `force`: first deletes the syncs that use it, which cancels what of them runs
@@ -208,11 +177,17 @@ export async function deleteConnection(
   const { name } = await requireConnection(context, id, 'delete');
   const users = await listConnectionUsers(context.store.db, organizationId, id);
   if (users.length > 0 && !options.force) throw inUse(name, users);
+  for (const user of users) await permitDelete(context, user.id);
   await context.store.transaction(async ({ db }) => {
     for (const user of users) await deleteBulkSync(db, organizationId, user.id);
     const result = await deleteConnectionRow(db, organizationId, id);
     if (result === 'in_use') throw inUse(name, []); // a sync was made meanwhile
   });
+}
+
+async function permitDelete(context: Context, syncId: string): Promise<void> {
+  const sync = await findBulkSync(context.store.db, context.caller.organizationId, syncId);
+  if (sync !== undefined) await authorize(context, 'delete', { kind: 'bulk_sync', policies: sync.policies });
 }
 
 function inUse(name: string, users: Awaited<ReturnType<typeof listConnectionUsers>>): SyncError {

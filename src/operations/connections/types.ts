@@ -22,9 +22,14 @@ export function listConnectionTypes(services: ScopedServices): ConnectionType[] 
 
 /** One connection type. @throws `NOT_FOUND` */
 export function getConnectionType(services: ScopedServices, id: string): ConnectionType {
+  return toConnectionType(requireKnownType(services, id));
+}
+
+/** The connector of a type that a path names. @throws `NOT_FOUND` */
+export function requireKnownType(services: ScopedServices, id: string): ConnectorDefinition<unknown> {
   const definition = services.connectors.get(id);
   if (definition === undefined) throw new SyncError('NOT_FOUND', `There is no connection type "${id}".`);
-  return toConnectionType(definition);
+  return definition;
 }
 
 /** A connector as the API shows it. */
