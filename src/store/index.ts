@@ -172,7 +172,52 @@ export {
   type ModelRecord,
   updateModel,
 } from './models/models.ts';
-export { listPolicies, type PolicyRecord } from './permissions/policies.ts';
+export {
+  countUserKeys,
+  insertKey,
+  type KeyRecord,
+  listKeys,
+  revokeKey,
+  revokeUserKeys,
+} from './organizations/keys.ts';
+export {
+  countOwned,
+  deleteOrganization,
+  findReachable,
+  insertOrganization,
+  listReachable,
+  type OrganizationReach,
+  type OrganizationRecord,
+  updateOrganization,
+} from './organizations/organizations.ts';
+export type { KeyKind } from './organizations/tables.ts';
+export {
+  deleteUser,
+  findUser,
+  insertUser,
+  listUsers,
+  lockUsers,
+  setUserRoles,
+  type UserRecord,
+} from './organizations/users.ts';
+export { insertBuiltInPermissions } from './permissions/built-in.ts';
+export {
+  deletePolicy,
+  findPolicy,
+  insertPolicy,
+  listPolicies,
+  type PolicyRecord,
+  type PolicyText,
+  updatePolicy,
+} from './permissions/policies.ts';
+export {
+  deleteRole,
+  findRole,
+  insertRole,
+  listRoles,
+  type RoleRecord,
+  renameRole,
+} from './permissions/roles.ts';
 export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
 export {
   findCachedSchema,

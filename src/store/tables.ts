@@ -40,6 +40,7 @@ import type { IdempotencyKeysTable } from './idempotency/tables.ts';
 import type { JobsTable, QueryPagesTable } from './jobs/tables.ts';
 import type { ModelSyncsTable } from './model-syncs/tables.ts';
 import type { ModelsTable } from './models/tables.ts';
+import type { ApiKeysTable, OrganizationsTable, UsersTable } from './organizations/tables.ts';
 import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
 
 /**
@@ -74,7 +75,6 @@ export interface Database {
   driftEvents: DriftEventsTable;
   idempotencyKeys: IdempotencyKeysTable;
   modelSyncs: ModelSyncsTable;
-  idempotencyKeys: IdempotencyKeysTable;
   auditEntries: AuditEntriesTable;
   jobs: JobsTable;
   queryPages: QueryPagesTable;
@@ -99,33 +99,6 @@ interface InstallationTable {
   /** Stands in a file of the folder for files, too. */
   filesMark: Nullable<string>;
   createdAt: DefaultedTimestamp;
-}
-
-interface OrganizationsTable {
-  id: string;
-  name: string;
-  createdAt: DefaultedTimestamp;
-}
-
-interface UsersTable {
-  id: string;
-  organizationId: string;
-  email: string;
-  name: string;
-  roleIds: Defaulted<string[]>;
-  createdAt: DefaultedTimestamp;
-}
-
-  updatedAt: DefaultedTimestamp;
-interface ApiKeysTable {
-  id: string;
-  kind: 'user' | 'deployment';
-  organizationId: Nullable<string>;
-  userId: Nullable<string>;
-  /** SHA-256 of the key's text. */
-  hash: Buffer;
-  createdAt: DefaultedTimestamp;
-  revokedAt: NullableTimestamp;
 }
 
 /** `unchecked`: stored with `validate: false` and not used since. */
