@@ -2,6 +2,7 @@ import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { API_VERSIONS, type ApiVersion, VERSION_HEADER } from '../contract/index.ts';
+import { addGenerals } from './openapi-generals.ts';
 
 /** Collects one OpenAPI 3.1 document per API version from the schemas that validate. Call before the routes are added. */
 export function registerOpenApi(app: FastifyInstance, productVersion: string): void {
@@ -24,6 +25,7 @@ type DocumentOptions = Extract<Parameters<typeof fastifySwagger>[1], { transform
 
 function documentOptions(version: ApiVersion, productVersion: string): DocumentOptions {
   const transform = createJsonSchemaTransform({});
+  const transformObject = createJsonSchemaTransformObject({});
   return {
     // The plugin takes any name; its type knows only its own.
     decorator: decoratorOf(version) as 'swagger',
@@ -53,6 +55,7 @@ function documentOptions(version: ApiVersion, productVersion: string): DocumentO
       if (constraints.apiVersion !== version) return { schema: { ...schema, hide: true }, url };
       return transform(document);
     },
-    transformObject: createJsonSchemaTransformObject({}),
+    // The two libraries do not agree on the type of a whole document; both mean one of OpenAPI 3.1.
+    transformObject: (document) => addGenerals(transformObject(document) as never, version) as never,
   };
 }
