@@ -26,6 +26,7 @@ import {
   type Config,
   type ConfigOverrides,
   createLogger,
+  createMailer,
   createMetrics,
   createShutdown,
   describeFailure,
@@ -45,7 +46,13 @@ import {
   writeCliFile,
   writeFilesMark,
 } from './runtime/index.ts';
-import { startJobRunner, startRetention, startScheduleRunner, startSchemaRefresher } from './scheduler/index.ts';
+import {
+  startJobRunner,
+  startOutbox,
+  startRetention,
+  startScheduleRunner,
+  startSchemaRefresher,
+} from './scheduler/index.ts';
 import { claimFilesMark, findFilesMark, openStore, type Store } from './store/index.ts';
 import { watchProcess } from './watching.ts';
 
@@ -121,23 +128,37 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   });
   shutdown.onStop('the workers', () => engine.stop());
   const planner = createPlanner({ store, ...wiring, columnPrefix: config.columnPrefix });
-  const services = toServices(store, engine, planner, wiring);
-  if (config.roles.has('scheduler')) startScheduler(config, services, engine, log, shutdown);
+  const address = { url: config.url ?? localUrl(config.host, config.port) };
+  const services = { ...toServices(store, engine, planner, wiring), publicUrl: () => address.url };
+  if (config.roles.has('scheduler')) startScheduler(config, services, { engine, ...wiring }, log, shutdown);
   const url = await listen(config, log, shutdown, {
     services,
     productVersion: version,
     watching: watchProcess({ config, store, engine, threads, credit, metrics, stopping: shutdown.signal }),
   });
+  // Where nobody has said otherwise, and the system has chosen the port.
+  if (config.url === undefined) address.url = url;
   announce(config, url, keys);
 }
 
-function startScheduler(config: Config, services: Services, engine: Engine, log: Logger, shutdown: Shutdown): void {
+function startScheduler(
+  config: Config,
+  services: Services,
+  { engine, resolveHost }: { readonly engine: Engine; readonly resolveHost: Wiring['resolveHost'] },
+  log: Logger,
+  shutdown: Shutdown,
+): void {
   const refresher = startSchemaRefresher(services, { log });
   shutdown.onStop('the reading of schemas', () => refresher.stop());
   const schedules = startScheduleRunner(services, { log });
   shutdown.onStop('the schedules', () => schedules.stop());
   const jobs = startJobRunner(services, { log });
   shutdown.onStop('the jobs', () => jobs.stop());
+  const outbox = startOutbox(services, {
+    log,
+    ...(config.mail === undefined ? {} : { sendMail: createMailer({ ...config.mail, resolveHost }) }),
+  });
+  shutdown.onStop('what is sent to webhooks and by e-mail', () => outbox.stop());
   const history = startRetention(services.store, {
     retention: config.retention,
     removeEndedWorkflows: (until) => engine.removeEndedWorkflows(until),
@@ -203,6 +224,7 @@ interface Wiring {
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   readonly failpoint: (name: string) => void;
   readonly http: GuardedClient;
+  readonly resolveHost: (host: string) => Promise<string>;
 }
 
 function wireConnectors(
@@ -221,10 +243,11 @@ function wireConnectors(
     contextFor: (organizationId, applicationName) => createContext(settings, tools, organizationId, applicationName),
     failpoint: tools.failpoint,
     http: createGuardedClient({ resolveHost: tools.resolveHost }),
+    resolveHost: tools.resolveHost,
   };
 }
 
-function toServices(store: Store, engine: Engine, planner: Planner, wiring: Wiring): Services {
+function toServices(store: Store, engine: Engine, planner: Planner, wiring: Wiring): Omit<Services, 'publicUrl'> {
   return {
     store,
     connectors: wiring.connectors,

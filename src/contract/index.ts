@@ -67,6 +67,7 @@ export {
   updateConnectionSchema,
 } from './connections.ts';
 export { type DriftEventBody, driftEventSchema, listDriftQuerySchema } from './drift.ts';
+export { type EventBody, eventSchema, listEventsQuerySchema, oldListEventsQuerySchema } from './events.ts';
 export {
   type ConsoleLogBody,
   cancelSchema,
@@ -98,6 +99,7 @@ export {
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';
+export { errorSubscribersRequestSchema, errorSubscribersSchema } from './notifications.ts';
 export { type PlanBody, type PlanQuery, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
 export {
   listRejectsQuerySchema,
@@ -123,6 +125,19 @@ export {
 } from './schemas.ts';
 export { type TimingBody, timingSchema } from './timing.ts';
 export { ApiFailure } from './transport.ts';
+export {
+  type DeliveryBody,
+  deliverySchema,
+  listDeliveriesQuerySchema,
+  type OldWebhookBody,
+  oldWebhookEnvelope,
+  oldWebhookListEnvelope,
+  type WebhookBody,
+  type WebhookRequest,
+  webhookEnvelope,
+  webhookListEnvelope,
+  webhookRequestSchema,
+} from './webhooks.ts';
 export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';
 export {
   type ParameterValuesBody,

@@ -172,6 +172,8 @@ export const ERROR_CODES = {
   HTTP_TIMEOUT: 'transient',
   /** An HTTP server's answer was too long, or it redirects in a way that is not followed. Name the address that is meant. */
   HTTP_ANSWER_REFUSED: 'configuration',
+  /** The mail server did not take an e-mail. The message says what it answered; it is tried again for a day. */
+  MAIL_FAILED: 'transient',
   /** A defect in Millrace. Report it with the log. */
   INTERNAL: 'internal',
 } as const satisfies Record<string, FailureKind>;

@@ -6,10 +6,11 @@ import type { NewExecution, ScopedStore, Store, StoreTransaction } from '../stor
 /** Who asks. Every operation acts in `organizationId` and nowhere else. */
 export interface Caller {
   /**
-   * `user`: a user's key. `organization`: a deployment key that named the organization. `deployment`: that key alone.
-   * `scheduler`: nobody asked, something was due.
+   * `user`: a user's key. `organization`: a partner or deployment key that named the organization. `partner`,
+   * `deployment`: such a key alone; the organization is the partner's own, or the installation's first. `scheduler`:
+   * nobody asked, something was due.
    */
-  readonly kind: 'user' | 'organization' | 'deployment' | 'scheduler';
+  readonly kind: 'user' | 'organization' | 'partner' | 'deployment' | 'scheduler';
   readonly organizationId: string;
   readonly organizationName: string;
   /** Null for callers that are not users. */
@@ -20,6 +21,8 @@ export interface Caller {
   readonly role: string | null;
   /** Of a user; others have none. */
   readonly roleIds: readonly string[];
+  /** Of a partner key: the partner's owner organization, also while it acts in another one. */
+  readonly ownerId?: string;
   /** May do everything in the organization: an Admin, or a caller that is no user. */
   readonly isAdmin: boolean;
 }
@@ -55,6 +58,8 @@ export interface Services {
   readonly connectorContext: (organizationId: string) => ConnectorContext;
   /** HTTP to hosts that users name. */
   readonly http: GuardedClient;
+  /** Where people reach this server, without a slash at its end; for links that leave it. */
+  readonly publicUrl: () => string;
   readonly newId: () => string;
   readonly clock: () => Date;
 }
@@ -67,9 +72,12 @@ export interface ScopedServices extends Omit<Services, 'store'> {
 /** What every operation takes first: services held to the caller's organization, and who asks. */
 export interface Context extends ScopedServices {
   readonly caller: Caller;
+  /** The services over all organizations, for a partner or deployment key alone; null for everybody else. */
+  readonly installation: Services | null;
 }
 
 /** The context of one request. */
 export function createContext(services: Services, caller: Caller): Context {
-  return { ...services, store: services.store.forOrganization(caller.organizationId), caller };
+  const installation = caller.kind === 'partner' || caller.kind === 'deployment' ? services : null;
+  return { ...services, store: services.store.forOrganization(caller.organizationId), caller, installation };
 }

@@ -96,6 +96,7 @@ export {
   type KeptAnswer,
   renewIdempotent,
 } from './idempotency/index.ts';
+export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
 export {
   getJob,
@@ -107,7 +108,25 @@ export {
   startJob,
   takeNextJob,
 } from './jobs/index.ts';
+export {
+  getErrorSubscribers,
+  setErrorSubscribers,
+} from './notifications/subscribers.ts';
+export { type SendMail, sendNextMail } from './notifications/mail.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
+export { deliverNext } from './webhooks/deliver.ts';
+export {
+  createWebhook,
+  type Delivery,
+  deleteWebhook,
+  getWebhook,
+  listDeliveries,
+  listWebhooks,
+  setWebhookDisabled,
+  updateWebhook,
+  type Webhook,
+  type WebhookInput,
+} from './webhooks/webhooks.ts';
 export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
 export {
   type CreationProperty,

@@ -39,6 +39,8 @@ export interface Config {
   readonly columnPrefix: string;
   /** `MILLRACE_RETENTION_DAYS` and `MILLRACE_RETENTION_EXECUTIONS`: what is kept of the history; null = everything. */
   readonly retention: { readonly days: number; readonly executions: number } | null;
+  /** `MILLRACE_SMTP_URL` and `MILLRACE_MAIL_FROM`: how e-mails leave; absent = none do. The URL may hold a password. */
+  readonly mail?: { readonly url: string; readonly from: string };
   /** `MILLRACE_METRICS_TOKEN`: opens `/metrics`; absent means that only this machine may look. Secret. */
   readonly metricsToken?: string;
   /** `MILLRACE_METRICS_PER_SYNC`: with a time series for each sync. */
@@ -106,6 +108,7 @@ export function readConfig(env: Environment = process.env, overrides: ConfigOver
     corsOrigins: readOrigins(read('MILLRACE_CORS_ORIGINS')),
     columnPrefix: readColumnPrefix(read('MILLRACE_COLUMN_PREFIX') ?? '__millrace_'),
     retention: readRetention(read('MILLRACE_RETENTION_DAYS'), read('MILLRACE_RETENTION_EXECUTIONS')),
+    ...optional('mail', readMail(read('MILLRACE_SMTP_URL'), read('MILLRACE_MAIL_FROM'))),
     ...optional('metricsToken', readMetricsToken(read('MILLRACE_METRICS_TOKEN'))),
     metricsPerSync: readBoolean('MILLRACE_METRICS_PER_SYNC', read('MILLRACE_METRICS_PER_SYNC')),
     logLevel: readLogLevel(read('MILLRACE_LOG_LEVEL')),
@@ -250,6 +253,16 @@ function readLogLevel(text: string | undefined): LogLevel {
   const level = LOG_LEVELS.find((known) => known === (text?.toLowerCase() ?? 'info'));
   if (level !== undefined) return level;
   throw invalid('MILLRACE_LOG_LEVEL', `is "${text}": write one of ${LOG_LEVELS.join(', ')}.`);
+}
+
+function readMail(server: string | undefined, from: string | undefined): Config['mail'] {
+  if (server === undefined) return undefined;
+  const url = URL.parse(server);
+  if (url === null || !['smtp:', 'smtps:'].includes(url.protocol) || url.hostname === '')
+    throw invalid('MILLRACE_SMTP_URL', 'is not a mail server: write smtp://user:password@host:587 or smtps://….');
+  if (from === undefined || !/^[^\r\n]*[^\s@<]+@[^\s@>]+>?$/.test(from))
+    throw invalid('MILLRACE_MAIL_FROM', 'must be an address such as Millrace <millrace@example.com>.');
+  return { url: server, from };
 }
 
 /** It travels in a header. */

@@ -17,6 +17,7 @@ export {
 export { readFilesMark, writeFilesMark } from './files-mark.ts';
 export { type CliFile, lockHome, prepareHome, readCliFile, toCliFile, writeCliFile } from './home.ts';
 export { createLogger, type Logger } from './logger.ts';
+export { createMailer } from './mailer.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { isSystemError } from './private-file.ts';
 export { createShutdown, type Shutdown } from './shutdown.ts';

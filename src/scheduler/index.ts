@@ -1,4 +1,5 @@
 export { startJobRunner } from './job-runner.ts';
+export { startOutbox } from './outbox.ts';
 export { startRetention } from './retention.ts';
 export { startScheduleRunner } from './schedule-runner.ts';
 export { type SchemaRefresher, startSchemaRefresher } from './schema-refresher.ts';

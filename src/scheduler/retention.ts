@@ -3,6 +3,8 @@ import {
   type Retention,
   removeExpiredExecutions,
   removeExpiredIdempotencyKeys,
+  removeOldEvents,
+  removeOldMails,
   removeOldWorkers,
   type Store,
   tryExclusively,
@@ -69,6 +71,8 @@ async function removeOldHistory(store: Store, options: RetentionOptions, signal:
   const workflows = await drain(() => options.removeEndedWorkflows(until), signal);
   if (workflows > 0) log.info({ workflows }, 'Finished workflows were removed.');
   await drain(() => removeExpiredIdempotencyKeys(store.db, LIMIT.rows), signal);
+  await drain(() => removeOldEvents(store.db, LIMIT.rows), signal);
+  await drain(() => removeOldMails(store.db, LIMIT.rows), signal);
   if (retention === null) return;
   const executions = await drain(() => removeExpiredExecutions(store.db, retention, LIMIT), signal);
   if (executions > 0) log.info({ executions }, 'Old executions were removed.');

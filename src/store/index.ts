@@ -48,6 +48,13 @@ export {
   requestCancellation,
   requestSchemaCancellation,
 } from './executions/executions.ts';
+export {
+  type EventPosition,
+  type EventQuery,
+  type EventRecord,
+  listEvents,
+  removeOldEvents,
+} from './events/events.ts';
 export { readFleetFacts } from './executions/fleet.ts';
 export { Heartbeat } from './executions/heartbeat.ts';
 export {
@@ -148,6 +155,16 @@ export {
   removeExpiredJobs,
   takeJob,
 } from './jobs/jobs.ts';
+export {
+  finishMail,
+  insertMails,
+  listErrorSubscribers,
+  type NewMail,
+  removeOldMails,
+  replaceErrorSubscribers,
+  takeMail,
+} from './mails/mails.ts';
+export type { MailFacts, MailTemplate } from './mails/tables.ts';
 export { listMissingMigrations } from './migrate.ts';
 export {
   deleteModelSync,
@@ -289,3 +306,19 @@ export {
   listSyncStatuses,
 } from './syncs/sync-statuses.ts';
 export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
+export {
+  type AttemptEnd,
+  type DeliveryPosition,
+  finishAttempt,
+  listDeliveries,
+  type TakenDelivery,
+  takeDelivery,
+} from './webhooks/deliveries.ts';
+export {
+  deleteWebhook,
+  findWebhook,
+  insertWebhook,
+  listWebhooks,
+  updateWebhook,
+  type WebhookRecord,
+} from './webhooks/webhooks.ts';

@@ -24,6 +24,7 @@ import type {
   NullableJson,
   NullableTimestamp,
 } from './columns.ts';
+import type { EventsTable } from './events/tables.ts';
 import type {
   ConnectionLanesTable,
   ConsoleLogsTable,
@@ -42,6 +43,9 @@ import type { ModelSyncsTable } from './model-syncs/tables.ts';
 import type { ModelsTable } from './models/tables.ts';
 import type { ApiKeysTable, OrganizationsTable, UsersTable } from './organizations/tables.ts';
 import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
+
+import type { ErrorSubscribersTable, MailsTable } from './mails/tables.ts';
+import type { WebhookAttemptsTable, WebhookDeliveriesTable, WebhooksTable } from './webhooks/tables.ts';
 
 /**
  * Every table of the metadata database, as the migrations leave it. Names are camelCase here and snake_case in SQL;
@@ -76,6 +80,12 @@ export interface Database {
   idempotencyKeys: IdempotencyKeysTable;
   modelSyncs: ModelSyncsTable;
   auditEntries: AuditEntriesTable;
+  events: EventsTable;
+  webhooks: WebhooksTable;
+  webhookDeliveries: WebhookDeliveriesTable;
+  webhookAttempts: WebhookAttemptsTable;
+  errorSubscribers: ErrorSubscribersTable;
+  mails: MailsTable;
   jobs: JobsTable;
   queryPages: QueryPagesTable;
   models: ModelsTable;

@@ -64,6 +64,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     planner: createPlanner({ store, connectors, contextFor: contextOf, columnPrefix: '__millrace_' }),
     connectorContext: contextOf,
     http: createGuardedClient({ resolveHost: createAddressCheck({ denyPrivate: false }) }),
+    publicUrl: () => 'http://millrace.example',
     newId: randomUUID,
     clock: options.clock ?? (() => new Date()),
   };

@@ -19,7 +19,7 @@ export const auditRoutes = [
     response: pageEnvelope(auditEntrySchema),
     handle: async (context, { query }) => {
       const { page_token: token, limit, ...filter } = query;
-      const list = { list: 'audit', ...filter };
+      const list = { list: 'audit', filter: JSON.stringify(Object.entries(filter).sort()) };
       const { entries, next } = await listAudit(context, {
         objectType: filter.object_type ?? null,
         objectId: filter.object_id ?? null,

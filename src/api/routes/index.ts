@@ -11,15 +11,18 @@ import { connectionSettingsRoutes } from './connection-settings.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
 import { connectionRoutes } from './connections.ts';
 import { driftRoutes } from './drift.ts';
+import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelTargetRoutes } from './model-targets.ts';
+import { notificationRoutes } from './notifications.ts';
 import { planRoutes } from './plans.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
 import { timingRoutes } from './timing.ts';
 import { watchingRoutes } from './watching.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** Every operation of the API, one list per resource. */
 export const ROUTES: readonly Route[] = [
@@ -42,6 +45,9 @@ export const ROUTES: readonly Route[] = [
   ...timingRoutes,
   ...planRoutes,
   ...auditRoutes,
+  ...eventRoutes,
+  ...webhookRoutes,
+  ...notificationRoutes,
   ...identityRoutes,
   ...olderRoutes,
   ...jobRoutes,

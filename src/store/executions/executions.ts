@@ -8,6 +8,7 @@ import {
 } from '../../core/index.ts';
 import { fromMicroseconds, toMicroseconds } from '../columns.ts';
 import type { StoreDatabase } from '../database.ts';
+import { announceExecution } from '../events/events.ts';
 import type { Database } from '../tables.ts';
 import { appendConsoleLogs } from './console-logs.ts';
 import { SCHEMA_CANCELED, setSchemaStatus } from './run-schemas.ts';
@@ -117,6 +118,7 @@ export async function insertFailedExecution(
     .where('organizationId', '=', organizationId)
     .where('id', '=', values.id)
     .execute();
+  await announceExecution(db, values.id, 'failed');
   return true;
 }
 

@@ -9,6 +9,7 @@ import {
   SyncError,
 } from '../../core/index.ts';
 import type { Store, StoreDatabase } from '../database.ts';
+import { announceExecution } from '../events/events.ts';
 import type { ExecutionOverrides } from '../execution-tables.ts';
 import { listSchemaOverrides } from '../schema-overrides.ts';
 import type { ExecutionRecord, NewExecution } from './executions.ts';
@@ -180,6 +181,8 @@ export async function recordExecutionEvent(
       })
       .where('id', '=', executionId)
       .execute();
+    // A start of what runs, as after a crash, is no news.
+    if (next !== row.status) await announceExecution(db, executionId, next);
     return next;
   });
 }

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import {
+  API_VERSIONS,
+  type EventBody,
+  envelope,
+  eventSchema,
+  listEventsQuerySchema,
+  oldListEventsQuerySchema,
+  pageEnvelope,
+} from '../../contract/index.ts';
+import { EVENT_TYPES, type Event, listEvents } from '../../operations/index.ts';
+import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
+import { defineRoute } from '../route.ts';
+
+const positionSchema = z.object({ time: microsecondsSchema, id: rowIdSchema });
+
+/** What happened in the last two days. */
+export const eventRoutes = [
+  defineRoute({
+    method: 'GET',
+    url: '/api/events',
+    versions: ['2025-09-18'],
+    operationId: 'events.list',
+    summary: 'List what happened in the last 48 hours, newest first',
+    query: listEventsQuerySchema,
+    response: pageEnvelope(eventSchema),
+    handle: async (context, { query }) => {
+      const { page_token: token, limit: _, ...filter } = query;
+      const list = { list: 'events', filter: JSON.stringify(Object.entries(filter).sort()) };
+      const position = fromPageToken(list, token, positionSchema);
+      const { events, next } = await listEvents(context, { ...toFilter(query), position });
+      return { data: events.map(toEventBody), pagination: toPagination(list, next) };
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    url: '/api/events',
+    versions: ['2024-02-08', '2023-04-25'],
+    operationId: 'events.list',
+    summary: 'List what happened in the last 48 hours, newest first',
+    query: oldListEventsQuerySchema,
+    response: envelope(z.array(eventSchema)),
+    handle: async (context, { query }) => {
+      const { events } = await listEvents(context, { ...toFilter(query), position: null });
+      return { data: events.map(toEventBody) };
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    url: '/api/events_types',
+    versions: API_VERSIONS,
+    operationId: 'events.getTypes',
+    summary: 'List the types that an event can have',
+    response: envelope(z.array(z.string())),
+    handle: async () => ({ data: [...EVENT_TYPES] }),
+  }),
+];
+
+function toFilter(query: z.output<typeof oldListEventsQuerySchema>) {
+  return {
+    organizationId: query.organization_id ?? null,
+    type: query.type ?? query.event_type ?? null,
+    after: query.starting_after === undefined ? null : new Date(query.starting_after),
+    before: query.ending_before === undefined ? null : new Date(query.ending_before),
+    limit: query.limit ?? null,
+  };
+}
+
+function toEventBody(event: Event): EventBody {
+  return {
+    id: event.id,
+    organization_id: event.organizationId,
+    type: event.type,
+    created_at: event.createdAt.toISOString(),
+    event: { ...event.payload },
+  };
+}

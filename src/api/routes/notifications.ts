@@ -1,0 +1,28 @@
+import { errorSubscribersRequestSchema, errorSubscribersSchema } from '../../contract/index.ts';
+import { getErrorSubscribers, setErrorSubscribers } from '../../operations/index.ts';
+import { defineRoute } from '../route.ts';
+
+const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+
+/** Who is told by e-mail. Neither answer has an envelope. */
+export const notificationRoutes = [
+  defineRoute({
+    method: 'GET',
+    url: '/api/notifications/global-error-subscribers',
+    versions: VERSIONS,
+    operationId: 'notifications.getGlobalErrorSubscribers',
+    summary: 'List who is told of failed executions',
+    response: errorSubscribersSchema,
+    handle: async (context) => ({ emails: [...(await getErrorSubscribers(context))] }),
+  }),
+  defineRoute({
+    method: 'PUT',
+    url: '/api/notifications/global-error-subscribers',
+    versions: VERSIONS,
+    operationId: 'notifications.setGlobalErrorSubscribers',
+    summary: 'Replace who is told of failed executions',
+    body: errorSubscribersRequestSchema,
+    response: errorSubscribersSchema,
+    handle: async (context, { body }) => ({ emails: [...(await setErrorSubscribers(context, body.emails ?? []))] }),
+  }),
+];
