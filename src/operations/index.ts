@@ -79,6 +79,7 @@ export {
   listConnections,
   updateConnection,
 } from './connections/connections.ts';
+export { patchConnection } from './connections/patch.ts';
 export { listParameterValues, listTypeParameterValues, type ParameterValues } from './connections/parameter-values.ts';
 export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
 export { testConnection } from './connections/trial.ts';

@@ -33,7 +33,8 @@ interface WritableBody {
   readonly validate: boolean;
 }
 
-function toInput(body: WritableBody): ConnectionInput {
+/** A create or update as the operations take it, defaults filled in. */
+export function toConnectionInput(body: WritableBody): ConnectionInput {
   return {
     name: body.name,
     configuration: body.configuration,
@@ -76,7 +77,7 @@ const writeRoutes: readonly Route[] = [
     body: createConnectionSchema,
     response: connectionEnvelope,
     handle: async (context, { body }) => ({
-      data: toConnectionBody(await createConnection(context, { ...toInput(body), type: body.type })),
+      data: toConnectionBody(await createConnection(context, { ...toConnectionInput(body), type: body.type })),
     }),
   }),
   defineRoute({
@@ -102,7 +103,12 @@ const writeRoutes: readonly Route[] = [
     body: updateConnectionSchema,
     response: connectionEnvelope,
     handle: async (context, { params, body }) => ({
-      data: toConnectionBody(await updateConnection(context, params.id, { ...toInput(body), type: body.type ?? null })),
+      data: toConnectionBody(
+        await updateConnection(context, params.id, {
+          ...toConnectionInput(body),
+          type: body.type ?? null,
+        }),
+      ),
     }),
   }),
   defineRoute({

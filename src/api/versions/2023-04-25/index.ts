@@ -1,7 +1,13 @@
 import type { Route } from '../../route.ts';
 import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
+import { connectionRoutes } from './connections.ts';
 import { sourceRoutes } from './sources.ts';
 
 /** Operations that later versions do not have, or not in this shape. */
-export const routesOf20230425: readonly Route[] = [...sourceRoutes, ...bulkSyncRoutes, ...bulkSchemaRoutes];
+export const routesOf20230425: readonly Route[] = [
+  ...connectionRoutes,
+  ...sourceRoutes,
+  ...bulkSyncRoutes,
+  ...bulkSchemaRoutes,
+];
