@@ -3,6 +3,7 @@ import type { BulkMode, FieldType, IdentityFunction, ModelMode, ResyncMode } fro
 import type { ChoiceList } from './choices.ts';
 import type { BulkDestination } from './destination.ts';
 import type { MemoryCredit } from './memory-credit.ts';
+import type { ModelReader } from './models.ts';
 import type { BulkSource } from './source.ts';
 
 /** What the platform knows about a system before it opens a connection. */
@@ -119,6 +120,8 @@ export interface Connector extends AsyncDisposable {
   readonly destination?: BulkDestination;
   /** Tables that a model sync could write, and whether it can make new ones. */
   readonly target?: ModelTargetCatalogue;
+  /** Single tables and queries, for models and the query runner. Absent = what `source` can do. */
+  readonly models?: ModelReader;
   /** What is of ours, or in the way, in a system where one can look without being in anybody's way. Changes nothing. */
   findLeftovers?(signal: AbortSignal): Promise<readonly Leftover[]>;
 }

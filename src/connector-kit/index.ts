@@ -34,6 +34,14 @@ export type {
   TableName,
 } from './load.ts';
 export { type CreditAccount, CreditPool, type CreditShare, createLoneCredit, MemoryCredit } from './memory-credit.ts';
+export {
+  type FoundField,
+  type FoundRecords,
+  type ModelReader,
+  type ReadableTable,
+  type ReadLimits,
+  toDistinctNames,
+} from './models.ts';
 export { toSampleValue } from './sample-value.ts';
 export type {
   BulkSource,

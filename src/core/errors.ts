@@ -130,6 +130,8 @@ export const ERROR_CODES = {
   SOURCE_CHANGED: 'configuration',
   /** A row filter does not fit its field, whose type may have changed in the source. Change the filter. */
   FILTER_MISFIT: 'configuration',
+  /** A query of yours, or the table of a model, cannot be read. The message says what the system answered. Correct the query. */
+  QUERY_FAILED: 'invalid_request',
   /** The source's own expression (of a view, a generated field) fails for some record. Mend it in the source. */
   SOURCE_QUERY_FAILED: 'configuration',
   /** Source and destination differ after the load. The message names the key range; the run fails. */

@@ -16,6 +16,9 @@ import { type Side, toSyncError } from './errors.ts';
 /** A record of the catalogue or of our state: every value as PostgreSQL's text, so no number is rounded. */
 export type TextRow = Readonly<Record<string, string | null>>;
 
+/** A column of an answer, by the numbers of the catalogue. */
+export type StreamedColumn = Pick<pg.FieldDef, 'name' | 'dataTypeID' | 'dataTypeModifier'>;
+
 /** How a connector opens its sessions. */
 export interface SessionOptions {
   readonly config: PostgresqlConfig;
@@ -191,6 +194,38 @@ export class Session implements AsyncDisposable {
   /** Runs statements without parameters, as one transaction unless they hold their own. */
   async script(action: string, sql: string, signal: AbortSignal): Promise<void> {
     await this.#guard(action, signal, () => this.#client.query(sql));
+  }
+
+  /** Runs exactly one statement, whoever wrote it: the server refuses a text that holds several. */
+  async executeOne(action: string, sql: string, signal: AbortSignal): Promise<void> {
+    const query = { text: sql, queryMode: 'extended' };
+    await this.#guard(action, signal, () => this.#client.query(query));
+  }
+
+  /**
+   * Records of one statement as they come, every value as text, until `take` wants no more; then the session ends, since the
+   * rest is on its way already. Answers the columns.
+   */
+  stream(
+    action: string,
+    sql: string,
+    take: (values: readonly (string | null)[]) => boolean,
+    signal: AbortSignal,
+  ): Promise<readonly StreamedColumn[]> {
+    return this.#guard(action, signal, () => {
+      const { promise, resolve, reject } = Promise.withResolvers<readonly StreamedColumn[]>();
+      const config = { text: sql, rowMode: 'array' };
+      const query = new pg.Query<(string | null)[]>(config);
+      query.on('row', (values, result) => {
+        if (take(values)) return;
+        resolve(result?.fields ?? []);
+        this.destroy();
+      });
+      query.on('end', ({ fields }) => resolve(fields));
+      query.on('error', reject);
+      this.#client.query(query);
+      return promise;
+    });
   }
 
   /** Chunks of a COPY … TO STDOUT. Stopping early ends the session. */

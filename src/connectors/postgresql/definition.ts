@@ -11,6 +11,7 @@ import { createRoute, describeTransport } from './client/route.ts';
 import { POSTGRESQL_SECRETS, type PostgresqlConfig, postgresqlConfig } from './config.ts';
 import { PostgresqlDestination } from './destination.ts';
 import { findLeftovers } from './leftovers.ts';
+import { createModelReader } from './models.ts';
 import { reach } from './reach.ts';
 import { SessionPool } from './sessions.ts';
 import { PostgresqlSource } from './source.ts';
@@ -73,6 +74,7 @@ function createConnector(config: PostgresqlConfig, context: ConnectorContext): C
     source,
     destination: new PostgresqlDestination(writing, context),
     target: createTargetCatalogue(writing),
+    models: createModelReader(reading),
     findLeftovers: (signal) => reading.use(signal, (session) => findLeftovers(session, signal)),
     reach: (signal) => reach({ config, context, route, side: 'source' }, signal),
     check: (signal) => reading.use(signal, (session) => checkAccess(session, config, signal)),

@@ -7,7 +7,7 @@ import { describeType, isBinaryType } from './types.ts';
  * Tables, views, materialized views, partitioned tables (not their partitions) and foreign tables whose data the user
  * may read, at least in part; without the system's and without Millrace's own.
  */
-const READABLE = `
+export const READABLE = `
   SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, c.relpages,
     has_table_privilege(c.oid, 'SELECT') AS whole
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

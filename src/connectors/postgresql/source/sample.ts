@@ -4,7 +4,8 @@ import { fromSchemaId } from '../schema-id.ts';
 import { quoteName, quoteTable } from '../sql.ts';
 import { describeType } from '../types.ts';
 
-const COLUMNS = `
+/** Columns of one table that the user may read, in their order; none for what is no such table. */
+export const COLUMNS = `
   SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type FROM pg_attribute a
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
   ORDER BY a.attnum`;
