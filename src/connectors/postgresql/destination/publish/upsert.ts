@@ -51,7 +51,12 @@ function toStatement({ plan, names }: PublishScene, live: LiveTable): string {
     ...(names.updatedAt === null ? [] : [`${names.updatedAt} = excluded.${names.updatedAt}`]),
     ...(deletedAt === null ? [] : [`${deletedAt} = NULL`]),
   ];
-  const differs = `${toImage(plan, null, 'l')} OPERATOR(pg_catalog.*<>) ${toImage(plan, null, 'excluded')}`;
+  // Most changes come with another time, which is found before two whole records have been put together.
+  const times = plan.columns.filter(({ logicalType: { kind } }) => kind === 'timestamptz' || kind === 'timestamp');
+  const differs = [
+    ...times.map(({ name }) => `l.${quoteName(name)} IS DISTINCT FROM excluded.${quoteName(name)}`),
+    `${toImage(plan, null, 'l')} OPERATOR(pg_catalog.*<>) ${toImage(plan, null, 'excluded')}`,
+  ].join(' OR ');
   // A version that was written over a locked one carries the lock's transaction; a new record carries none.
   return `WITH written AS (
       INSERT INTO ${names.live} AS l (${[...names.columns, ...stamps].join(', ')})
