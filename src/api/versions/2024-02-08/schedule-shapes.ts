@@ -37,7 +37,10 @@ export const scheduleRequestSchema = z
       })
       .nullish(),
   })
-  .superRefine(({ frequency, multi }, context) => {
+  .superRefine(({ frequency, multi, ...parts }, context) => {
+    const [part] = Object.entries(parts).find(([, text]) => text != null) ?? [];
+    if (frequency === 'multi' && part !== undefined)
+      context.addIssue({ code: 'custom', path: [part], message: 'belongs to one of the schedules of `multi`' });
     if (frequency === 'multi' && multi == null)
       context.addIssue({ code: 'custom', path: ['multi'], message: 'is required where the frequency is multi' });
     if (frequency !== 'multi' && multi != null)
