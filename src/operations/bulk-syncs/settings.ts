@@ -1,6 +1,7 @@
 import type { ReceiptDepth } from '../../core/index.ts';
 import { updateBulkSync } from '../../store/index.ts';
 import { toActorColumns } from '../actors.ts';
+import { auditBulkSyncPart } from '../audit/views.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
 import { permitBulkSync, requireBulkSync } from './syncs.ts';
@@ -25,12 +26,17 @@ export async function getSyncSettings(context: Context, id: string): Promise<Syn
 
 /** Replaces all settings; the next execution uses them. @throws `NOT_FOUND`, `REQUEST_REFUSED` */
 export async function replaceSyncSettings(context: Context, id: string, settings: SyncSettings): Promise<SyncSettings> {
-  await permitBulkSync(context, id, 'edit');
+  const sync = await permitBulkSync(context, id, 'edit');
   checkMaxLoss(settings.maxLossPercent);
   const by = toActorColumns(context.caller);
   const change = { ...settings, updatedBy: by.id, updatedByType: by.type };
-  const isUpdated = await updateBulkSync(context.store.db, context.caller.organizationId, id, change);
-  if (!isUpdated) await requireBulkSync(context, id);
+  await context.store.transaction(async ({ db }) => {
+    const isUpdated = await updateBulkSync(db, context.caller.organizationId, id, change);
+    if (!isUpdated) await requireBulkSync(context, id, db);
+    const { receiptDepth, adopt, maxLossPercent } = sync;
+    const before = { receiptDepth, adopt, maxLossPercent };
+    await auditBulkSyncPart(db, context, sync, { action: 'update', before, after: settings });
+  });
   return settings;
 }
 

@@ -18,6 +18,7 @@ import {
   updateBulkSync as updateRecord,
 } from '../../store/index.ts';
 import { type Actor, loadActorNames, toActorColumns } from '../actors.ts';
+import { auditBulkSync, auditBulkSyncPart } from '../audit/views.ts';
 import type { Context } from '../context.ts';
 import { authorize, type PolicyAction, readableBy } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
@@ -152,7 +153,9 @@ export async function createBulkSync(
     await insertBulkSyncSchemas(db, organizationId, id, schemas);
     await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
     await saveSchedules(context, db, id, input, new Set(schemas.map((schema) => schema.schemaId)));
-    return viewOf(context, db, await requireBulkSync(context, id, db));
+    const made = await viewOf(context, db, await requireBulkSync(context, id, db));
+    await auditBulkSync(db, context, 'create', { before: null, after: made });
+    return made;
   });
 }
 
@@ -193,7 +196,9 @@ export async function changeBulkSync(
     await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
     if (isMoved(before, { ...input, mode: checked.mode })) await forgetCursors(db, organizationId, { syncId: id });
     if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
-    return viewOf(context, db, await requireBulkSync(context, id, db));
+    const changed = await viewOf(context, db, await requireBulkSync(context, id, db));
+    await auditBulkSync(db, context, 'update', { before: { record: before, ...view }, after: changed });
+    return changed;
   });
 }
 
@@ -243,9 +248,13 @@ function isMoved(before: BulkSyncRecord, input: BulkSyncInput): boolean {
 /** Forgets a sync with its history and asks what runs to stop. What it wrote to the destination stays. @throws `NOT_FOUND` */
 export async function deleteBulkSync(context: Context, id: string): Promise<void> {
   await permitBulkSync(context, id, 'delete');
-  // The engine takes an execution whose row is gone for a cancelled one.
-  const isDeleted = await deleteRecord(context.store.db, context.caller.organizationId, id);
-  if (!isDeleted) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
+  await context.store.transaction(async ({ db }) => {
+    const before = await viewOf(context, db, await requireBulkSync(context, id, db));
+    // The engine takes an execution whose row is gone for a cancelled one.
+    const isDeleted = await deleteRecord(db, context.caller.organizationId, id);
+    if (!isDeleted) throw new SyncError('NOT_FOUND', `There is no bulk sync ${id}.`);
+    await auditBulkSync(db, context, 'delete', { before, after: null });
+  });
 }
 
 /**
@@ -262,6 +271,8 @@ export async function activateBulkSync(context: Context, id: string, active: boo
     if (!(await updateRecord(db, organizationId, id, change))) await requireBulkSync(context, id, db);
     if (!active || !before.active) await rearmSchedules(context, db, id, active);
     if (!active) await requestCancellation(db, organizationId, { syncId: id });
+    const event = { action: active ? 'activate' : 'deactivate', before: { active: before.active }, after: { active } };
+    await auditBulkSyncPart(db, context, before, event);
   });
 }
 

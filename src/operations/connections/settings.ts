@@ -1,5 +1,6 @@
 import { updateConnection } from '../../store/index.ts';
 import { toActorColumns } from '../actors.ts';
+import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
 import { requireConnection } from './connections.ts';
@@ -27,9 +28,13 @@ export async function replaceConnectionSettings(
   const { maxLanes } = settings;
   if (maxLanes !== null && !(Number.isInteger(maxLanes) && maxLanes >= 1 && maxLanes <= MOST_LANES))
     throw refuseField('max_lanes', `must be a whole number from 1 to ${MOST_LANES}, or null`);
-  await requireConnection(context, id, 'edit');
+  const { name, maxLanes: before } = await requireConnection(context, id, 'edit');
   const by = toActorColumns(context.caller);
   const change = { maxLanes, updatedBy: by.id, updatedByType: by.type };
-  await updateConnection(context.store.db, context.caller.organizationId, id, change);
+  await context.store.transaction(async ({ db }) => {
+    await updateConnection(db, context.caller.organizationId, id, change);
+    const object = { type: 'connection', id, name };
+    await recordAudit(db, context, { action: 'update', object, before: { maxLanes: before }, after: { maxLanes } });
+  });
   return settings;
 }

@@ -13,6 +13,7 @@ import {
   type StoreDatabase,
   saveSchemaOverrides,
 } from '../../store/index.ts';
+import { auditOverrides } from '../audit/views.ts';
 import type { Context } from '../context.ts';
 import { getSchema, requireSource, type SourceConnection } from './source.ts';
 
@@ -60,6 +61,7 @@ export async function changeOverrides(
     const changed = await change({ source, detected, shown, overrides, db });
     await saveSchemaOverrides(db, organizationId, place, changed);
     await forgetCursors(db, organizationId, { connectionId, schemaIds: [schemaId] });
+    await auditOverrides(db, context, place, { before: overrides, after: changed });
     return applyOverrides(detected, changed);
   });
 }

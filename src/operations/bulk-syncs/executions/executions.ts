@@ -12,6 +12,7 @@ import {
   requestCancellation,
   requestSchemaCancellation,
 } from '../../../store/index.ts';
+import { auditBulkSyncPart } from '../../audit/views.ts';
 import type { Context } from '../../context.ts';
 import { permitBulkSync, requireBulkSync } from '../syncs.ts';
 
@@ -96,13 +97,15 @@ export async function getNextStarts(context: Context, syncIds: readonly string[]
  * @throws `NOT_FOUND`
  */
 export async function cancelExecution(context: Context, syncId: string, executionId: string | null): Promise<boolean> {
-  await permitBulkSync(context, syncId, 'trigger');
+  const sync = await permitBulkSync(context, syncId, 'trigger');
   if (executionId !== null) await requireExecution(context, syncId, executionId);
-  const asked = await requestCancellation(context.store.db, context.caller.organizationId, {
-    syncId,
-    ...(executionId === null ? {} : { executionId }),
+  const target = { syncId, ...(executionId === null ? {} : { executionId }) };
+  return context.store.transaction(async ({ db }) => {
+    const asked = await requestCancellation(db, context.caller.organizationId, target);
+    for (const id of asked)
+      await auditBulkSyncPart(db, context, sync, { action: 'cancel', before: null, after: { executionId: id } });
+    return asked.length > 0;
   });
-  return asked.length > 0;
 }
 
 /**
@@ -113,10 +116,15 @@ export async function cancelExecution(context: Context, syncId: string, executio
  */
 export async function cancelSchema(context: Context, syncId: string, schemaId: string): Promise<boolean> {
   const { organizationId } = context.caller;
-  await permitBulkSync(context, syncId, 'trigger');
+  const sync = await permitBulkSync(context, syncId, 'trigger');
   const row = await findBulkSyncSchema(context.store.db, organizationId, syncId, schemaId);
   if (row === undefined) throw new SyncError('NOT_FOUND', `The bulk sync ${syncId} has no schema "${schemaId}".`);
-  return context.store.transaction(({ db }) => requestSchemaCancellation(db, organizationId, { syncId, schemaId }));
+  return context.store.transaction(async ({ db }) => {
+    const isAsked = await requestSchemaCancellation(db, organizationId, { syncId, schemaId });
+    const event = { action: 'cancel', before: null, after: { schemas: [schemaId] } };
+    if (isAsked) await auditBulkSyncPart(db, context, sync, event);
+    return isAsked;
+  });
 }
 
 /** Records written; while the schema works, those read so far. */

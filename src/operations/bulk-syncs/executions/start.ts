@@ -9,6 +9,7 @@ import {
   type StoreTransaction,
 } from '../../../store/index.ts';
 import { toActorColumns } from '../../actors.ts';
+import { auditBulkSyncPart } from '../../audit/views.ts';
 import type { Context } from '../../context.ts';
 import { refuseField } from '../../refusals.ts';
 import { loadDestination, loadSource, type SourceCapabilities } from '../checks.ts';
@@ -43,7 +44,7 @@ export async function startBulkSync(context: Context, syncId: string, input: Sta
   const sync = await permitBulkSync(context, syncId, 'trigger');
   await checkStart(context, sync, input);
   const execution = toNewExecution(context, syncId, 'manual', { ...input, selectiveMode: 'none' });
-  const isStarted = await context.store.transaction((transaction) => insertAndEnqueue(context, transaction, execution));
+  const isStarted = await startAudited(context, sync, execution, { action: 'start', facts: input });
   if (!isStarted) throw await runningAlready(context, syncId);
   return getExecution(context, syncId, execution.id);
 }
@@ -70,9 +71,24 @@ export async function startVerification(
   };
   await checkStart(context, sync, input);
   const execution = toNewExecution(context, syncId, VERIFICATION, input);
-  const isStarted = await context.store.transaction((transaction) => insertAndEnqueue(context, transaction, execution));
+  const isStarted = await startAudited(context, sync, execution, { action: 'verify', facts: { schemas } });
   if (!isStarted) throw await runningAlready(context, syncId);
   return getExecution(context, syncId, execution.id);
+}
+
+/** A start that somebody asked for, with who that was. @returns false when an execution of the sync runs already */
+function startAudited(
+  context: Context,
+  sync: BulkSyncRecord,
+  execution: NewExecution,
+  { action, facts }: { readonly action: string; readonly facts: object },
+): Promise<boolean> {
+  return context.store.transaction(async (transaction) => {
+    if (!(await insertAndEnqueue(context, transaction, execution))) return false;
+    const after = { executionId: execution.id, ...facts };
+    await auditBulkSyncPart(transaction.db, context, sync, { action, before: null, after });
+    return true;
+  });
 }
 
 /** Refuses a start that could not do what it asks for, by hand or by a schedule. @throws as {@link startBulkSync}, but for a running execution */

@@ -10,6 +10,7 @@ import {
   updateBulkSyncSchedule,
 } from '../../../store/index.ts';
 import { loadActorNames, toActorColumns } from '../../actors.ts';
+import { recordAudit } from '../../audit/record.ts';
 import type { Context } from '../../context.ts';
 import { refuseField } from '../../refusals.ts';
 import { permitBulkSync, requireBulkSync } from '../syncs.ts';
@@ -46,7 +47,9 @@ export function createSchedule(
     const place = { active: sync.active, position: (last?.position ?? 0) + 1 };
     const row = toRow(context, { id: null, settings }, undefined, place);
     await insertBulkSyncSchedule(db, context.caller.organizationId, syncId, row);
-    return requireSchedule(context, db, syncId, row.id);
+    const made = await requireSchedule(context, db, syncId, row.id);
+    await auditSchedule(context, db, sync, { action: 'create', before: null, after: made });
+    return made;
   });
 }
 
@@ -64,7 +67,7 @@ export function updateSchedule(
   check(given);
   const { organizationId } = context.caller;
   return changeSchedules(context, syncId, async (db, sync) => {
-    await requireSchedule(context, db, syncId, id);
+    const before = await requireSchedule(context, db, syncId, id);
     const kept = (await listBulkSyncSchedules(db, organizationId, [syncId])).find((schedule) => schedule.id === id);
     const { schemas, resyncMode } = kept?.settings ?? {};
     if (kept?.isDefault === true && (given.selectiveMode ?? 'none') !== 'none')
@@ -76,17 +79,37 @@ export function updateSchedule(
     };
     const place = { active: sync.active, position: kept?.position ?? 0 };
     await updateBulkSyncSchedule(db, organizationId, toRow(context, { id, settings }, kept, place));
-    return requireSchedule(context, db, syncId, id);
+    const after = await requireSchedule(context, db, syncId, id);
+    await auditSchedule(context, db, sync, { action: 'update', before, after });
+    return after;
   });
 }
 
 /** Deletes an additional schedule; what it started goes on. @throws `NOT_FOUND`; `REQUEST_REFUSED` for the default one */
 export async function deleteSchedule(context: Context, syncId: string, id: string): Promise<void> {
-  await changeSchedules(context, syncId, async (db) => {
-    const { isDefault } = await requireSchedule(context, db, syncId, id);
-    if (isDefault) throw refuseField('schedule_id', 'a sync keeps its default schedule; make it manual instead');
+  await changeSchedules(context, syncId, async (db, sync) => {
+    const before = await requireSchedule(context, db, syncId, id);
+    if (before.isDefault) throw refuseField('schedule_id', 'a sync keeps its default schedule; make it manual instead');
     await deleteBulkSyncSchedule(db, context.caller.organizationId, id);
+    await auditSchedule(context, db, sync, { action: 'delete', before, after: null });
   });
+}
+
+/** Under the id of the schedule, and with the name of its sync. */
+function auditSchedule(
+  context: Context,
+  db: StoreDatabase,
+  sync: BulkSyncRecord,
+  event: {
+    readonly action: string;
+    readonly before: SingleScheduleView | null;
+    readonly after: SingleScheduleView | null;
+  },
+): Promise<void> {
+  const { action, before, after } = event;
+  const object = { type: 'bulk_sync_schedule', id: (after ?? before)?.id ?? '', name: sync.name };
+  const settings = { before: before?.settings ?? null, after: after?.settings ?? null };
+  return recordAudit(db, context, { action, object, ...settings });
 }
 
 function check(settings: ScheduleSettings): void {

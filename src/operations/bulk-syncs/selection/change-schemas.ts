@@ -12,6 +12,7 @@ import {
   updateBulkSync,
 } from '../../../store/index.ts';
 import { toActorColumns } from '../../actors.ts';
+import { auditBulkSyncPart } from '../../audit/views.ts';
 import type { Context } from '../../context.ts';
 import { refuseField } from '../../refusals.ts';
 import { type DestinationCapabilities, loadDestination, loadSource } from '../checks.ts';
@@ -79,8 +80,17 @@ async function changeSchemas(
     });
     const by = toActorColumns(context.caller);
     await updateBulkSync(db, organizationId, syncId, { updatedBy: by.id, updatedByType: by.type });
+    await auditChange(context, db, scene, ids);
   });
   return getBulkSchemas(context, await requireBulkSync(context, syncId), ids);
+}
+
+async function auditChange(context: Context, db: StoreDatabase, scene: Scene, ids: readonly string[]): Promise<void> {
+  const rows = await listBulkSyncSchemas(db, context.caller.organizationId, scene.sync.id);
+  const after = rows.filter(({ schemaId }) => ids.includes(schemaId)).map(toSelection);
+  const before = ids.flatMap((id) => scene.before.get(id) ?? []).map(toSelection);
+  const event = { action: 'update_schemas', before: { schemas: before }, after: { schemas: after } };
+  await auditBulkSyncPart(db, context, scene.sync, event);
 }
 
 /** What a change is judged by. */
