@@ -1,4 +1,7 @@
 export { type Chunk, type Hashing, WIRE_FORMATS, type WireFormat } from './chunk.ts';
+export { toPgcopyType } from './columns/to-pgcopy.ts';
+export { canDecode } from './columns/transcodable.ts';
+export { createTranscoder } from './columns/transcoder.ts';
 export { RecordCutter } from './csv/record-cutter.ts';
 export {
   addBucketSums,
@@ -16,3 +19,4 @@ export { createObfuscator, type Obfuscator } from './obfuscation/obfuscator.ts';
 export { CopyReader } from './pgcopy-binary/copy-reader.ts';
 export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, toCopyDataHeader } from './pgcopy-binary/framing.ts';
 export { addSums, emptySum, isSameSum, subtractSums, toSumText } from './range-sum.ts';
+export { createRowEncoder, type Row, type RowEncoder } from './rows/row-encoder.ts';

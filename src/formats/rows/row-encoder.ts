@@ -1,0 +1,73 @@
+import type { LogicalType } from '../../core/index.ts';
+import type { Chunk, WireFormat } from '../chunk.ts';
+import { createBatch, reserveRecords, setNull, storageOf } from '../columns/column.ts';
+import { createEncoder } from '../columns/encode.ts';
+import { valueSetterOf } from './row-values.ts';
+
+/** A record as JavaScript has it, by field id. A field that is missing is NULL. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Turns rows into chunks of one wire format. Keeps scratch memory: one encoder per pipeline, for one schema. */
+export interface RowEncoder {
+  /** Adds a record, or answers why it is none of the schema's, naming the field and not its value. */
+  add(row: Row): string | null;
+  /** Forgets the record that was added last. */
+  undo(): void;
+  /** Bytes that the records so far hold, about. */
+  readonly heldBytes: number;
+  readonly records: number;
+  /** A chunk of all that was added since the last one. Its bytes are the encoder's until the next, unless they were given away. */
+  take(): Chunk;
+}
+
+/** An encoder for rows with these fields, in wire order. */
+export function createRowEncoder(
+  format: WireFormat,
+  fields: readonly { readonly id: string; readonly logicalType: LogicalType }[],
+): RowEncoder {
+  const batch = createBatch(fields.map(({ logicalType }) => logicalType));
+  const setters = fields.map(({ logicalType }) => valueSetterOf(logicalType));
+  const texts = batch.columns.filter(({ type }) => storageOf(type) === 'bytes');
+  const recordBytes = 8 * (fields.length - texts.length);
+  const encoder = createEncoder(format, batch);
+  return {
+    add(row) {
+      reserveRecords(batch);
+      for (let field = 0; field < fields.length; field++) {
+        const column = batch.columns[field];
+        const id = fields[field]?.id ?? '';
+        const value = readField(row, id);
+        if (column === undefined) break;
+        if (value === null || value === undefined) setNull(column, batch.records);
+        else {
+          const fault = setters[field]?.(column, batch.records, value) ?? null;
+          if (fault !== null) return `The value of ${id} ${fault}.`;
+        }
+      }
+      batch.records++;
+      return null;
+    },
+    undo() {
+      batch.records--;
+    },
+    get heldBytes() {
+      let bytes = recordBytes * batch.records;
+      for (const { offsets } of texts) bytes += offsets[batch.records] ?? 0;
+      return bytes;
+    },
+    get records() {
+      return batch.records;
+    },
+    take() {
+      const chunk = encoder.encode();
+      batch.records = 0;
+      return chunk;
+    },
+  };
+}
+
+/** A row has fields of its own only: `constructor` may be a field's name, and every object has one from elsewhere. */
+function readField(row: Row, id: string): unknown {
+  const value = row[id];
+  return id in Object.prototype && !Object.hasOwn(row, id) ? undefined : value;
+}
