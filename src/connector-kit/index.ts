@@ -10,8 +10,8 @@ export type {
   DatabaseAddress,
   Leftover,
   ModelTargetCatalogue,
-  ModelTargetMode,
   ModelTargetField,
+  ModelTargetMode,
 } from './connector.ts';
 export { type ConnectorSettings, createContext } from './context.ts';
 export { keyNotUnique } from './declared-key.ts';
@@ -26,7 +26,6 @@ export type {
   PackTable,
   PackWay,
   PublishCounts,
-  Reject,
   Replacement,
   SegmentId,
   SegmentOutcome,
@@ -42,6 +41,7 @@ export {
   type ReadLimits,
   toDistinctNames,
 } from './models.ts';
+export type { Reject } from './reject.ts';
 export { toSampleValue } from './sample-value.ts';
 export type {
   BulkSource,

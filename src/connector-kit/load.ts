@@ -1,5 +1,6 @@
 import type { LoadKind, LogicalType, RangeSum } from '../core/index.ts';
 import type { Chunk, Hashing, WireFormat } from '../formats/index.ts';
+import type { Reject } from './reject.ts';
 import type { SegmentRange } from './source.ts';
 
 export interface TableName {
@@ -117,14 +118,6 @@ export interface SegmentOutcome {
   /** Of the records that landed: read minus rejected. */
   readonly source: RangeSum;
   readonly rejects: readonly Reject[];
-}
-
-/** A record that the destination refused. */
-export interface Reject {
-  /** Key field id → value as text; null for a table without a key. */
-  readonly key: Readonly<Record<string, string | null>> | null;
-  /** What the destination said, without the value. */
-  readonly reason: string;
 }
 
 export interface SegmentWriter extends AsyncDisposable {

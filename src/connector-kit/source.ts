@@ -7,6 +7,7 @@ import type {
   SourcePosition,
 } from '../core/index.ts';
 import type { Chunk, WireFormat } from '../formats/index.ts';
+import type { Reject } from './reject.ts';
 
 /** Plain JSON that only the connector which made it reads. Carries its own `version`. */
 export interface Checkpoint {
@@ -67,6 +68,8 @@ export type SnapshotRef = Pick<SourceSnapshot, 'token' | 'position' | 'lowerBoun
 export interface FormatOffer {
   readonly format: WireFormat;
   readonly fields: readonly OfferedField[];
+  /** True when the system gives no bytes but values, of which the format is made on our side; absent = no. */
+  readonly isMadeOfRows?: boolean;
 }
 
 export interface OfferedField {
@@ -132,4 +135,6 @@ export interface ReadRequest {
 
 export interface SourceChunk {
   readonly chunk: Chunk;
+  /** Records that came before the next chunk's and have no form in the wire format; they are not in the chunk. Absent = none. */
+  readonly rejects?: readonly Reject[];
 }

@@ -1,0 +1,2 @@
+export { createRowSource } from './row-source.ts';
+export type { PageRequest, RowSystem } from './row-system.ts';

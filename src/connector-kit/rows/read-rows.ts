@@ -1,0 +1,109 @@
+import { matchesFilter, type RowFilter, readFilter, type SchemaDescription, SyncError } from '../../core/index.ts';
+import { createRowEncoder, type Row, type RowEncoder } from '../../formats/index.ts';
+import type { CreditShare, MemoryCredit } from '../memory-credit.ts';
+import type { Reject } from '../reject.ts';
+import type { ReadRequest, SourceChunk } from '../source.ts';
+import type { RowSystem } from './row-system.ts';
+import { toChangedSince } from './tracking.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_RECORDS = 65_536;
+/** Refused records that are kept before they are handed on. */
+const MAX_HELD_REJECTS = 1000;
+/** A chunk beyond this was made by one long record. */
+const LONG_BYTES = 4 * 1024 * 1024;
+/** Of a long record: its values as columns, and their encoding, which may be twice as long. */
+const COPIES_OF_LONG_RECORD = 3;
+/** A record longer than this would not fit any pipeline's memory. */
+const MAX_RECORD_BYTES = 256 * 1024 * 1024;
+
+/** Reads a schema page by page, as chunks of the wire format that was asked for. @throws `RECORD_TOO_LARGE` */
+export async function* readRows(
+  system: RowSystem,
+  request: ReadRequest,
+  credit: MemoryCredit,
+  signal: AbortSignal,
+): AsyncGenerator<SourceChunk, void, undefined> {
+  const { schema, fields, filters, from } = request;
+  const encoder = createRowEncoder(request.format, fields);
+  const asked = { schema, fields: fields.map(({ id }) => id), changedSince: toChangedSince(from) };
+  const findFault = createFilter(schema, filters);
+  let rejects: Reject[] = [];
+  for await (const page of system.readPages(asked, signal)) {
+    signal.throwIfAborted();
+    for (const row of page) {
+      const fault = encoder.add(row) ?? findFault(row, encoder);
+      if (fault !== null) rejects.push({ key: toKey(schema, row), reason: fault });
+      if (!isFull(encoder) && rejects.length < MAX_HELD_REJECTS) continue;
+      yield* hand(encoder, rejects, credit, signal);
+      rejects = [];
+    }
+  }
+  yield* hand(encoder, rejects, credit, signal);
+}
+
+function isFull({ heldBytes, records }: RowEncoder): boolean {
+  return heldBytes >= CHUNK_BYTES || records >= CHUNK_RECORDS;
+}
+
+async function* hand(
+  encoder: RowEncoder,
+  rejects: readonly Reject[],
+  credit: MemoryCredit,
+  signal: AbortSignal,
+): AsyncGenerator<SourceChunk, void, undefined> {
+  const { heldBytes, records } = encoder;
+  if (records + rejects.length === 0) return;
+  if (heldBytes > MAX_RECORD_BYTES) throw tooLarge(heldBytes);
+  const share: CreditShare | null =
+    heldBytes > LONG_BYTES ? await credit.take(COPIES_OF_LONG_RECORD * heldBytes, signal) : null;
+  using held = new DisposableStack();
+  held.defer(() => share?.release());
+  const chunk = encoder.take();
+  yield rejects.length === 0 ? { chunk } : { chunk, rejects };
+}
+
+/** Takes a record back that fails a filter; answers why, when its value cannot be compared. */
+function createFilter(
+  { fields }: SchemaDescription,
+  filters: readonly RowFilter[],
+): (row: Row, encoder: RowEncoder) => string | null {
+  const tests = filters.flatMap((filter) => {
+    const field = fields.find(({ id }) => id === filter.field);
+    // Refuses the filter as such, so that what fails later is a value.
+    if (field !== undefined) readFilter(field, filter);
+    return field === undefined ? [] : [{ field, filter }];
+  });
+  return (row, encoder) => {
+    for (const { field, filter } of tests) {
+      try {
+        if (matchesFilter(field, row[field.id], filter)) continue;
+      } catch {
+        encoder.undo();
+        return `The value of ${field.id} cannot be compared with a filter’s.`;
+      }
+      encoder.undo();
+      return null;
+    }
+    return null;
+  };
+}
+
+/** Null for an object without a key. */
+function toKey({ primaryKey }: SchemaDescription, row: Row): Reject['key'] {
+  if (primaryKey.length === 0) return null;
+  return Object.fromEntries(primaryKey.map((id) => [id, toKeyText(row[id])]));
+}
+
+function toKeyText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function tooLarge(bytes: number): SyncError {
+  return new SyncError(
+    'RECORD_TOO_LARGE',
+    `A record of ${bytes} bytes came from the source; at most ${MAX_RECORD_BYTES} bytes are taken. Leave out its large field or shorten it.`,
+    { detail: { bytes, limit: MAX_RECORD_BYTES } },
+  );
+}
