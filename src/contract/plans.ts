@@ -51,7 +51,7 @@ const transferSchema = z.object({
   format: z.string(),
   path: z.enum(TRANSFER_PATHS).meta({
     description:
-      'identity: the source’s bytes as they are. push_down: the same of a SELECT that chooses, converts or filters. transcode: values are changed on the way.',
+      'identity: the source’s bytes as they are. push_down: the same of a SELECT that chooses, converts or filters. transcode: values are changed on the way. columns: another wire format is made of them on the way. rows: the source gives values, and the wire format is made of them.',
   }),
   reason: z.string(),
   transports: textsSchema,

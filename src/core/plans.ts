@@ -74,9 +74,10 @@ export interface LoadDescription {
 
 /**
  * How records travel. `identity`: the source's bytes, neither decoded nor changed. `push_down`: the same of a SELECT which
- * chooses, converts or filters. `transcode`: values are changed in our process.
+ * chooses, converts or filters. `transcode`: values are changed in our process. `columns`: the wire format is changed there,
+ * by way of typed columns. `rows`: the source has values and no bytes, and the wire format is made of them.
  */
-export const TRANSFER_PATHS = ['identity', 'push_down', 'transcode'] as const;
+export const TRANSFER_PATHS = ['identity', 'push_down', 'transcode', 'columns', 'rows'] as const;
 type TransferPath = (typeof TRANSFER_PATHS)[number];
 
 export interface TransferDescription {

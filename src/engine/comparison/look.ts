@@ -1,6 +1,6 @@
 import type { BulkDestination, BulkSource, TableImage } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
-import { createObfuscator } from '../../formats/index.ts';
+import { openChanges } from '../pipeline/change-records.ts';
 import type { ImageJob, LookAtImageJob, LookAtSourceJob, Progress } from '../pipeline/jobs.ts';
 import type { Look } from './question.ts';
 import { openViewer } from './viewer.ts';
@@ -12,17 +12,13 @@ export async function lookAtSource(
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<Look> {
-  const { obfuscation, read } = job;
-  const obfuscator =
-    obfuscation === null
-      ? null
-      : createObfuscator({ ...obfuscation, format: read.format, fieldCount: read.fields.length });
+  const change = openChanges(job);
   const viewer = openViewer(job.load, job.question);
   let records = 0;
   let bytes = 0;
-  for await (const { chunk } of source.read(read, signal)) {
+  for await (const { chunk } of source.read(job.read, signal)) {
     signal.throwIfAborted();
-    const seen = obfuscator?.apply(chunk) ?? chunk;
+    const seen = change(chunk);
     viewer.add(seen);
     records += seen.ends.length;
     bytes += seen.payload.byteLength;

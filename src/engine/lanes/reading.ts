@@ -19,8 +19,8 @@ export async function requireSnapshot(
 
 /** What the source is asked for one segment. */
 export function toReadRequest(plan: SchemaPlan, range: SegmentRange, snapshot: SnapshotRef): ReadRequest {
-  const { schema, format, fields, from, filters } = plan;
-  return { schema, format, fields, range, snapshot, from, filters };
+  const { schema, format, readFormat = format, fields, from, filters } = plan;
+  return { schema, format: readFormat, fields, range, snapshot, from, filters };
 }
 
 /** Which fields become hashes on the way; null where none does. */

@@ -9,8 +9,8 @@ import type {
 } from '../../connector-kit/index.ts';
 import type { RangeSum } from '../../core/index.ts';
 import { type Chunk, createRecordHasher, isSameSum } from '../../formats/index.ts';
+import { openChanges } from './change-records.ts';
 import type { PackedTable, PackJob, PackResult } from './jobs.ts';
-import { openObfuscator } from './run-segment.ts';
 
 /** A table that turns out larger than this goes its own way, in segments that are not kept in memory. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -80,7 +80,7 @@ function isEntered(way: PackWay): boolean {
   return way !== 'alone';
 }
 
-/** Null when there is more of it than a small table has. */
+/** Null when there is more of it than a small table has, or a record that the source refuses. */
 async function readTable(
   table: PackedTable,
   source: Pick<BulkSource, 'read'>,
@@ -89,15 +89,17 @@ async function readTable(
 ): Promise<ReadTable | null> {
   const types = table.load.columns.map(({ logicalType }) => logicalType);
   const hasher = createRecordHasher(table.load.hashing, types);
-  const obfuscator = openObfuscator(table);
+  const change = openChanges(table);
   const chunks: Chunk[] = [];
   let bytesRead = 0;
   let share: CreditShare | null = null;
   using held = new DisposableStack();
   held.defer(() => share?.release());
-  for await (const { chunk: read } of source.read(table.read, signal)) {
+  for await (const { chunk: read, rejects } of source.read(table.read, signal)) {
     signal.throwIfAborted();
-    const chunk = obfuscator?.apply(read) ?? read;
+    // Refused records are counted and listed where a table goes its own way.
+    if (rejects !== undefined) return null;
+    const chunk = change(read);
     bytesRead += chunk.payload.byteLength;
     if (bytesRead > USUAL_BYTES) share ??= credit.tryTake(MAX_BYTES);
     if (bytesRead > MAX_BYTES || (bytesRead > USUAL_BYTES && share === null)) return null;

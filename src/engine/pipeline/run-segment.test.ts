@@ -3,7 +3,7 @@ import { hashWithKey } from '../../../tests/setup/keyed-hash.ts';
 import { csvChunk, LOAD_PLAN, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import type { BulkSource, SourceChunk } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
-import { createRecordPrints, toHashText } from '../../formats/index.ts';
+import { createRecordPrints, createTranscoder, toHashText } from '../../formats/index.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 import { runSegment } from './run-segment.ts';
 
@@ -166,6 +166,70 @@ describe('a segment with obfuscated fields', () => {
     load.refuse = (line) => (line.startsWith(id) ? 'no' : null);
     const outcome = await run(obfuscated([0], { isolate: true }));
     expect(outcome.rejects).toEqual([{ key: { id }, reason: 'no' }]);
+  });
+});
+
+describe('a segment that is read in another format than it is written in', () => {
+  it('is written, counted and proved as what it becomes', async () => {
+    const job = toJob();
+    const types = LOAD_PLAN.columns.map(({ logicalType }) => logicalType);
+    const fields = LOAD_PLAN.columns.map(({ field: id, logicalType }) => ({
+      ...{ id, logicalType, wireType: 'any', conversion: null, isNullable: true },
+    }));
+    const toBinary = createTranscoder('csv', 'pgcopy-binary', types);
+    const source = sourceOf(async function* () {
+      for await (const { chunk } of readPairs(LINES)) yield { chunk: toBinary.apply(chunk) };
+    });
+    const read = { ...job.read, format: 'pgcopy-binary' as const, fields };
+    const outcome = await runSegment({ ...job, read }, source, load, watch, NEVER);
+    expect(outcome).toEqual({
+      recordsRead: 5,
+      bytesRead: LINES.join('').length,
+      source: sumOfLines(LINES),
+      rejects: [],
+    });
+    expect(load.committed.get(1)?.lines).toEqual(LINES);
+  });
+});
+
+describe('a segment with records that the source itself refuses', () => {
+  const reject = { key: { id: '9' }, reason: 'The value of name has no text.' };
+  const odd = sourceOf(async function* () {
+    yield { chunk: csvChunk(LINES.slice(0, 2)), rejects: [reject] };
+    yield { chunk: csvChunk([]), rejects: [reject] };
+  });
+
+  it.each([false, true])(
+    'lists them and counts them as read, beside those that land (countsOnly: %s)',
+    async (countsOnly) => {
+      const outcome = await runSegment(toJob({ countsOnly }), odd, load, watch, NEVER);
+      expect(outcome).toMatchObject({
+        recordsRead: 4,
+        source: sumOfLines(LINES.slice(0, 2), countsOnly),
+        rejects: [reject, reject],
+      });
+      expect(load.committed.get(1)?.lines).toEqual(LINES.slice(0, 2));
+    },
+  );
+
+  it('does not tell their key where that is hidden', async () => {
+    const job = toJob({ obfuscation: { positions: [0], key: Buffer.alloc(32, 7) } });
+    const fields = ['id', 'name'].map((id) => ({
+      ...{ id, logicalType: { kind: 'text' as const }, wireType: 'text', conversion: null, isNullable: true },
+    }));
+    const outcome = await runSegment({ ...job, read: { ...job.read, fields } }, odd, load, watch, NEVER);
+    expect(outcome.rejects).toEqual([
+      { ...reject, key: null },
+      { ...reject, key: null },
+    ]);
+  });
+
+  it('ends beyond the limit, naming the reason and leaving nothing', async () => {
+    await expect(runSegment(toJob({ maxRejects: 1 }), odd, load, watch, NEVER)).rejects.toMatchObject({
+      code: 'TOO_MANY_REJECTS',
+      message: expect.stringContaining('has no text'),
+    });
+    expect([load.committed.size, load.open]).toEqual([0, 0]);
   });
 });
 

@@ -3,16 +3,15 @@ import { type RangeSum, SyncError } from '../../core/index.ts';
 import {
   addSums,
   type Chunk,
-  createObfuscator,
   createRecordHasher,
   createRecordPrints,
   emptySum,
-  type Obfuscator,
   pickRecords,
   readKey,
   subtractSums,
   toHashText,
 } from '../../formats/index.ts';
+import { openChanges } from './change-records.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 
 /** Who is told about a segment while it runs. */
@@ -39,11 +38,12 @@ export async function runSegment(
   }
   await using writer = await load.beginSegment(job.segment, { isolate: job.isolate }, signal);
   const tally = new SegmentTally(job);
-  const obfuscator = openObfuscator(job);
+  const change = openChanges(job);
   const pick = openPicker(job);
-  for await (const { chunk: read } of source.read(job.read, signal)) {
+  for await (const { chunk: read, rejects = [] } of source.read(job.read, signal)) {
     signal.throwIfAborted();
-    const chunk = pick(obfuscator?.apply(read) ?? read);
+    for (const reject of rejects) tally.rejectUnread(reject);
+    const chunk = pick(change(read));
     if (chunk.ends.length === 0) continue;
     tally.count(chunk);
     // Awaiting is the backpressure. A chunk may be given away by `write`, so it is counted before.
@@ -56,12 +56,6 @@ export async function runSegment(
   await writer.commit(outcome, signal);
   watch.failpoint('after-commit');
   return outcome;
-}
-
-/** Null where nothing is hidden. */
-export function openObfuscator({ obfuscation, read }: Pick<SegmentJob, 'obfuscation' | 'read'>): Obfuscator | null {
-  if (obfuscation === null) return null;
-  return createObfuscator({ ...obfuscation, format: read.format, fieldCount: read.fields.length });
 }
 
 /** Leaves out all records but those that the job is about. */
@@ -88,9 +82,12 @@ class SegmentTally {
     readonly id: string;
     readonly logicalType: SegmentJob['load']['columns'][number]['logicalType'];
   }[];
+  /** True when the key's values are not to be seen. */
+  readonly #hidesKey: boolean;
   readonly #rejects: Reject[] = [];
   #rejected: RangeSum;
   #records = 0;
+  #unread = 0;
   #bytes = 0;
 
   constructor(job: SegmentJob) {
@@ -102,6 +99,7 @@ class SegmentTally {
           job.load.columns.map((column) => column.logicalType),
         );
     this.#rejected = emptySum(job.countsOnly);
+    this.#hidesKey = job.obfuscation?.positions.some((position) => job.load.columns[position]?.isKey) ?? false;
     this.#keyFields = job.load.columns.flatMap((column, position) =>
       column.isKey ? [{ position, id: column.field, logicalType: column.logicalType }] : [],
     );
@@ -120,6 +118,13 @@ class SegmentTally {
     if (this.#rejects.length > this.#job.maxRejects) throw this.#tooMany();
   }
 
+  /** A record that the source itself could not give: it has no hash, and was never in a chunk. */
+  rejectUnread({ key, reason }: Reject): void {
+    this.#unread += 1;
+    this.#rejects.push({ key: this.#hidesKey ? null : key, reason });
+    if (this.#rejects.length > this.#job.maxRejects) throw this.#tooMany();
+  }
+
   progress(): Progress {
     return { records: this.#records, bytes: this.#bytes };
   }
@@ -127,7 +132,7 @@ class SegmentTally {
   outcome(): SegmentOutcome {
     const all: RangeSum = this.#hasher?.result() ?? { records: this.#records, sum: null };
     return {
-      recordsRead: this.#records,
+      recordsRead: this.#records + this.#unread,
       bytesRead: this.#bytes,
       source: subtractSums(all, this.#rejected),
       rejects: this.#rejects,
@@ -138,7 +143,7 @@ class SegmentTally {
     const { load, maxRejects } = this.#job;
     return new SyncError(
       'TOO_MANY_REJECTS',
-      `Loading ${load.schemaId} into ${tableText(load.table)} stopped: the destination refused more than ${maxRejects} records of one segment. ` +
+      `Loading ${load.schemaId} into ${tableText(load.table)} stopped: more than ${maxRejects} records of one segment were refused. ` +
         `The last reason: ${this.#rejects.at(-1)?.reason ?? 'unknown'}. Mend the data or the destination's column, then start again.`,
       { detail: { schemaId: load.schemaId } },
     );

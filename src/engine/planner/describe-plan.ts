@@ -51,7 +51,7 @@ function describeTransfer(plan: SchemaPlan): TransferDescription {
   const isPushedDown = casts.length + plan.filters.length + cursor.length + fieldsLeftOut > 0;
   return {
     format: plan.format,
-    path: obfuscated.length > 0 ? 'transcode' : isPushedDown ? 'push_down' : 'identity',
+    path: plan.madeOf ?? (obfuscated.length > 0 ? 'transcode' : isPushedDown ? 'push_down' : 'identity'),
     reason: plan.formatReason,
     transports: plan.transports ?? [],
     pushedDown: { fields: fields.length, fieldsLeftOut, casts, filters: [...imageNotes, ...cursor] },

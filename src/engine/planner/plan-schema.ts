@@ -9,6 +9,10 @@ import { planImage } from './plan-image.ts';
 import { type SchemaPlan, stampOf, toShape } from './schema-plan.ts';
 import { listObfuscated, selectFields } from './select-fields.ts';
 
+/** Such a source has no snapshot that its pages could be read in. */
+const PAGES_NOTE =
+  'The source gives its records page by page, not as one image: what changed there while it was read may be missing, or be in it as it was before.';
+
 /** Decides how one schema is read and written in this execution (DESIGN §3, §4.5, §4.7). */
 export async function planSchema(context: PlanContext, item: SchemaToPlan): Promise<SchemaPlan> {
   const { sync, execution } = context.run;
@@ -32,13 +36,15 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     fields: format.offer.fields,
     autoFields,
     filters: image.filters,
-    imageNotes: image.notes,
+    imageNotes: [...image.notes, ...(format.madeOf === 'rows' ? [PAGES_NOTE] : [])],
     columns,
     obfuscated,
     isKeyDeclared: (context.run.schemaOverrides.get(item.schema.id)?.primaryKey ?? null) !== null,
     shape,
     table: item.table,
     format: format.acceptance.format,
+    ...(format.offer.format === format.acceptance.format ? {} : { readFormat: format.offer.format }),
+    ...(format.madeOf === null ? {} : { madeOf: format.madeOf }),
     formatReason: format.acceptance.reason,
     transports: context.transports,
     hashing: format.acceptance.hashing,

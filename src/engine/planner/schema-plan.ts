@@ -17,6 +17,7 @@ import type {
   SeenSchema,
 } from '../../core/index.ts';
 import type { Hashing, WireFormat } from '../../formats/index.ts';
+import type { MadeOf } from './choose-format.ts';
 import type { SchemaToPlan } from './plan-context.ts';
 
 /** What one schema of one execution will do, decided once, stored, and shown to the user. Plain JSON. */
@@ -45,8 +46,13 @@ export interface SchemaPlan {
   /** What this load finds, when that is not what is remembered already. */
   readonly seen: SeenSchema | null;
   readonly table: TableName;
+  /** What is written. */
   readonly format: WireFormat;
   readonly formatReason: string;
+  /** What is read; absent = the same. */
+  readonly readFormat?: WireFormat;
+  /** Of what the written bytes are made on our side; absent = they are the source's own. */
+  readonly madeOf?: MadeOf;
   /** How records travel, one entry for each side that a network lies before. Absent in plans of older builds. */
   readonly transports?: readonly string[];
   readonly hashing: Hashing;
