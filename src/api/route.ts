@@ -15,6 +15,9 @@ export interface RouteAnswer {
   setHeader(name: string, value: string): void;
 }
 
+/** Whose keys may ask for an operation. */
+export type RouteCallers = 'organization' | 'partner' | 'any';
+
 /**
  * One public operation. A body is refused with 400 when it does not fit `body` (use strict objects: unknown fields are
  * errors), a path with 404 when it does not fit `params`.
@@ -30,6 +33,11 @@ export interface RouteSpec<
   readonly url: string;
   /** Versions that have this operation in exactly this shape. */
   readonly versions: readonly ApiVersion[];
+  /**
+   * Whose keys may ask. `organization` (when absent): all that act inside one organization. `partner`: partner and
+   * deployment keys alone, over their organizations. `any`: both.
+   */
+  readonly callers?: RouteCallers;
   /** The public reference's name of the operation, such as `connections.list`. */
   readonly operationId: string;
   readonly summary: string;

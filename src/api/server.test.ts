@@ -44,8 +44,10 @@ describe('authentication', () => {
     const { db } = api.services.store;
     const id = api.services.newId();
     await db.insertInto('organizations').values({ id, name: 'Second' }).execute();
-    const answer = await api.send({ url: '/api/me', authorization: basic(`${api.keys.deploymentKey}:`) });
-    expect(answer.statusCode).toBe(400);
+    const authorization = basic(`${api.keys.deploymentKey}:`);
+    expect((await api.send({ url: '/api/connections', authorization })).statusCode).toBe(400);
+    const alone = (await api.send({ url: '/api/me', authorization })).json().data;
+    expect(alone).toEqual({ is_user: false, is_organization: false, is_partner: false, is_system: true });
     const named = await api.send({ url: '/api/me', authorization: basic(`${id}:${api.keys.deploymentKey}`) });
     expect(named.json().data).toMatchObject({ organization_id: id, organization_name: 'Second' });
     await db.deleteFrom('organizations').where('id', '=', id).execute();

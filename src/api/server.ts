@@ -13,7 +13,7 @@ import { type ClientLimits, registerCompression, registerCors, registerRateLimit
 import { registerOpenApi } from './openapi.ts';
 import { registerPages } from './pages.ts';
 import { logRequests } from './request-log.ts';
-import type { Route } from './route.ts';
+import type { Route, RouteCallers } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 import { inRequestSpan } from './tracing.ts';
 import { validatorCompiler } from './validation.ts';
@@ -24,6 +24,10 @@ declare module 'fastify' {
     /** Set for every request under `/api` before its handler runs. */
     caller: Caller | null;
     apiVersion: ApiVersion;
+  }
+  interface FastifyContextConfig {
+    /** Absent for what is no route of the API. */
+    readonly callers?: RouteCallers;
   }
 }
 
@@ -123,6 +127,7 @@ function addRoute(
     exposeHeadRoute: route.method === 'GET',
     ...(route.method === 'GET' ? {} : idempotency),
     schema: toFastifySchema(route, version),
+    config: { callers: route.callers ?? 'organization' },
     handler: async (request, reply) => {
       const { caller, params, query, body } = request;
       if (caller === null) throw new SyncError('INTERNAL', 'A route was reached without a caller.');

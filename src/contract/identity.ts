@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { idSchema } from './common.ts';
 
-/** `GET /api/me`. `id` and `email` are absent for callers that are not users; `role` is the deprecated name of a user's role. */
+/** `GET /api/me`. `id` and `email` are absent for callers that are not users, the organization for a deployment key where there are several; `role` is the deprecated name of a user's role. */
 export const identitySchema = z
   .object({
     id: idSchema.optional(),
@@ -11,7 +11,7 @@ export const identitySchema = z
     is_organization: z.boolean(),
     is_partner: z.boolean(),
     is_system: z.boolean(),
-    organization_id: idSchema,
-    organization_name: z.string(),
+    organization_id: idSchema.optional(),
+    organization_name: z.string().optional(),
   })
   .meta({ id: 'GetIdentityResponseSchema' });

@@ -145,3 +145,37 @@ export {
   parameterValuesRequestSchema,
 } from './parameter-values.ts';
 export { errorSubscribersRequestSchema, errorSubscribersSchema } from './notifications.ts';
+export {
+  type OrganizationBody,
+  type OrganizationRequest,
+  organizationEnvelope,
+  organizationListEnvelope,
+  organizationRequestSchema,
+} from './organizations.ts';
+export {
+  type PolicyBody,
+  type PolicyRequest,
+  policyEnvelope,
+  policyListEnvelope,
+  policyRequestSchema,
+  type RoleBody,
+  type RoleRequest,
+  roleEnvelope,
+  roleListEnvelope,
+  roleRequestSchema,
+} from './permissions.ts';
+export {
+  createKeyQuerySchema,
+  createUserSchema,
+  keyEnvelope,
+  organizationParamsSchema,
+  organizationUserParamsSchema,
+  type UserBody,
+  updateOwnUserSchema,
+  updateUserSchema,
+  userEnvelope,
+  userListEnvelope,
+  wordUserEnvelope,
+  wordUserListEnvelope,
+  wordUserRequestSchema,
+} from './users.ts';

@@ -52,6 +52,12 @@ export const ERROR_CODES = {
   CHANGED_MEANWHILE: 'conflict',
   /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */
   CHANGED_MEANWHILE: 'conflict',
+  /** The name is taken by another object of its kind. Choose another one. */
+  NAME_TAKEN: 'conflict',
+  /** The user has an API key already. Use it, or ask with `force` for a new one, which revokes it. */
+  KEY_EXISTS: 'conflict',
+  /** Too many requests with unknown keys came from this address. Wait as long as the answer says, then send a valid key. */
+  LOCKED_OUT: 'rate_limited',
   /** A sync option is stored but has no effect yet, so a start with it is refused. Set it to its default. */
   OPTION_NOT_AVAILABLE: 'invalid_request',
   /** The organization has too many jobs and queries that have not ended. Wait for them, then ask again. */

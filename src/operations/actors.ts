@@ -11,6 +11,7 @@ export interface Actor {
 /** The caller as audit columns keep it. */
 export function toActorColumns(caller: Caller): { readonly id: string | null; readonly type: ActorType } {
   if (caller.kind === 'user') return { id: caller.userId, type: 'user' };
+  if (caller.kind === 'partner') return { id: caller.ownerId ?? caller.organizationId, type: 'partner' };
   if (caller.kind === 'organization') return { id: caller.organizationId, type: 'organization' };
   return { id: null, type: 'system' };
 }
@@ -24,6 +25,7 @@ export async function loadActorNames(
   const names = new Map(users.map((user) => [user.id, user.name]));
   return (id, type) => {
     if (type === 'user') return { id, type, name: names.get(id ?? '') ?? 'Deleted user' };
+    if (type === 'partner') return { id, type, name: 'Partner' };
     return { id, type, name: type === 'system' ? 'Millrace' : context.caller.organizationName };
   };
 }

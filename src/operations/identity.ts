@@ -1,15 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { SyncError } from '../core/index.ts';
 import {
   findKeyHolder,
   findOrganization,
   insertFirstObjects,
   isReachable,
+  type KeyHolder,
   listOrganizations,
   lockOrganizations,
   type Organization,
 } from '../store/index.ts';
-import type { Caller, Services } from './context.ts';
+import type { Caller, Context, Services } from './context.ts';
+import { createKey, hashKey, hintOf } from './organizations/key-text.ts';
 import { toLegacyRole } from './permissions/legacy-role.ts';
 
 /** A key as it came in, and for Basic the organization it names. */
@@ -19,38 +20,54 @@ export type Credentials =
 
 /**
  * Who a key belongs to, and the organization the request acts in.
+ * @param needsOrganization false where a deployment key need not say which of several organizations it means
  * @throws `AUTH_REQUIRED` for a key that opens nothing; `REQUEST_MALFORMED` when a deployment key must name one of several organizations
  */
-export async function authenticate(services: Services, credentials: Credentials): Promise<Caller> {
-  const { db } = services.store;
-  const holder = await findKeyHolder(db, hashKey(credentials.key));
-  if (holder?.kind === 'user' && credentials.kind === 'bearer') {
-    const { user, organization, systemRoles } = holder;
-    return {
-      kind: 'user',
-      organizationId: organization.id,
-      organizationName: organization.name,
-      userId: user.id,
-      name: user.name,
-      email: user.email,
-      role: toLegacyRole(systemRoles),
-      roleIds: user.roleIds,
-      isAdmin: systemRoles.includes('admin'),
-    };
+export async function authenticate(
+  services: Services,
+  credentials: Credentials,
+  needsOrganization = true,
+): Promise<Caller> {
+  const holder = await findKeyHolder(services.store.db, hashKey(credentials.key));
+  if (holder === undefined) throw refused();
+  if (holder.kind === 'user') {
+    if (credentials.kind === 'bearer') return toUserCaller(holder);
+    throw refused();
   }
-  if (holder?.kind !== 'deployment') throw refused();
   if (credentials.kind === 'basic' && credentials.organizationId !== null) {
     const named = await findNamedOrganization(services, credentials.organizationId);
+    if (holder.kind === 'partner' && named.ownerId !== holder.organization.id) throw refused();
     return toKeyCaller('organization', named, named.name);
   }
-  return toKeyCaller('deployment', await findOnlyOrganization(services), 'Millrace');
+  if (holder.kind === 'partner') {
+    return { ...toKeyCaller('partner', holder.organization, 'Partner'), ownerId: holder.organization.id };
+  }
+  return toKeyCaller('deployment', await findOnlyOrganization(services, needsOrganization), 'Millrace');
+}
+
+function toUserCaller({ user, organization, systemRoles }: Extract<KeyHolder, { readonly kind: 'user' }>): Caller {
+  return {
+    kind: 'user',
+    organizationId: organization.id,
+    organizationName: organization.name,
+    userId: user.id,
+    name: user.name,
+    email: user.email,
+    role: toLegacyRole(systemRoles),
+    roleIds: user.roleIds,
+    isAdmin: systemRoles.includes('admin'),
+  };
 }
 
 function refused(): SyncError {
   return new SyncError('AUTH_REQUIRED', 'The API key was refused: it is unknown or revoked. Send a valid key.');
 }
 
-function toKeyCaller(kind: 'organization' | 'deployment', organization: Organization, name: string): Caller {
+function toKeyCaller(
+  kind: 'organization' | 'partner' | 'deployment',
+  organization: Pick<Organization, 'id' | 'name'>,
+  name: string,
+): Caller {
   const { id: organizationId, name: organizationName } = organization;
   return {
     kind,
@@ -73,13 +90,25 @@ async function findNamedOrganization(services: Services, id: string): Promise<Or
   return organization;
 }
 
-async function findOnlyOrganization(services: Services): Promise<Organization> {
+async function findOnlyOrganization(services: Services, mustBeOnly: boolean): Promise<Organization> {
   const [first, second] = await listOrganizations(services.store.db, 2);
-  if (first !== undefined && second === undefined) return first;
+  if (first !== undefined && (second === undefined || !mustBeOnly)) return first;
   throw new SyncError(
     'REQUEST_MALFORMED',
     'The deployment key came without an organization, and there is more than one. Send Basic with `<organization id>:<deployment key>`.',
   );
+}
+
+/** The organization that a key alone stands for: none for a deployment key where there are several. */
+export async function findOwnOrganization({
+  caller,
+  installation,
+}: Context): Promise<{ readonly id: string; readonly name: string } | null> {
+  if (caller.kind === 'deployment' && installation !== null) {
+    const [, second] = await listOrganizations(installation.store.db, 2);
+    if (second !== undefined) return null;
+  }
+  return { id: caller.organizationId, name: caller.organizationName };
 }
 
 /** Keys of a first start, in clear. They can never be read again. */
@@ -117,22 +146,16 @@ export function bootstrap(
         email: 'admin@localhost',
         name: 'Administrator',
       },
-      userKey: { id: services.newId(), hash: hashKey(keys.userKey) },
-      deploymentKey: { id: services.newId(), hash: hashKey(keys.deploymentKey) },
+      userKey: { id: services.newId(), hash: hashKey(keys.userKey), hint: hintOf(keys.userKey) },
+      deploymentKey: {
+        id: services.newId(),
+        hash: hashKey(keys.deploymentKey),
+        hint: hintOf(keys.deploymentKey),
+      },
     });
     await keep(keys);
     return keys;
   });
-}
-
-/** 256 random bits; the prefix is for people and for scanners that look for leaked keys. */
-function createKey(kind: 'user' | 'deployment'): string {
-  return `millrace_${kind}_${randomBytes(32).toString('base64url')}`;
-}
-
-/** Keys are random, so one plain hash is enough; only it is stored. */
-function hashKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
 }
 
 /** Asked by those who watch the process: can requests be answered at all? */

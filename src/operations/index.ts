@@ -98,7 +98,14 @@ export {
   renewIdempotent,
 } from './idempotency/index.ts';
 export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
-export { authenticate, bootstrap, type Credentials, type FirstKeys, isMetadataReachable } from './identity.ts';
+export {
+  authenticate,
+  bootstrap,
+  type Credentials,
+  type FirstKeys,
+  findOwnOrganization,
+  isMetadataReachable,
+} from './identity.ts';
 export {
   getJob,
   type JobHandler,
@@ -143,3 +150,36 @@ export {
   patchField,
   upsertUserFields,
 } from './schemas/user-fields.ts';
+export {
+  changeOrganization,
+  createOrganization,
+  deleteOrganization,
+  getOrganization,
+  getOwnOrganization,
+  listOrganizations,
+  type OrganizationChange,
+  type OrganizationInput,
+  type OrganizationView,
+  updateOrganization,
+} from './organizations/organizations.ts';
+export { enterOrganization } from './organizations/reach.ts';
+export { createUserKey } from './organizations/user-keys.ts';
+export type { RolesInput } from './organizations/user-roles.ts';
+export { createUser, deleteUser, getUser, listUsers, type UserView, updateUser } from './organizations/users.ts';
+export {
+  createPolicy,
+  deletePolicy,
+  getPolicy,
+  listPolicies,
+  type PolicyInput,
+  type PolicyView,
+  updatePolicy,
+} from './permissions/policies.ts';
+export {
+  createRole,
+  deleteRole,
+  getRole,
+  listRoles,
+  type RoleView,
+  updateRole,
+} from './permissions/roles.ts';

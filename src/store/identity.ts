@@ -6,6 +6,8 @@ import type { SystemRole } from './permissions/tables.ts';
 export interface Organization {
   readonly id: string;
   readonly name: string;
+  /** The partner's owner organization; null = no partner's. */
+  readonly ownerId: string | null;
 }
 
 export interface User {
@@ -23,8 +25,10 @@ export type KeyHolder =
       readonly user: User;
       /** The built-in ones among the user's roles. */
       readonly systemRoles: readonly SystemRole[];
-      readonly organization: Organization;
+      readonly organization: Pick<Organization, 'id' | 'name'>;
     }
+  /** With the partner's owner organization. */
+  | { readonly kind: 'partner'; readonly organization: Pick<Organization, 'id' | 'name'> }
   | { readonly kind: 'deployment' };
 
 /** The holder of an unrevoked key, by the SHA-256 of its text. */
@@ -32,7 +36,7 @@ export async function findKeyHolder(db: StoreDatabase, hash: Buffer): Promise<Ke
   const row = await db
     .selectFrom('apiKeys')
     .leftJoin('users', 'users.id', 'apiKeys.userId')
-    .leftJoin('organizations', 'organizations.id', 'users.organizationId')
+    .leftJoin('organizations', 'organizations.id', 'apiKeys.organizationId')
     .select(['apiKeys.kind', 'users.id as userId', 'users.email', 'users.name', 'users.roleIds'])
     .select(sql<SystemRole[]>`${SYSTEM_ROLES}`.as('systemRoles'))
     .select(['organizations.id as organizationId', 'organizations.name as organizationName'])
@@ -41,6 +45,7 @@ export async function findKeyHolder(db: StoreDatabase, hash: Buffer): Promise<Ke
     .executeTakeFirst();
   if (row === undefined) return undefined;
   if (row.kind === 'deployment') return { kind: 'deployment' };
+  if (row.kind === 'partner') return toPartner(row);
   const { userId, email, name, roleIds, systemRoles, organizationId, organizationName } = row;
   if (userId === null || email === null || name === null || roleIds === null) return undefined;
   if (organizationId === null || organizationName === null) return undefined;
@@ -52,6 +57,16 @@ export async function findKeyHolder(db: StoreDatabase, hash: Buffer): Promise<Ke
   };
 }
 
+function toPartner({
+  organizationId: id,
+  organizationName: name,
+}: {
+  readonly organizationId: string | null;
+  readonly organizationName: string | null;
+}): KeyHolder | undefined {
+  return id === null || name === null ? undefined : { kind: 'partner', organization: { id, name } };
+}
+
 /** Of the user in the row; a role of another organization counts for nothing. */
 const SYSTEM_ROLES = sql`ARRAY(
   SELECT r.system_key FROM roles r
@@ -59,14 +74,14 @@ const SYSTEM_ROLES = sql`ARRAY(
 
 /** One organization by its id, for callers that may act in all of them. */
 export function findOrganization(db: StoreDatabase, id: string): Promise<Organization | undefined> {
-  return db.selectFrom('organizations').select(['id', 'name']).where('id', '=', id).executeTakeFirst();
+  return db.selectFrom('organizations').select(['id', 'name', 'ownerId']).where('id', '=', id).executeTakeFirst();
 }
 
 /** Up to `limit` organizations, oldest first. */
 export function listOrganizations(db: StoreDatabase, limit: number): Promise<Organization[]> {
   return db
     .selectFrom('organizations')
-    .select(['id', 'name'])
+    .select(['id', 'name', 'ownerId'])
     .orderBy('createdAt')
     .orderBy('id')
     .limit(limit)
@@ -80,11 +95,11 @@ export function listUserNames(db: StoreDatabase, organizationId: string): Promis
 
 /** Everything that a first start makes. Key hashes are SHA-256. */
 export interface FirstObjects {
-  readonly organization: Organization;
+  readonly organization: Pick<Organization, 'id' | 'name'>;
   /** Becomes an Admin. */
   readonly user: Omit<User, 'roleIds'>;
-  readonly userKey: { readonly id: string; readonly hash: Buffer };
-  readonly deploymentKey: { readonly id: string; readonly hash: Buffer };
+  readonly userKey: { readonly id: string; readonly hash: Buffer; readonly hint: string };
+  readonly deploymentKey: { readonly id: string; readonly hash: Buffer; readonly hint: string };
 }
 
 /** Keeps two processes from both making the first organization; held until the transaction ends. */

@@ -1,4 +1,5 @@
 import { API_VERSIONS, envelope, identitySchema } from '../../contract/index.ts';
+import { findOwnOrganization } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
 
 /** Who am I. */
@@ -10,18 +11,21 @@ export const identityRoutes = [
     operationId: 'identity.get',
     summary: 'Tell who the key belongs to',
     response: envelope(identitySchema),
-    handle: async ({ caller }) => ({
-      data: {
+    callers: 'any',
+    handle: async (context) => {
+      const { caller } = context;
+      const organization = await findOwnOrganization(context);
+      const data = {
         ...(caller.userId === null ? {} : { id: caller.userId }),
         ...(caller.email === null ? {} : { email: caller.email }),
         ...(caller.role === null ? {} : { role: caller.role }),
         is_user: caller.kind === 'user',
         is_organization: caller.kind === 'organization',
-        is_partner: false,
+        is_partner: caller.kind === 'partner',
         is_system: caller.kind === 'deployment',
-        organization_id: caller.organizationId,
-        organization_name: caller.organizationName,
-      },
-    }),
+        ...(organization === null ? {} : { organization_id: organization.id, organization_name: organization.name }),
+      };
+      return { data };
+    },
   }),
 ];

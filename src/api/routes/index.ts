@@ -17,10 +17,13 @@ import { identityRoutes } from './identity.ts';
 import { jobRoutes } from './jobs.ts';
 import { modelTargetRoutes } from './model-targets.ts';
 import { notificationRoutes } from './notifications.ts';
+import { organizationRoutes } from './organizations.ts';
+import { permissionRoutes } from './permissions.ts';
 import { planRoutes } from './plans.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
 import { timingRoutes } from './timing.ts';
+import { userRoutes } from './users.ts';
 import { watchingRoutes } from './watching.ts';
 import { webhookRoutes } from './webhooks.ts';
 
@@ -49,6 +52,9 @@ export const ROUTES: readonly Route[] = [
   ...webhookRoutes,
   ...notificationRoutes,
   ...identityRoutes,
+  ...organizationRoutes,
+  ...userRoutes,
+  ...permissionRoutes,
   ...olderRoutes,
   ...jobRoutes,
 ];

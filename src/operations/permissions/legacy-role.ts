@@ -13,3 +13,10 @@ export function toLegacyRole(roles: readonly SystemRole[]): string {
   const best = (['admin', 'editor', 'sync_editor', 'viewer'] as const).find((role) => roles.includes(role));
   return best === undefined ? 'member' : WORDS[best];
 }
+
+/** The built-in role that the deprecated `role` means, in whatever case; undefined for a word that means none. */
+export function fromLegacyRole(word: string): SystemRole | undefined {
+  const key = word.toLowerCase().replaceAll(' ', '_');
+  if (key === 'editor') return 'editor';
+  return (['admin', 'editor', 'sync_editor', 'viewer'] as const).find((role) => WORDS[role] === key);
+}

@@ -2,7 +2,10 @@ import type { Route } from '../../route.ts';
 import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
 import { connectionRoutes } from './connections.ts';
+import { organizationRoutes } from './organizations.ts';
+import { permissionRoutes } from './permissions.ts';
 import { sourceRoutes } from './sources.ts';
+import { userRoutes } from './users.ts';
 
 /** Operations that later versions do not have, or not in this shape. */
 export const routesOf20230425: readonly Route[] = [
@@ -10,4 +13,7 @@ export const routesOf20230425: readonly Route[] = [
   ...sourceRoutes,
   ...bulkSyncRoutes,
   ...bulkSchemaRoutes,
+  ...organizationRoutes,
+  ...userRoutes,
+  ...permissionRoutes,
 ];
