@@ -15,6 +15,7 @@ export const connectionSchema = z
     organization_id: idSchema,
     configuration: jsonObjectSchema,
     policies: z.array(idSchema),
+    parent_connection_id: idSchema.optional().describe('Of a shared connection: the one that it points to.'),
     healthcheck_interval: z.string().optional(),
     saved: z.boolean(),
     status: z.string(),

@@ -179,3 +179,9 @@ export {
   wordUserListEnvelope,
   wordUserRequestSchema,
 } from './users.ts';
+export {
+  organizationConnectionParamsSchema,
+  parentConnectionParamsSchema,
+  shareConnectionSchema,
+  sharedConnectionEnvelope,
+} from './shared-connections.ts';

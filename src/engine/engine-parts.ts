@@ -92,7 +92,7 @@ export function specsOf(parts: PlannerParts, run: Run): RunSpecs {
   const spec = (connection: RunConnection): ConnectionSpec => ({
     type: connection.type,
     config: connection.config,
-    organizationId: run.execution.organizationId,
+    organizationId: connection.organizationId,
     holder: run.execution.id,
     applicationName: applicationNameOf(run),
   });
@@ -136,7 +136,7 @@ function ownerOf(
 ): string | null {
   const definition = definitionOf(parts, connection.type);
   if (definition.capabilities[side]?.placement !== 'owner') return null;
-  const context = parts.contextFor(run.execution.organizationId, applicationNameOf(run));
+  const context = parts.contextFor(connection.organizationId, applicationNameOf(run));
   return definition.ownerKey?.(definition.config.parse(connection.config), context) ?? null;
 }
 

@@ -71,7 +71,6 @@ export { type Finding, notice, ok, wrong } from './checkup/findings.ts';
 export { judgeMetadata } from './checkup/metadata.ts';
 export { startConnect } from './connections/connect.ts';
 export {
-  type Connection,
   type ConnectionInput,
   createConnection,
   deleteConnection,
@@ -82,6 +81,8 @@ export {
 export { patchConnection } from './connections/patch.ts';
 export { listParameterValues, listTypeParameterValues, type ParameterValues } from './connections/parameter-values.ts';
 export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
+export { listSharedConnections, type SharedPath, shareConnection } from './connections/sharing.ts';
+export type { Connection } from './connections/shown.ts';
 export { testConnection } from './connections/trial.ts';
 export { type ConnectionType, getConnectionType, listConnectionTypes } from './connections/types.ts';
 export {

@@ -24,6 +24,11 @@ export interface ScopedStore {
 export interface Store extends ScopedStore {
   /** The same database where `db` and `transaction` see and write one organization's rows only (row-level security). */
   forOrganization(organizationId: string): ScopedStore;
+  /**
+   * The same without the second lock between organizations, for what lies over their border by its nature, such as shared
+   * connections. Every query inside names the organizations that it may touch, which were checked before.
+   */
+  acrossOrganizations<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   /** The same where every statement and transaction waits for the check before it begins; `pool` does not. */
   guarded(check: () => Promise<void>): Store;
   /** How busy its pools are: `system`, and `organization` for sessions that name one. */
@@ -83,6 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const guarded = (check: () => Promise<void>): Store => ({
       ...scope(sessionsBehind(pool, check)),
       forOrganization,
+      acrossOrganizations: (work) => runTransaction(pool, work),
       guarded,
       sessions,
       close,

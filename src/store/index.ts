@@ -261,6 +261,7 @@ export {
   listDueSyncs,
   listNextStarts,
   listSyncsToArm,
+export { findParents, insertChild, listChildren } from './shared-connections.ts';
   type NewBulkSyncSchedule,
   replaceBulkSyncSchedules,
   setDueTimes,

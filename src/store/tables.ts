@@ -105,6 +105,9 @@ interface InstallationTable {
   onlyRow: Defaulted<boolean>;
   id: string;
   keyCheck: Buffer;
+  /** Of the master key that everything is sealed under now. */
+  keyVersion: Defaulted<number>;
+  obfuscationRoot: Nullable<Buffer>;
   obfuscationSalt: Buffer;
   /** Stands in a file of the folder for files, too. */
   filesMark: Nullable<string>;
@@ -127,6 +130,11 @@ interface ConnectionsTable extends AuditColumns {
   /** Steps of executions that may work on it at once; null = no limit. */
   maxLanes: Nullable<number>;
   status: ConnectionStatus;
+  /** The connection of another organization that has the configuration of this one; null = its own. */
+  parentConnectionId: Nullable<string>;
+  /** When the scheduler looks at the system next; null = never. */
+  nextCheckAt: NullableTimestamp;
+  checkedAt: NullableTimestamp;
   statusError: Nullable<string>;
 }
 

@@ -27,6 +27,7 @@ import { userRoutes } from './users.ts';
 import { watchingRoutes } from './watching.ts';
 import { webhookRoutes } from './webhooks.ts';
 
+import { sharedConnectionRoutes } from './shared-connections.ts';
 /** Every operation of the API, one list per resource. */
 export const ROUTES: readonly Route[] = [
   ...connectionTypeRoutes,
@@ -35,6 +36,9 @@ export const ROUTES: readonly Route[] = [
   ...schemaRoutes,
   ...schemaOverrideRoutes,
   ...connectionParameterRoutes,
+  ...connectRoutes,
+  ...connectionParameterRoutes,
+  ...sharedConnectionRoutes,
   ...connectRoutes,
   ...bulkEndpointRoutes,
   ...modelTargetRoutes,

@@ -13,6 +13,7 @@ export function toConnectionBody(connection: Connection): ConnectionBody {
     configuration: { ...connection.configuration },
     policies: connection.policies,
     ...(connection.healthcheckInterval === null ? {} : { healthcheck_interval: connection.healthcheckInterval }),
+    ...(connection.parentConnectionId === null ? {} : { parent_connection_id: connection.parentConnectionId }),
     saved: true,
     status: connection.status,
     ...(connection.statusError === null ? {} : { status_error: connection.statusError }),

@@ -44,6 +44,6 @@ export function openConnection(parts: PlannerParts, run: Run, connection: RunCon
   const definition = definitionOf(parts, connection.type);
   return definition.connect(
     definition.config.parse(connection.config),
-    parts.contextFor(run.execution.organizationId, applicationNameOf(run)),
+    parts.contextFor(connection.organizationId, applicationNameOf(run)),
   );
 }

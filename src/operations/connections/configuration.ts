@@ -4,6 +4,7 @@ import type { ConnectionRecord } from '../../store/index.ts';
 import type { ScopedServices } from '../context.ts';
 import { describeMisfits, toMisfits } from '../misfits.ts';
 import { refuseField } from '../refusals.ts';
+import { findOrigin } from './parents.ts';
 
 /** What stands for a stored secret in every answer; sent back, it keeps the stored one. */
 const SECRET_MASK = '********';
@@ -114,7 +115,7 @@ export interface OpenedConnection {
 
 /** Opens what is stored of a connection; of a shared one what its parent has. */
 export async function openStored(services: ScopedServices, connection: ConnectionRecord): Promise<OpenedConnection> {
-  const origin = connection;
+  const origin = await findOrigin(services, connection);
   return {
     definition: definitionOf(services, origin),
     configuration: openConfiguration(services, origin),

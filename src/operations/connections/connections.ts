@@ -3,19 +3,20 @@ import type { ConnectorDefinition } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import {
   type ConnectionRecord,
-  deleteBulkSync,
   deleteConnection as deleteConnectionRow,
-  findBulkSync,
   findConnection,
   forgetCursors,
   insertConnection,
+  listChildren,
   listConnections as listConnectionRows,
   listConnectionUsers,
   requestSchemaRefresh,
+  type ScopedStore,
   type StoreDatabase,
   updateConnection as updateConnectionRow,
 } from '../../store/index.ts';
-import { type Actor, loadActorNames, toActorColumns } from '../actors.ts';
+import { loadActorNames, toActorColumns } from '../actors.ts';
+import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { authorize, keepReadable, newPolicies, type PolicyAction } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
@@ -30,14 +31,10 @@ import {
   sealConfiguration,
   unmaskConfiguration,
 } from './configuration.ts';
-import { type ConnectionType, toConnectionType } from './types.ts';
-
-/** A connection as it may be shown: secrets are masked. */
-export interface Connection extends Omit<ConnectionRecord, 'type' | 'secrets' | 'createdBy' | 'updatedBy'> {
-  readonly type: ConnectionType;
-  readonly createdBy: Actor;
-  readonly updatedBy: Actor;
-}
+import { nextCheckAfter } from './interval.ts';
+import { loadParents } from './parents.ts';
+import { type Connection, toConnections } from './shown.ts';
+import { deleteUser, describeUser, permitDeleteOfUser } from './users.ts';
 
 /** What a user gives for a connection. */
 export interface ConnectionInput {
@@ -57,14 +54,15 @@ export interface ConnectionInput {
 export async function listConnections(context: Context): Promise<Connection[]> {
   const all = await listConnectionRows(context.store.db, context.caller.organizationId);
   const rows = await keepReadable(context, 'connection', all);
-  const toActor = await loadActorNames(context);
-  return rows.map((row) => toConnection(context, row, toActor));
+  return showConnections(context, rows);
 }
 
 /** One connection. @throws `NOT_FOUND` */
 export async function getConnection(context: Context, id: string): Promise<Connection> {
   const row = await requireConnection(context, id);
-  return toConnection(context, row, await loadActorNames(context));
+  const [shown] = await showConnections(context, [row]);
+  if (shown === undefined) throw new SyncError('INTERNAL', 'One connection was shown as none.');
+  return shown;
 }
 
 /**
@@ -107,14 +105,16 @@ export async function createConnection(
       type: input.type,
       ...sealConfiguration(context, definition, configuration, { organizationId, connectionId: id }),
       policies,
-      healthcheckInterval: input.healthcheckInterval,
-      ...toStatus(input.validate),
+      ...toHealth(context, input),
       createdBy: actor.id,
       createdByType: actor.type,
       updatedBy: actor.id,
       updatedByType: actor.type,
     });
     if (!isInserted) throw nameTaken(input.name);
+    const object = { type: 'connection', id, name: input.name };
+    const after = describe(definition, { ...input, configuration, policies });
+    await recordAudit(db, context, { action: 'create', object, before: null, after });
     await requestRefreshOf(db, organizationId, id, definition);
   });
   return getConnection(context, id);
@@ -137,28 +137,76 @@ export async function updateConnection(
     throw refuseField('type', `a connection keeps its type, which is ${stored.type}; make another connection`);
   }
   const policies = await resolvePolicies(context, input, stored.policies);
+  if (stored.parentConnectionId !== null) return updateShared(context, stored, { ...input, policies });
   const given = unmaskConfiguration(definition, input.configuration, openConfiguration(context, stored));
   const configuration = parseConfiguration(definition, given);
   await refuseTakenName(context, input.name, id);
   await proveOrRefuse(context, definition, configuration, input.validate);
   const actor = toActorColumns(context.caller);
-  await context.store.transaction(async ({ db }) => {
+  const children = await context.store.acrossOrganizations(({ db }) => listChildren(db, organizationId, id));
+  // Syncs of other organizations read through it, too, and follow in the same transaction.
+  const { store } = context;
+  const transact: ScopedStore['transaction'] = (work) =>
+    children.length === 0 ? store.transaction(work) : store.acrossOrganizations(work);
+  await transact(async ({ db }) => {
     const row = await updateConnectionRow(db, organizationId, id, {
       name: input.name,
       ...sealConfiguration(context, definition, configuration, { organizationId, connectionId: id }),
       policies,
-      healthcheckInterval: input.healthcheckInterval,
-      ...toStatus(input.validate),
+      ...toHealth(context, input),
       updatedBy: actor.id,
       updatedByType: actor.type,
     });
     if (row === 'name_taken') throw nameTaken(input.name);
     if (row === undefined) throw new SyncError('NOT_FOUND', `Connection ${id} was deleted meanwhile.`);
-    if (!isDeepStrictEqual(stored.configuration, row.configuration)) {
+    await recordAudit(db, context, {
+      action: 'update',
+      object: { type: 'connection', id, name: input.name },
+      before: describe(definition, { ...stored, configuration: openConfiguration(context, stored) }),
+      after: describe(definition, { ...input, configuration, policies }),
+    });
+    const hasMoved = !isDeepStrictEqual(stored.configuration, row.configuration);
+    for (const one of [stored, ...children]) {
       // Another database, perhaps: what syncs remember of the old one would hide records of the new one.
-      await forgetCursors(db, organizationId, { connectionId: id });
+      if (hasMoved) await forgetCursors(db, one.organizationId, { connectionId: one.id });
+      await requestRefreshOf(db, one.organizationId, one.id, definition);
     }
-    await requestRefreshOf(db, organizationId, id, definition);
+  });
+  return getConnection(context, id);
+}
+
+/** Of a shared connection the name and the policies are its organization's own; all else is its parent's. */
+async function updateShared(
+  context: Context,
+  stored: ConnectionRecord,
+  input: ConnectionInput & { readonly policies: string[] },
+): Promise<Connection> {
+  const { id } = stored;
+  const { organizationId } = context.caller;
+  if (Object.keys(input.configuration).length > 0)
+    throw refuseField(
+      'configuration',
+      'the connection is shared from another organization, where it is configured; send {}',
+    );
+  if (input.healthcheckInterval !== null)
+    throw refuseField(
+      'healthcheck_interval',
+      'the connection is shared from another organization, where it is checked',
+    );
+  await refuseTakenName(context, input.name, id);
+  const actor = toActorColumns(context.caller);
+  const { name, policies } = input;
+  await context.store.transaction(async ({ db }) => {
+    const change = { name, policies, updatedBy: actor.id, updatedByType: actor.type };
+    const row = await updateConnectionRow(db, organizationId, id, change);
+    if (row === 'name_taken') throw nameTaken(name);
+    if (row === undefined) throw new SyncError('NOT_FOUND', `Connection ${id} was deleted meanwhile.`);
+    await recordAudit(db, context, {
+      action: 'update',
+      object: { type: 'connection', id, name },
+      before: { name: stored.name, policies: stored.policies },
+      after: { name, policies },
+    });
   });
   return getConnection(context, id);
 }
@@ -174,24 +222,35 @@ export async function deleteConnection(
   options: { readonly force: boolean },
 ): Promise<void> {
   const { organizationId } = context.caller;
-  const { name } = await requireConnection(context, id, 'delete');
+  const stored = await requireConnection(context, id, 'delete');
+  const { name } = stored;
+  const definition = definitionOf(context, stored);
+  const children = await context.store.acrossOrganizations(({ db }) => listChildren(db, organizationId, id));
+  if (children.length > 0) throw isShared(name, children);
   const users = await listConnectionUsers(context.store.db, organizationId, id);
   if (users.length > 0 && !options.force) throw inUse(name, users);
-  for (const user of users) await permitDelete(context, user.id);
+  for (const user of users) await permitDeleteOfUser(context, user);
   await context.store.transaction(async ({ db }) => {
-    for (const user of users) await deleteBulkSync(db, organizationId, user.id);
+    for (const user of users) await deleteUser(context, db, user);
     const result = await deleteConnectionRow(db, organizationId, id);
     if (result === 'in_use') throw inUse(name, []); // a sync was made meanwhile
+    const before = describe(definition, { ...stored, configuration: openConfiguration(context, stored) });
+    await recordAudit(db, context, { action: 'delete', object: { type: 'connection', id, name }, before, after: null });
   });
 }
 
-async function permitDelete(context: Context, syncId: string): Promise<void> {
-  const sync = await findBulkSync(context.store.db, context.caller.organizationId, syncId);
-  if (sync !== undefined) await authorize(context, 'delete', { kind: 'bulk_sync', policies: sync.policies });
+/** What other organizations made of it is theirs, so no force deletes it from here. */
+function isShared(name: string, children: readonly ConnectionRecord[]): SyncError {
+  const usedBy = children.map((child) => ({ type: 'connection', name: child.name, id: child.id }));
+  return new SyncError(
+    'CONNECTION_IN_USE',
+    `Connection in use: "${name}" is shared with other organizations (${children.length}). Delete the shared connections there first.`,
+    { detail: { usedBy } },
+  );
 }
 
 function inUse(name: string, users: Awaited<ReturnType<typeof listConnectionUsers>>): SyncError {
-  const names = users.map((user) => `bulk sync "${user.name}"`).join(', ') || 'a sync that was made just now';
+  const names = users.map(describeUser).join(', ') || 'a sync that was made just now';
   return new SyncError(
     'CONNECTION_IN_USE',
     `Connection in use: "${name}" is used by ${names}. Delete those first, or delete with force=true.`,
@@ -199,20 +258,9 @@ function inUse(name: string, users: Awaited<ReturnType<typeof listConnectionUser
   );
 }
 
-function toConnection(
-  context: Context,
-  row: ConnectionRecord,
-  toActor: (id: string | null, type: ConnectionRecord['createdByType']) => Actor,
-): Connection {
-  const definition = definitionOf(context, row);
-  const { secrets: _, ...shown } = row;
-  return {
-    ...shown,
-    type: toConnectionType(definition),
-    configuration: maskConfiguration(definition, openConfiguration(context, row)),
-    createdBy: toActor(row.createdBy, row.createdByType),
-    updatedBy: toActor(row.updatedBy, row.updatedByType),
-  };
+async function showConnections(context: Context, rows: readonly ConnectionRecord[]): Promise<Connection[]> {
+  const parents = await loadParents(context, context.caller.organizationId, rows);
+  return toConnections(context, rows, parents, await loadActorNames(context));
 }
 
 /** @throws `REQUEST_REFUSED` for another organization, and as {@link newPolicies} */
@@ -248,8 +296,25 @@ async function proveOrRefuse(
   await prove(context, context.caller.organizationId, definition, configuration);
 }
 
-function toStatus(isProved: boolean): { readonly status: 'healthy' | 'unchecked'; readonly statusError: null } {
-  return { status: isProved ? 'healthy' : 'unchecked', statusError: null };
+function toHealth(context: Context, input: Pick<ConnectionInput, 'validate' | 'healthcheckInterval'>) {
+  const now = context.clock();
+  return {
+    healthcheckInterval: input.healthcheckInterval,
+    nextCheckAt: nextCheckAfter(now, input.healthcheckInterval),
+    status: input.validate ? ('healthy' as const) : ('unchecked' as const),
+    statusError: null,
+    ...(input.validate ? { checkedAt: now } : {}),
+  };
+}
+
+/** A connection for the audit log. */
+function describe(
+  definition: ConnectorDefinition<unknown>,
+  one: Pick<ConnectionInput, 'name' | 'configuration' | 'policies' | 'healthcheckInterval'>,
+): object {
+  const { name, policies, healthcheckInterval } = one;
+  const configuration = maskConfiguration(definition, one.configuration);
+  return { name, type: definition.type, configuration, policies, healthcheckInterval };
 }
 
 async function requestRefreshOf(

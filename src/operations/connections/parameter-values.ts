@@ -50,12 +50,15 @@ export async function listTypeParameterValues(
   };
 }
 
-/** The values of every field that has a list, with a connection's stored configuration. @throws `NOT_FOUND` */
+/** The values of every field that has a list, with a connection's stored configuration; none of a shared one. @throws `NOT_FOUND` */
 export async function listParameterValues(
   context: Context,
   id: string,
 ): Promise<Readonly<Record<string, ParameterValues>>> {
-  const { definition, configuration, organizationId } = await openStored(context, await requireConnection(context, id));
+  const connection = await requireConnection(context, id);
+  // What else lies on the system is the business of those who share it.
+  if (connection.parentConnectionId !== null) return {};
+  const { definition, configuration, organizationId } = await openStored(context, connection);
   const answers: [string, ParameterValues][] = [];
   // One after another: each opens sessions of its own.
   for (const [field, list] of Object.entries(definition.choices ?? {}))

@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
-import { type Connection, type ConnectionInput, getConnection, updateConnection } from './connections.ts';
+import { type ConnectionInput, getConnection, updateConnection } from './connections.ts';
+import type { Connection } from './shown.ts';
 
 /** What a change says of a connection. */
 export type ConnectionPatch = Partial<Omit<ConnectionInput, 'validate'>> &

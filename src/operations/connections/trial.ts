@@ -44,6 +44,8 @@ async function openForOverlay(context: Context, id: string, type: string): Promi
   if (stored === undefined) throw refuseField('connection_id', `there is no connection ${id} in this organization`);
   // Stored secrets go where the given configuration says, so this is no mere look.
   await authorize(context, 'edit', { kind: 'connection', policies: stored.policies });
+  if (stored.parentConnectionId !== null)
+    throw refuseField('connection_id', 'the connection is shared from another organization, which keeps its secrets');
   if (stored.type !== type) throw refuseField('type', `connection ${id} is of type ${stored.type}`);
   return openStored(context, stored);
 }

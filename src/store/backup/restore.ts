@@ -43,6 +43,8 @@ export async function restoreBackup(lines: AsyncIterable<string>, options: Resto
     const inBackup = new Set(header.migrations.map(({ number }) => number));
     // A later migration may change what is stored, so the rows are there before it is applied.
     await applyMigrations(client, migrations, ({ number }) => inBackup.has(number));
+    // A shared connection may come before the one that it points to.
+    await client.query('SET CONSTRAINTS ALL DEFERRED');
     const rows = await loadTables(client, source, listOwnTables(migrations.filter((one) => inBackup.has(one.number))));
     await applyMigrations(client, migrations);
     const interrupted = await settle(client);

@@ -23,6 +23,8 @@ export interface RunConnection {
   readonly id: string;
   readonly name: string;
   readonly type: string;
+  /** Whose files and addresses it may use: of a shared connection its parent's organization. */
+  readonly organizationId: string;
   readonly config: Readonly<Record<string, unknown>>;
   /** Steps of executions that may work on it at once; null = no limit. */
   readonly maxLanes: number | null;
@@ -128,15 +130,23 @@ export async function listConnectionTypes(db: StoreDatabase, syncId: string): Pr
 
 async function loadConnection(store: Store, id: string): Promise<RunConnection> {
   const row = await store.db.selectFrom('connections').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const origin =
+    row.parentConnectionId === null
+      ? row
+      : await store.db
+          .selectFrom('connections')
+          .selectAll()
+          .where('id', '=', row.parentConnectionId)
+          .executeTakeFirstOrThrow();
+  const { organizationId } = origin;
   const secrets =
-    row.secrets === null
-      ? {}
-      : store.secrets.unseal(row.secrets, { organizationId: row.organizationId, connectionId: row.id });
+    origin.secrets === null ? {} : store.secrets.unseal(origin.secrets, { organizationId, connectionId: origin.id });
   return {
     id: row.id,
     name: row.name,
     type: row.type,
-    config: { ...row.configuration, ...secrets },
+    organizationId,
+    config: { ...origin.configuration, ...secrets },
     maxLanes: row.maxLanes,
   };
 }
