@@ -5,7 +5,7 @@ import {
   envelope,
   eventSchema,
   listEventsQuerySchema,
-  oldListEventsQuerySchema,
+  type oldListEventsQuerySchema,
   pageEnvelope,
 } from '../../contract/index.ts';
 import { EVENT_TYPES, type Event, listEvents } from '../../operations/index.ts';
@@ -28,21 +28,8 @@ export const eventRoutes = [
       const { page_token: token, limit: _, ...filter } = query;
       const list = { list: 'events', filter: JSON.stringify(Object.entries(filter).sort()) };
       const position = fromPageToken(list, token, positionSchema);
-      const { events, next } = await listEvents(context, { ...toFilter(query), position });
+      const { events, next } = await listEvents(context, { ...toEventFilter(query), position });
       return { data: events.map(toEventBody), pagination: toPagination(list, next) };
-    },
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/events',
-    versions: ['2024-02-08', '2023-04-25'],
-    operationId: 'events.list',
-    summary: 'List what happened in the last 48 hours, newest first',
-    query: oldListEventsQuerySchema,
-    response: envelope(z.array(eventSchema)),
-    handle: async (context, { query }) => {
-      const { events } = await listEvents(context, { ...toFilter(query), position: null });
-      return { data: events.map(toEventBody) };
     },
   }),
   defineRoute({
@@ -56,7 +43,8 @@ export const eventRoutes = [
   }),
 ];
 
-function toFilter(query: z.output<typeof oldListEventsQuerySchema>) {
+/** What a list is asked for, in every version. */
+export function toEventFilter(query: z.output<typeof oldListEventsQuerySchema>) {
   return {
     organizationId: query.organization_id ?? null,
     type: query.type ?? query.event_type ?? null,
@@ -66,7 +54,8 @@ function toFilter(query: z.output<typeof oldListEventsQuerySchema>) {
   };
 }
 
-function toEventBody(event: Event): EventBody {
+/** An event on the wire. */
+export function toEventBody(event: Event): EventBody {
   return {
     id: event.id,
     organization_id: event.organizationId,

@@ -1,8 +1,9 @@
 import { errorSubscribersRequestSchema, errorSubscribersSchema } from '../../contract/index.ts';
 import { getErrorSubscribers, setErrorSubscribers } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** Who is told by e-mail. Neither answer has an envelope. */
 export const notificationRoutes = [

@@ -4,8 +4,6 @@ import {
   deliverySchema,
   idParamsSchema,
   listDeliveriesQuerySchema,
-  oldWebhookEnvelope,
-  oldWebhookListEnvelope,
   pageEnvelope,
   type WebhookRequest,
   webhookEnvelope,
@@ -24,14 +22,15 @@ import {
 } from '../../operations/index.ts';
 import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
-import { toDeliveryBody, toOldWebhookBody, toWebhookBody } from '../views/webhooks.ts';
+import { since } from '../versions/range.ts';
+import { toDeliveryBody, toWebhookBody } from '../views/webhooks.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
-const OLD = ['2023-04-25'] as const;
+const VERSIONS = since('2024-02-08');
 
 const positionSchema = z.object({ time: microsecondsSchema, id: rowIdSchema });
 
-function toInput(body: WebhookRequest): WebhookInput {
+/** The same in every version. */
+export function toWebhookInput(body: WebhookRequest): WebhookInput {
   return { endpoint: body.endpoint, secret: body.secret, organizationId: body.organization_id ?? null };
 }
 
@@ -53,7 +52,7 @@ const currentRoutes = [
     summary: "Make the organization's webhook",
     body: webhookRequestSchema,
     response: webhookEnvelope,
-    handle: async (context, { body }) => ({ data: toWebhookBody(await createWebhook(context, toInput(body))) }),
+    handle: async (context, { body }) => ({ data: toWebhookBody(await createWebhook(context, toWebhookInput(body))) }),
   }),
   defineRoute({
     method: 'GET',
@@ -75,7 +74,7 @@ const currentRoutes = [
     body: webhookRequestSchema,
     response: webhookEnvelope,
     handle: async (context, { params, body }) => ({
-      data: toWebhookBody(await updateWebhook(context, params.id, toInput(body))),
+      data: toWebhookBody(await updateWebhook(context, params.id, toWebhookInput(body))),
     }),
   }),
   defineRoute({
@@ -104,55 +103,9 @@ const currentRoutes = [
   }),
 ];
 
-const oldRoutes = [
-  defineRoute({
-    method: 'GET',
-    url: '/api/webhooks',
-    versions: OLD,
-    operationId: 'webhooks.list',
-    summary: 'List webhooks',
-    response: oldWebhookListEnvelope,
-    handle: async (context) => ({ data: (await listWebhooks(context)).map(toOldWebhookBody) }),
-  }),
-  defineRoute({
-    method: 'POST',
-    url: '/api/webhooks',
-    versions: OLD,
-    operationId: 'webhooks.create',
-    summary: "Make the organization's webhook",
-    body: webhookRequestSchema,
-    response: oldWebhookEnvelope,
-    handle: async (context, { body }) => ({ data: toOldWebhookBody(await createWebhook(context, toInput(body))) }),
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/webhooks/:id',
-    versions: OLD,
-    operationId: 'webhooks.get',
-    summary: 'Get a webhook',
-    params: idParamsSchema,
-    response: oldWebhookEnvelope,
-    handle: async (context, { params }) => ({ data: toOldWebhookBody(await getWebhook(context, params.id)) }),
-  }),
-  defineRoute({
-    method: 'PATCH',
-    url: '/api/webhooks/:id',
-    versions: OLD,
-    operationId: 'webhooks.update',
-    summary: 'Replace endpoint and secret of a webhook',
-    params: idParamsSchema,
-    body: webhookRequestSchema,
-    response: oldWebhookEnvelope,
-    handle: async (context, { params, body }) => ({
-      data: toOldWebhookBody(await updateWebhook(context, params.id, toInput(body))),
-    }),
-  }),
-];
-
 /** Where an organization wants its events sent. */
 export const webhookRoutes = [
   ...currentRoutes,
-  ...oldRoutes,
   defineRoute({
     method: 'DELETE',
     url: '/api/webhooks/:id',

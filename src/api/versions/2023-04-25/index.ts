@@ -6,6 +6,7 @@ import { organizationRoutes } from './organizations.ts';
 import { permissionRoutes } from './permissions.ts';
 import { sourceRoutes } from './sources.ts';
 import { userRoutes } from './users.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** Operations that later versions do not have, or not in this shape. */
 export const routesOf20230425: readonly Route[] = [
@@ -16,4 +17,5 @@ export const routesOf20230425: readonly Route[] = [
   ...organizationRoutes,
   ...userRoutes,
   ...permissionRoutes,
+  ...webhookRoutes,
 ];
