@@ -19,6 +19,20 @@ export interface Contract {
   listUnknownKeys(operation: string, status: number, body: unknown): string[];
   /** Every field of a request's body as a path, such as `schemas[].id`; those that hold others included. */
   listRequestFields(operation: string): string[];
+  /** The fields of a request's body on its top level; null = it takes none. */
+  describeBody(operation: string): readonly TopField[] | null;
+  /** The parameters of a query string. */
+  describeQuery(operation: string): readonly TopField[];
+}
+
+/** One field of a body, or one parameter of a query. */
+export interface TopField {
+  readonly name: string;
+  readonly isRequired: boolean;
+  /** Of JSON; `any` where the description leaves it open. */
+  readonly type: string;
+  /** A value that fits, and names nothing that exists. */
+  readonly sample: unknown;
 }
 
 const FOLDER = join(import.meta.dirname, 'contract');
@@ -49,7 +63,74 @@ export function readContract(version: string): Contract {
       const { schema } = resolvePointer(document, pointer) as { schema: Node };
       return [...new Set(listFields(document, schema, ''))];
     },
+    describeBody: (operation) => {
+      const body = resolve(document, (operations.get(operation)?.requestBody ?? {}) as Node);
+      const { schema } = ((body.content ?? {}) as Record<string, { schema?: Node }>)['application/json'] ?? {};
+      return schema === undefined ? null : describeFields(document, schema);
+    },
+    describeQuery: (operation) => {
+      const parameters = ((operations.get(operation)?.parameters ?? []) as Node[]).map((node) =>
+        resolve(document, node),
+      );
+      return parameters
+        .filter((parameter) => parameter.in === 'query')
+        .map(({ name, required, schema }) =>
+          describeField(document, String(name), required === true, (schema ?? {}) as Node),
+        );
+    },
   };
+}
+
+function describeFields(document: Node, schema: Node): TopField[] {
+  const resolved = resolve(document, schema);
+  const parts = ((resolved.allOf ?? []) as Node[]).flatMap((part) => describeFields(document, part));
+  const required = (resolved.required ?? []) as string[];
+  const own = Object.entries((resolved.properties ?? {}) as Record<string, Node>).map(([name, inner]) =>
+    describeField(document, name, required.includes(name), inner),
+  );
+  return [...parts, ...own];
+}
+
+function describeField(document: Node, name: string, isRequired: boolean, schema: Node): TopField {
+  const { type } = pickAlternative(document, schema);
+  const known = Array.isArray(type) ? type.find((one) => one !== 'null') : type;
+  return { name, isRequired, type: typeof known === 'string' ? known : 'any', sample: sampleOf(document, schema, 0) };
+}
+
+/** The first reading of a schema that is not null. */
+function pickAlternative(document: Node, schema: Node): Node {
+  const resolved = resolve(document, schema);
+  const alternatives = (resolved.anyOf ?? resolved.oneOf ?? []) as Node[];
+  const first = alternatives.find((part) => resolve(document, part).type !== 'null');
+  return first === undefined ? resolved : pickAlternative(document, first);
+}
+
+const SAMPLES: Readonly<Record<string, unknown>> = { integer: 1, number: 1, boolean: true, array: [], string: 'text' };
+const TEXTS: Readonly<Record<string, string>> = {
+  uuid: '00000000-0000-4000-8000-000000000000',
+  'date-time': '2026-01-01T00:00:00Z',
+  email: 'nobody@example.org',
+};
+
+function sampleOf(document: Node, schema: Node, depth: number): unknown {
+  const node = pickAlternative(document, schema);
+  const [first] = (node.enum ?? []) as unknown[];
+  if (first !== undefined) return first;
+  const type = Array.isArray(node.type) ? node.type.find((one) => one !== 'null') : node.type;
+  if (type === 'string') return TEXTS[String(node.format)] ?? 'text';
+  if (type !== 'object' && node.properties === undefined) return SAMPLES[String(type)] ?? 'text';
+  if (depth > 3) return {};
+  const fields = Object.entries((node.properties ?? {}) as Record<string, Node>);
+  const required = (node.required ?? []) as string[];
+  return Object.fromEntries(
+    fields
+      .filter(([name]) => required.includes(name))
+      .map(([name, inner]) => [name, sampleOf(document, inner, depth + 1)]),
+  );
+}
+
+function resolve(document: Node, node: Node): Node {
+  return typeof node.$ref === 'string' ? resolve(document, resolvePointer(document, node.$ref.slice(1))) : node;
 }
 
 /** One published example answer. */

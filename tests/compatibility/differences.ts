@@ -101,3 +101,17 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: 'The public pages name the filter both ways; either is taken.',
   },
 ];
+
+/** A published operation that cannot succeed here yet. */
+export interface Refusal {
+  readonly versions: readonly ApiVersion[];
+  /** As published. */
+  readonly operation: string;
+  /** What it is answered with: 404 = the path is not served; 422 = it is, and says why it refuses. */
+  readonly status: 404 | 422;
+  /** Shown to users. */
+  readonly reason: string;
+}
+
+/** Every operation that is refused deliberately. */
+export const REFUSALS: readonly Refusal[] = [];
