@@ -19,6 +19,7 @@ const API = readPage('docs/api/README.md');
 const GUARANTEES = readPage('docs/guarantees.md');
 const OBSERVABILITY = readPage('docs/observability.md');
 const PLANS = readPage('docs/plans.md');
+const VERSIONS = readPage('docs/api/versions.md');
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
@@ -153,6 +154,7 @@ describe('the API page', () => {
           readBlocks(GUARANTEES, 'api'),
           readBlocks(OBSERVABILITY, 'api'),
           readBlocks(PLANS, 'api'),
+          readBlocks(VERSIONS, 'api'),
         ].join('\n'),
         {
           'http://127.0.0.1:8420': millrace.url,
@@ -162,6 +164,7 @@ describe('the API page', () => {
       );
       const { code, output } = await runShell(script);
       expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('"verdict":"equal"') });
+      expect(output).toContain('"schedule":{"frequency":"manual"}');
       expect(output).toContain('"bottleneck":');
       expect(output.match(/"destructive_steps":/g)?.length).toBeGreaterThanOrEqual(3);
       expect(output).toContain('millrace_metadata_up 1');
