@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { SCHEDULE_FREQUENCIES, SCHEDULE_RESYNC_MODES, SELECTIVE_MODES } from '../core/index.ts';
 import { actorSchema, idSchema, timestampSchema } from './common.ts';
 
-const frequencySchema = z.enum(SCHEDULE_FREQUENCIES).meta({ id: 'ScheduleFrequency' });
+/** How often a schedule comes. */
+export const frequencySchema = z.enum(SCHEDULE_FREQUENCIES).meta({ id: 'ScheduleFrequency' });
 const selectiveModeSchema = z.enum(SELECTIVE_MODES).meta({ id: 'BulkSelectiveMode' });
 const scheduleResyncModeSchema = z.enum(SCHEDULE_RESYNC_MODES).meta({ id: 'BulkScheduleSyncMode' });
 

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { FILTER_FUNCTIONS } from '../core/index.ts';
 import { idSchema, jsonQuerySchema, storedTimestampSchema, timestampSchema } from './common.ts';
 
-const filterFunctionSchema = z.enum(FILTER_FUNCTIONS).meta({ id: 'FilterFunction' });
+/** What a filter asks of a field. */
+export const filterFunctionSchema = z.enum(FILTER_FUNCTIONS).meta({ id: 'FilterFunction' });
 
 /** `value` is any JSON: a text, a list for `StringOneOf`, `"48 hours ago"` for `RelativeOnOrAfter`. */
 const filterFields = { field_id: z.string().optional(), function: filterFunctionSchema, value: z.unknown().optional() };

@@ -94,8 +94,38 @@ export {
 export { identitySchema } from './identity.ts';
 export { type JobBody, jobEnvelope, jobParamsSchema, jobSchema } from './jobs.ts';
 export {
+  listModelExecutionsQuerySchema,
+  modelExecutionParamsSchema,
+  modelExecutionSchema,
+  modelSyncParamsSchema,
+  modelSyncStatusSchema,
+  recordLogFileParamsSchema,
+  recordLogParamsSchema,
+  recordLogSchema,
+  setModelExecutionRequestSchema,
+  startedModelSyncSchema,
+  startModelSyncRequestSchema,
+} from './model-sync-executions.ts';
+export {
+  createModelSyncRequestSchema,
+  listModelSyncsQuerySchema,
+  type ModelSyncBody,
+  type ModelSyncListItemBody,
+  type ModelSyncRequest,
+  modelSyncListItemSchema,
+  modelSyncSchema,
+  scheduleOptionsSchema,
+  updateModelSyncRequestSchema,
+} from './model-syncs.ts';
+export {
   creationPropertyEnvelope,
   creationPropertyParamsSchema,
+  oldestTargetFieldSchema,
+  oldestTargetPropertiesSchema,
+  type TargetFieldsBody,
+  targetAnswers,
+  targetFieldsEnvelope,
+  targetFieldsQuerySchema,
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';

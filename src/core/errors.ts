@@ -62,6 +62,8 @@ export const ERROR_CODES = {
   OPTION_NOT_AVAILABLE: 'invalid_request',
   /** The organization has too many jobs and queries that have not ended. Wait for them, then ask again. */
   TOO_MANY_JOBS: 'rate_limited',
+  /** Model syncs are kept and checked, and cannot be run yet. Nothing was written. */
+  MODEL_SYNC_NOT_RUN: 'invalid_request',
   /** The connection is used by other objects. Delete those first, or force the delete. */
   CONNECTION_IN_USE: 'invalid_request',
   /** The schema cache is not filled yet. Wait for the refresh to end, then try again. */

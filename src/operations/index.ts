@@ -123,6 +123,25 @@ export {
 } from './notifications/subscribers.ts';
 export { type SendMail, sendNextMail } from './notifications/mail.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
+export {
+  activateModelSync,
+  changeModelSync,
+  createModelSync,
+  deleteModelSync,
+  type GivenField,
+  type GivenSchedule,
+  getModelSync,
+  listAllModelSyncs,
+  listModelSyncs,
+  type ModelSyncInput,
+  type ModelSyncListFilter,
+  type ModelSyncView,
+  requireExecutionsOf,
+  requireModelExecution,
+  SCHEDULE_OPTIONS,
+  startModelSync,
+  updateModelSync,
+} from './model-syncs/index.ts';
 export { deliverNext } from './webhooks/deliver.ts';
 export {
   createWebhook,
@@ -140,7 +159,9 @@ export { type BulkDestination, getBulkDestination } from './schemas/destination.
 export {
   type CreationProperty,
   getCreationProperty,
+  getTargetFields,
   listTargetObjects,
+  type TargetFields,
   type TargetObject,
 } from './schemas/model-targets.ts';
 export { resetPrimaryKey, setPrimaryKey } from './schemas/primary-keys.ts';

@@ -14,7 +14,7 @@ export type ConnectionChange = Omit<
 
 /** An object that uses a connection. */
 export interface ConnectionUser {
-  readonly type: 'bulk_sync';
+  readonly type: 'bulk_sync' | 'sync';
   readonly name: string;
   readonly id: string;
 }
@@ -120,7 +120,7 @@ export async function listConnectionUsers(
   organizationId: string,
   id: string,
 ): Promise<ConnectionUser[]> {
-  const rows = await db
+  const bulkSyncs = await db
     .selectFrom('bulkSyncs')
     .select(['id', 'name'])
     .where('organizationId', '=', organizationId)
@@ -128,5 +128,16 @@ export async function listConnectionUsers(
     .orderBy('name')
     .orderBy('id')
     .execute();
-  return rows.map((row) => ({ type: 'bulk_sync', ...row }));
+  const modelSyncs = await db
+    .selectFrom('modelSyncs')
+    .select(['id', 'name'])
+    .where('organizationId', '=', organizationId)
+    .where('targetConnectionId', '=', id)
+    .orderBy('name')
+    .orderBy('id')
+    .execute();
+  return [
+    ...bulkSyncs.map((row) => ({ type: 'bulk_sync' as const, ...row })),
+    ...modelSyncs.map((row) => ({ type: 'sync' as const, ...row })),
+  ];
 }

@@ -13,6 +13,7 @@ export {
 export type { ActorType } from './columns.ts';
 export {
   type ConnectionRecord,
+  type ConnectionUser,
   deleteConnection,
   findConnection,
   insertConnection,
@@ -173,6 +174,7 @@ export {
   listKnownSyncIds,
   listModelSyncs,
   listRunAfter,
+  lockModelSync,
   lockRunAfter,
   type ModelSyncPosition,
   type ModelSyncQuery,

@@ -15,6 +15,8 @@ import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { jobRoutes } from './jobs.ts';
+import { modelExecutionRoutes } from './model-syncs/executions.ts';
+import { modelSyncRoutes } from './model-syncs/syncs.ts';
 import { modelTargetRoutes } from './model-targets.ts';
 import { notificationRoutes } from './notifications.ts';
 import { organizationRoutes } from './organizations.ts';
@@ -42,6 +44,8 @@ export const ROUTES: readonly Route[] = [
   ...connectRoutes,
   ...bulkEndpointRoutes,
   ...modelTargetRoutes,
+  ...modelSyncRoutes,
+  ...modelExecutionRoutes,
   ...bulkSyncRoutes,
   ...bulkSchemaRoutes,
   ...bulkScheduleRoutes,

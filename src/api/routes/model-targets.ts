@@ -2,12 +2,14 @@ import {
   creationPropertyEnvelope,
   creationPropertyParamsSchema,
   idParamsSchema,
+  targetFieldsEnvelope,
+  targetFieldsQuerySchema,
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from '../../contract/index.ts';
-import { getCreationProperty, listTargetObjects } from '../../operations/index.ts';
+import { getCreationProperty, getTargetFields, listTargetObjects } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { toPropertyBody, toTargetObjectBody } from '../views/model-targets.ts';
+import { toPropertyBody, toTargetFieldsBody, toTargetObjectBody } from '../views/model-targets.ts';
 
 const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
 
@@ -44,6 +46,19 @@ export const modelTargetRoutes: readonly Route[] = [
     response: creationPropertyEnvelope,
     handle: async (context, { params }) => ({
       data: toPropertyBody(await getCreationProperty(context, params.id, params.property), true),
+    }),
+  }),
+  defineRoute({
+    method: 'GET',
+    url: '/api/connections/:id/modelsync/target/fields',
+    versions: VERSIONS,
+    operationId: 'modelSync.targets.getTargetFields',
+    summary: 'List the fields of an object that a model sync could write, as they are now',
+    params: idParamsSchema,
+    query: targetFieldsQuerySchema,
+    response: targetFieldsEnvelope,
+    handle: async (context, { params, query }) => ({
+      data: toTargetFieldsBody(await getTargetFields(context, params.id, query.target)),
     }),
   }),
 ];

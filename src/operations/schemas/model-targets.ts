@@ -1,4 +1,4 @@
-import type { Connector, ModelTargetCatalogue, ModelTargetMode } from '../../connector-kit/index.ts';
+import type { Connector, ModelTargetCatalogue, ModelTargetField, ModelTargetMode } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { ConnectionRecord } from '../../store/index.ts';
 import { definitionOf, openConnector } from '../connections/configuration.ts';
@@ -57,6 +57,30 @@ export function getCreationProperty(
       'NOT_FOUND',
       `Targets of this connection have no creation property "${propertyId}"; there are ${properties.map(({ id }) => id).join(', ') || 'none'}.`,
     );
+  });
+}
+
+/** One object that a model sync could write, with its fields, as its system describes it now. */
+export interface TargetFields {
+  readonly id: string;
+  readonly fields: readonly ModelTargetField[];
+  readonly modes: readonly ModelTargetMode[];
+  /** True where other objects can be made beside it. */
+  readonly canCreate: boolean;
+  readonly readAt: Date;
+}
+
+/** @throws `NOT_FOUND` for an unknown object, too; `FEATURE_NOT_SUPPORTED`, and what the system says */
+export function getTargetFields(context: Context, connectionId: string, objectId: string): Promise<TargetFields> {
+  return withTarget(context, connectionId, async (target, modes, signal) => {
+    const fields = await target.describeFields(objectId, signal);
+    if (fields === null)
+      throw new SyncError(
+        'NOT_FOUND',
+        `There is no target "${objectId}" that this connection could write. Write it as the list of targets does.`,
+      );
+    const canCreate = (await readCreation(target, signal)).length > 0;
+    return { id: objectId, fields, modes, canCreate, readAt: context.clock() };
   });
 }
 

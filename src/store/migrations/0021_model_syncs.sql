@@ -8,6 +8,8 @@ CREATE TABLE model_syncs (
   -- Every model that fields, identity, filters and overrides name, each once.
   model_ids uuid[] NOT NULL,
   target_connection_id uuid NOT NULL REFERENCES connections ON DELETE RESTRICT,
+  -- Id of what it writes, also while that is still to be made.
+  target_object text NOT NULL,
   -- core/model-syncs/model-syncs.ts says what each of these holds.
   target jsonb NOT NULL,
   identity jsonb,

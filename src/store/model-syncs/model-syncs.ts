@@ -82,28 +82,32 @@ export async function listModelSyncs(
   };
 }
 
-/**
- * Changes a sync.
- * @param unlessChangedSince what was read before the change was made up; null = whatever it is now
- * @returns false when there is no such sync, or it has been changed since
- */
+/** @returns false when there is no such sync */
 export async function updateModelSync(
   db: StoreDatabase,
   organizationId: string,
   id: string,
   change: ModelSyncChange,
-  unlessChangedSince: ModelSyncRecord | null = null,
 ): Promise<boolean> {
-  let query = db
+  const result = await db
     .updateTable('modelSyncs')
     // clock_timestamp: two changes in one transaction must not get one time, the list is ordered by it.
     .set({ ...change, updatedAt: sql<Date>`clock_timestamp()` })
     .where('organizationId', '=', organizationId)
-    .where('id', '=', id);
-  if (unlessChangedSince !== null)
-    query = query.where(sql<boolean>`date_trunc('milliseconds', updated_at) = ${unlessChangedSince.updatedAt}`);
-  const result = await query.executeTakeFirst();
+    .where('id', '=', id)
+    .executeTakeFirst();
   return result.numUpdatedRows > 0n;
+}
+
+/** Lets nobody else change a sync until the transaction ends. Harmless when it is gone. */
+export async function lockModelSync(db: StoreDatabase, organizationId: string, id: string): Promise<void> {
+  await db
+    .selectFrom('modelSyncs')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .execute();
 }
 
 /** @returns false when there is no such sync */

@@ -18,6 +18,8 @@ export interface ModelSyncsTable {
   /** Every model that the sync names, each once. */
   modelIds: string[];
   targetConnectionId: string;
+  /** Id of what it writes, also while that is still to be made. */
+  targetObject: string;
   target: Json<ModelSyncTarget>;
   identity: NullableJson<ModelSyncIdentity>;
   fields: Json<readonly MappedField[]>;

@@ -2,6 +2,7 @@ import type { Route } from '../../route.ts';
 import { bulkSchemaRoutes } from './bulk-schemas.ts';
 import { bulkSyncRoutes } from './bulk-syncs.ts';
 import { connectionRoutes } from './connections.ts';
+import { modelSyncRoutes } from './model-syncs.ts';
 import { organizationRoutes } from './organizations.ts';
 import { permissionRoutes } from './permissions.ts';
 import { sourceRoutes } from './sources.ts';
@@ -11,6 +12,7 @@ import { webhookRoutes } from './webhooks.ts';
 /** Operations that later versions do not have, or not in this shape. */
 export const routesOf20230425: readonly Route[] = [
   ...connectionRoutes,
+  ...modelSyncRoutes,
   ...sourceRoutes,
   ...bulkSyncRoutes,
   ...bulkSchemaRoutes,
