@@ -67,6 +67,7 @@ export {
   updateConnectionSchema,
 } from './connections.ts';
 export { type DriftEventBody, driftEventSchema, listDriftQuerySchema } from './drift.ts';
+export { type EntityBody, entityEnvelope } from './entities.ts';
 export { type EventBody, eventSchema, listEventsQuerySchema, oldListEventsQuerySchema } from './events.ts';
 export {
   type ConsoleLogBody,

@@ -98,6 +98,7 @@ export {
   type KeptAnswer,
   renewIdempotent,
 } from './idempotency/index.ts';
+export { type Entity, getEntity, getEntityForPartner } from './entities/entities.ts';
 export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export {
   authenticate,

@@ -50,6 +50,12 @@ export {
   requestSchemaCancellation,
 } from './executions/executions.ts';
 export {
+  type EntityRecord,
+  type EntityType,
+  findEntity,
+  listEntitySchemas,
+} from './entities/entities.ts';
+export {
   type EventPosition,
   type EventQuery,
   type EventRecord,

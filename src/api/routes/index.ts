@@ -11,6 +11,7 @@ import { connectionSettingsRoutes } from './connection-settings.ts';
 import { connectionTypeRoutes } from './connection-types.ts';
 import { connectionRoutes } from './connections.ts';
 import { driftRoutes } from './drift.ts';
+import { entityRoutes } from './entities.ts';
 import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
@@ -56,6 +57,7 @@ export const ROUTES: readonly Route[] = [
   ...timingRoutes,
   ...planRoutes,
   ...auditRoutes,
+  ...entityRoutes,
   ...eventRoutes,
   ...webhookRoutes,
   ...notificationRoutes,
