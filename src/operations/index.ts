@@ -174,6 +174,12 @@ export {
   upsertUserFields,
 } from './schemas/user-fields.ts';
 export {
+  createInstallationKey,
+  type KeyRequest,
+  listInstallationKeys,
+  revokeInstallationKey,
+} from './organizations/installation-keys.ts';
+export {
   changeOrganization,
   createOrganization,
   deleteOrganization,
