@@ -47,6 +47,7 @@ import {
   writeFilesMark,
 } from './runtime/index.ts';
 import {
+  startHealthChecker,
   startJobRunner,
   startOutbox,
   startRetention,
@@ -152,6 +153,8 @@ function startScheduler(
   shutdown.onStop('the reading of schemas', () => refresher.stop());
   const schedules = startScheduleRunner(services, { log });
   shutdown.onStop('the schedules', () => schedules.stop());
+  const health = startHealthChecker(services, { log });
+  shutdown.onStop('the checks of connections', () => health.stop());
   const jobs = startJobRunner(services, { log });
   shutdown.onStop('the jobs', () => jobs.stop());
   const outbox = startOutbox(services, {

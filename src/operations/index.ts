@@ -78,7 +78,7 @@ export {
   listConnections,
   updateConnection,
 } from './connections/connections.ts';
-export { patchConnection } from './connections/patch.ts';
+export { checkConnection, takeConnectionToCheck } from './connections/health.ts';
 export { listParameterValues, listTypeParameterValues, type ParameterValues } from './connections/parameter-values.ts';
 export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
 export { listSharedConnections, type SharedPath, shareConnection } from './connections/sharing.ts';

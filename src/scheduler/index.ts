@@ -1,3 +1,4 @@
+export { startHealthChecker } from './health-checker.ts';
 export { startJobRunner } from './job-runner.ts';
 export { startOutbox } from './outbox.ts';
 export { startRetention } from './retention.ts';

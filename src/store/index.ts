@@ -11,6 +11,7 @@ export {
   type WorkerFacts,
 } from './checkup.ts';
 export type { ActorType } from './columns.ts';
+export { type Health, storeCheck, takeDueCheck } from './connection-checks.ts';
 export {
   type ConnectionRecord,
   type ConnectionUser,

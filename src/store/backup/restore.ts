@@ -46,6 +46,7 @@ export async function restoreBackup(lines: AsyncIterable<string>, options: Resto
     // A shared connection may come before the one that it points to.
     await client.query('SET CONSTRAINTS ALL DEFERRED');
     const rows = await loadTables(client, source, listOwnTables(migrations.filter((one) => inBackup.has(one.number))));
+    await client.query('SET CONSTRAINTS ALL IMMEDIATE');
     await applyMigrations(client, migrations);
     const interrupted = await settle(client);
     if (newKey !== null) await storeMasterKey(options.masterKey.file, newKey);
