@@ -19,9 +19,9 @@ export interface ConnectorDefinition<Config> {
   readonly capabilities: Capabilities;
   /** Placement `owner` only: what names the one thing that a single thread must own, such as the file's real path. */
   ownerKey?(config: Config, context: ConnectorContext): string;
-  connect(config: Config, context: ConnectorContext): Promise<Connector>;
   /** Fields of the connection's, or of its syncs', configuration whose values can be listed. Absent = none. */
   readonly choices?: Readonly<Record<string, ChoiceList>>;
+  connect(config: Config, context: ConnectorContext): Promise<Connector>;
 }
 
 /** Absent side = the system cannot be that. */
@@ -140,9 +140,6 @@ export interface Leftover {
   readonly remedy: string;
 }
 
-export interface ModelTargetCatalogue {
-  listObjects(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
-  /** Properties asked for when a target is created; `values` where the system can list them. */
 /** One field of an object that a model sync could write. */
 export interface ModelTargetField {
   /** The system's own name of it. */
@@ -162,12 +159,15 @@ export interface ModelTargetField {
   readonly identityFunctions: readonly IdentityFunction[];
 }
 
-  creationProperties(signal: AbortSignal): Promise<
-    readonly {
+export interface ModelTargetCatalogue {
+  listObjects(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** The fields of one of those objects as they are now, in the system's order; null when it is none of them. */
   describeFields(objectId: string, signal: AbortSignal): Promise<readonly ModelTargetField[] | null>;
   /** The id that an object made with these creation properties would have; each property has a value. Pure. */
   toObjectId(properties: Readonly<Record<string, string>>): string;
+  /** Properties asked for when a target is created; `values` where the system can list them. */
+  creationProperties(signal: AbortSignal): Promise<
+    readonly {
       readonly id: string;
       readonly title: string;
       readonly values?: readonly { readonly label: string; readonly value: string }[];

@@ -130,7 +130,54 @@ export {
   targetObjectsEnvelope,
   targetObjectsQuerySchema,
 } from './model-targets.ts';
+export {
+  asyncQuerySchema,
+  type CreateModelRequest,
+  connectionParamsSchema,
+  createModelRequestSchema,
+  enrichmentInputRequestSchema,
+  listModelsQuerySchema,
+  type ModelBody,
+  type ModelFieldBody,
+  modelFieldListEnvelope,
+  modelFieldsRequestSchema,
+  modelOrJobSchema,
+  modelPreviewSchema,
+  modelSampleSchema,
+  modelSchema,
+  modelSourceFieldsQuerySchema,
+  modelSourceQuerySchema,
+  modelSourceSchema,
+  olderModelSchema,
+  type PatchModelRequest,
+  patchModelRequestSchema,
+  updateModelRequestSchema,
+} from './models.ts';
 export { errorSubscribersRequestSchema, errorSubscribersSchema } from './notifications.ts';
+export {
+  type OrganizationBody,
+  type OrganizationRequest,
+  organizationEnvelope,
+  organizationListEnvelope,
+  organizationRequestSchema,
+} from './organizations.ts';
+export {
+  type ParameterValuesBody,
+  parameterValuesEnvelope,
+  parameterValuesRequestSchema,
+} from './parameter-values.ts';
+export {
+  type PolicyBody,
+  type PolicyRequest,
+  policyEnvelope,
+  policyListEnvelope,
+  policyRequestSchema,
+  type RoleBody,
+  type RoleRequest,
+  roleEnvelope,
+  roleListEnvelope,
+  roleRequestSchema,
+} from './permissions.ts';
 export { type PlanBody, type PlanQuery, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
 export {
   listRejectsQuerySchema,
@@ -154,47 +201,14 @@ export {
   sourceSchemaEnvelope,
   upsertFieldsRequestSchema,
 } from './schemas.ts';
+export {
+  organizationConnectionParamsSchema,
+  parentConnectionParamsSchema,
+  shareConnectionSchema,
+  sharedConnectionEnvelope,
+} from './shared-connections.ts';
 export { type TimingBody, timingSchema } from './timing.ts';
 export { ApiFailure } from './transport.ts';
-export {
-  type DeliveryBody,
-  deliverySchema,
-  listDeliveriesQuerySchema,
-  type OldWebhookBody,
-  oldWebhookEnvelope,
-  oldWebhookListEnvelope,
-  type WebhookBody,
-  type WebhookRequest,
-  webhookEnvelope,
-  webhookListEnvelope,
-  webhookRequestSchema,
-} from './webhooks.ts';
-export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';
-export {
-  type ParameterValuesBody,
-  parameterValuesEnvelope,
-  parameterValuesRequestSchema,
-} from './parameter-values.ts';
-export { errorSubscribersRequestSchema, errorSubscribersSchema } from './notifications.ts';
-export {
-  type OrganizationBody,
-  type OrganizationRequest,
-  organizationEnvelope,
-  organizationListEnvelope,
-  organizationRequestSchema,
-} from './organizations.ts';
-export {
-  type PolicyBody,
-  type PolicyRequest,
-  policyEnvelope,
-  policyListEnvelope,
-  policyRequestSchema,
-  type RoleBody,
-  type RoleRequest,
-  roleEnvelope,
-  roleListEnvelope,
-  roleRequestSchema,
-} from './permissions.ts';
 export {
   createKeyQuerySchema,
   createUserSchema,
@@ -210,9 +224,17 @@ export {
   wordUserListEnvelope,
   wordUserRequestSchema,
 } from './users.ts';
+export { API_VERSIONS, type ApiVersion, isApiVersion, VERSION_HEADER } from './versions.ts';
 export {
-  organizationConnectionParamsSchema,
-  parentConnectionParamsSchema,
-  shareConnectionSchema,
-  sharedConnectionEnvelope,
-} from './shared-connections.ts';
+  type DeliveryBody,
+  deliverySchema,
+  listDeliveriesQuerySchema,
+  type OldWebhookBody,
+  oldWebhookEnvelope,
+  oldWebhookListEnvelope,
+  type WebhookBody,
+  type WebhookRequest,
+  webhookEnvelope,
+  webhookListEnvelope,
+  webhookRequestSchema,
+} from './webhooks.ts';

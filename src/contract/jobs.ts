@@ -19,9 +19,3 @@ export const jobEnvelope = envelope(jobSchema);
 
 /** Path of one job; a type that there is not is a malformed request, not an unknown thing. */
 export const jobParamsSchema = z.object({ type: z.string(), id: idSchema });
-
-/** Whether to answer at once with a job instead of waiting. */
-export const asyncQueryField = z
-  .preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean())
-  .default(false)
-  .describe('Answer at once with a job, which does the work.');

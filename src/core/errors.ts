@@ -50,8 +50,6 @@ export const ERROR_CODES = {
   EXECUTION_RUNNING: 'conflict',
   /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */
   CHANGED_MEANWHILE: 'conflict',
-  /** Somebody else changed the same object at the same time, so nothing was changed. Send the request again. */
-  CHANGED_MEANWHILE: 'conflict',
   /** The name is taken by another object of its kind. Choose another one. */
   NAME_TAKEN: 'conflict',
   /** The user has an API key already. Use it, or ask with `force` for a new one, which revokes it. */

@@ -80,6 +80,7 @@ export {
 } from './connections/connections.ts';
 export { checkConnection, takeConnectionToCheck } from './connections/health.ts';
 export { listParameterValues, listTypeParameterValues, type ParameterValues } from './connections/parameter-values.ts';
+export { patchConnection } from './connections/patch.ts';
 export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
 export { listSharedConnections, type SharedPath, shareConnection } from './connections/sharing.ts';
 export type { Connection } from './connections/shown.ts';
@@ -92,14 +93,14 @@ export {
   type ExecutionQueue,
   type Services,
 } from './context.ts';
+export { type Entity, getEntity, getEntityForPartner } from './entities/entities.ts';
+export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export {
   beginIdempotent,
   endIdempotent,
   type KeptAnswer,
   renewIdempotent,
 } from './idempotency/index.ts';
-export { type Entity, getEntity, getEntityForPartner } from './entities/entities.ts';
-export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export {
   authenticate,
   bootstrap,
@@ -113,16 +114,12 @@ export {
   type JobHandler,
   type JobHandlers,
   type JobRecord,
+  recordDoneJob,
   removeOldJobs,
   runJob,
   startJob,
   takeNextJob,
 } from './jobs/index.ts';
-export {
-  getErrorSubscribers,
-  setErrorSubscribers,
-} from './notifications/subscribers.ts';
-export { type SendMail, sendNextMail } from './notifications/mail.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
 export {
   activateModelSync,
@@ -143,36 +140,37 @@ export {
   startModelSync,
   updateModelSync,
 } from './model-syncs/index.ts';
-export { deliverNext } from './webhooks/deliver.ts';
 export {
-  createWebhook,
-  type Delivery,
-  deleteWebhook,
-  getWebhook,
-  listDeliveries,
-  listWebhooks,
-  setWebhookDisabled,
-  updateWebhook,
-  type Webhook,
-  type WebhookInput,
-} from './webhooks/webhooks.ts';
-export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
+  createModel,
+  deleteModel,
+  describeModelSource,
+  getModel,
+  listAllModels,
+  listModels,
+  listSourceFields,
+  type ModelChange,
+  type ModelFields,
+  type ModelInput,
+  type ModelOutcome,
+  type ModelSourceDescription,
+  type ModelView,
+  patchModel,
+  previewModel,
+  refuseEnrichment,
+  type SourceField,
+  sampleModel,
+  startCreateModel,
+  startGetModel,
+  startPreviewModel,
+  startSampleModel,
+  startUpdateModel,
+  updateModel,
+} from './models/index.ts';
+export { type SendMail, sendNextMail } from './notifications/mail.ts';
 export {
-  type CreationProperty,
-  getCreationProperty,
-  getTargetFields,
-  listTargetObjects,
-  type TargetFields,
-  type TargetObject,
-} from './schemas/model-targets.ts';
-export { resetPrimaryKey, setPrimaryKey } from './schemas/primary-keys.ts';
-export { refreshNow, refreshSchemas, requestRefresh } from './schemas/refresh.ts';
-export { type BulkSource, getBulkSource, getSchema, getSchemaStatus, sampleRecords } from './schemas/source.ts';
-export {
-  deleteUserField,
-  patchField,
-  upsertUserFields,
-} from './schemas/user-fields.ts';
+  getErrorSubscribers,
+  setErrorSubscribers,
+} from './notifications/subscribers.ts';
 export {
   createInstallationKey,
   type KeyRequest,
@@ -212,3 +210,33 @@ export {
   type RoleView,
   updateRole,
 } from './permissions/roles.ts';
+export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
+export {
+  type CreationProperty,
+  getCreationProperty,
+  getTargetFields,
+  listTargetObjects,
+  type TargetFields,
+  type TargetObject,
+} from './schemas/model-targets.ts';
+export { resetPrimaryKey, setPrimaryKey } from './schemas/primary-keys.ts';
+export { refreshNow, refreshSchemas, requestRefresh } from './schemas/refresh.ts';
+export { type BulkSource, getBulkSource, getSchema, getSchemaStatus, sampleRecords } from './schemas/source.ts';
+export {
+  deleteUserField,
+  patchField,
+  upsertUserFields,
+} from './schemas/user-fields.ts';
+export { deliverNext } from './webhooks/deliver.ts';
+export {
+  createWebhook,
+  type Delivery,
+  deleteWebhook,
+  getWebhook,
+  listDeliveries,
+  listWebhooks,
+  setWebhookDisabled,
+  updateWebhook,
+  type Webhook,
+  type WebhookInput,
+} from './webhooks/webhooks.ts';

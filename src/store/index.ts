@@ -24,6 +24,19 @@ export {
   updateConnection,
 } from './connections.ts';
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
+export {
+  type EntityRecord,
+  type EntityType,
+  findEntity,
+  listEntitySchemas,
+} from './entities/entities.ts';
+export {
+  type EventPosition,
+  type EventQuery,
+  type EventRecord,
+  listEvents,
+  removeOldEvents,
+} from './events/events.ts';
 export type { PlanSummary } from './execution-tables.ts';
 export {
   enterConnections,
@@ -50,19 +63,6 @@ export {
   requestCancellation,
   requestSchemaCancellation,
 } from './executions/executions.ts';
-export {
-  type EntityRecord,
-  type EntityType,
-  findEntity,
-  listEntitySchemas,
-} from './entities/entities.ts';
-export {
-  type EventPosition,
-  type EventQuery,
-  type EventRecord,
-  listEvents,
-  removeOldEvents,
-} from './events/events.ts';
 export { readFleetFacts } from './executions/fleet.ts';
 export { Heartbeat } from './executions/heartbeat.ts';
 export {
@@ -147,6 +147,7 @@ export {
   findOrganization,
   insertFirstObjects,
   isReachable,
+  type KeyHolder,
   listOrganizations,
   listUserNames,
   lockOrganizations,
@@ -261,6 +262,7 @@ export {
 export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
 export { tryExclusively } from './session-lock.ts';
 export { createSessionPool } from './session-pool.ts';
+export { findParents, insertChild, listChildren } from './shared-connections.ts';
 export {
   type BulkSyncScheduleRecord,
   type DueSync,
@@ -270,7 +272,6 @@ export {
   listDueSyncs,
   listNextStarts,
   listSyncsToArm,
-export { findParents, insertChild, listChildren } from './shared-connections.ts';
   type NewBulkSyncSchedule,
   replaceBulkSyncSchedules,
   setDueTimes,

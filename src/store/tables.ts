@@ -39,12 +39,11 @@ import type {
 } from './execution-tables.ts';
 import type { IdempotencyKeysTable } from './idempotency/tables.ts';
 import type { JobsTable, QueryPagesTable } from './jobs/tables.ts';
+import type { ErrorSubscribersTable, MailsTable } from './mails/tables.ts';
 import type { ModelSyncsTable } from './model-syncs/tables.ts';
 import type { ModelsTable } from './models/tables.ts';
 import type { ApiKeysTable, OrganizationsTable, UsersTable } from './organizations/tables.ts';
 import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
-
-import type { ErrorSubscribersTable, MailsTable } from './mails/tables.ts';
 import type { WebhookAttemptsTable, WebhookDeliveriesTable, WebhooksTable } from './webhooks/tables.ts';
 
 /**
@@ -105,10 +104,10 @@ interface InstallationTable {
   onlyRow: Defaulted<boolean>;
   id: string;
   keyCheck: Buffer;
+  obfuscationSalt: Buffer;
   /** Of the master key that everything is sealed under now. */
   keyVersion: Defaulted<number>;
   obfuscationRoot: Nullable<Buffer>;
-  obfuscationSalt: Buffer;
   /** Stands in a file of the folder for files, too. */
   filesMark: Nullable<string>;
   createdAt: DefaultedTimestamp;
@@ -130,12 +129,12 @@ interface ConnectionsTable extends AuditColumns {
   /** Steps of executions that may work on it at once; null = no limit. */
   maxLanes: Nullable<number>;
   status: ConnectionStatus;
+  statusError: Nullable<string>;
   /** The connection of another organization that has the configuration of this one; null = its own. */
   parentConnectionId: Nullable<string>;
   /** When the scheduler looks at the system next; null = never. */
   nextCheckAt: NullableTimestamp;
   checkedAt: NullableTimestamp;
-  statusError: Nullable<string>;
 }
 
 interface SchemaCachesTable {

@@ -19,30 +19,30 @@ import { jobRoutes } from './jobs.ts';
 import { modelExecutionRoutes } from './model-syncs/executions.ts';
 import { modelSyncRoutes } from './model-syncs/syncs.ts';
 import { modelTargetRoutes } from './model-targets.ts';
+import { modelRoutes } from './models/models.ts';
+import { modelSourceRoutes } from './models/sources.ts';
 import { notificationRoutes } from './notifications.ts';
 import { organizationRoutes } from './organizations.ts';
 import { permissionRoutes } from './permissions.ts';
 import { planRoutes } from './plans.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
+import { sharedConnectionRoutes } from './shared-connections.ts';
 import { timingRoutes } from './timing.ts';
 import { userRoutes } from './users.ts';
 import { watchingRoutes } from './watching.ts';
 import { webhookRoutes } from './webhooks.ts';
 
-import { sharedConnectionRoutes } from './shared-connections.ts';
 /** Every operation of the API, one list per resource. */
 export const ROUTES: readonly Route[] = [
   ...connectionTypeRoutes,
   ...connectionRoutes,
-  ...connectionSettingsRoutes,
-  ...schemaRoutes,
-  ...schemaOverrideRoutes,
-  ...connectionParameterRoutes,
-  ...connectRoutes,
   ...connectionParameterRoutes,
   ...sharedConnectionRoutes,
   ...connectRoutes,
+  ...connectionSettingsRoutes,
+  ...schemaRoutes,
+  ...schemaOverrideRoutes,
   ...bulkEndpointRoutes,
   ...modelTargetRoutes,
   ...modelSyncRoutes,
@@ -67,4 +67,6 @@ export const ROUTES: readonly Route[] = [
   ...permissionRoutes,
   ...olderRoutes,
   ...jobRoutes,
+  ...modelRoutes,
+  ...modelSourceRoutes,
 ];

@@ -1,7 +1,7 @@
 import { jobEnvelope, jobParamsSchema } from '../../contract/index.ts';
 import { getJob } from '../../operations/index.ts';
+import { showJob } from '../job-results.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { toJobBody } from '../views/jobs.ts';
 
 /** Requests that are answered later. */
 export const jobRoutes: readonly Route[] = [
@@ -15,7 +15,7 @@ export const jobRoutes: readonly Route[] = [
     response: jobEnvelope,
     handle: async (context, { params }) => {
       const job = await getJob(context, params.type, params.id);
-      return { data: toJobBody(job, job.result) };
+      return { data: await showJob(context, job) };
     },
   }),
 ];

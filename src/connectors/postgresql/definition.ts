@@ -60,8 +60,8 @@ export const postgresql: ConnectorDefinition<PostgresqlConfig> = {
   config: postgresqlConfig,
   secrets: POSTGRESQL_SECRETS,
   capabilities,
-  connect: (config, context) => Promise.resolve(createConnector(config, context)),
   choices: postgresqlChoices,
+  connect: (config, context) => Promise.resolve(createConnector(config, context)),
 };
 
 function createConnector(config: PostgresqlConfig, context: ConnectorContext): Connector {

@@ -1,5 +1,5 @@
 export type { JobRecord } from '../../store/index.ts';
 export { findOwnJob, getJob } from './get.ts';
-export type { JobHandler } from './handlers.ts';
+export type { JobHandler } from './handler.ts';
 export { type JobHandlers, removeOldJobs, runJob, takeNextJob } from './run.ts';
 export { recordDoneJob, startJob } from './start.ts';

@@ -1,7 +1,8 @@
 import { SyncError, serializeError } from '../../core/index.ts';
 import { finishJob, holdJob, type JobRecord, releaseJob, removeExpiredJobs, takeJob } from '../../store/index.ts';
 import { type Caller, createContext, type Services } from '../context.ts';
-import { JOB_HANDLERS, type JobHandler } from './handlers.ts';
+import type { JobHandler } from './handler.ts';
+import { JOB_HANDLERS } from './handlers.ts';
 import { KEEP_SECONDS } from './start.ts';
 
 /** A taker is taken for dead after fifteen seconds. */

@@ -4,12 +4,14 @@ import { bulkSyncRoutes } from './bulk-syncs.ts';
 import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
 import { modelSyncRoutes } from './model-syncs.ts';
+import { modelRoutes } from './models.ts';
 
 /** Operations that later versions do not have, or not in this shape. */
 export const routesOf20240208: readonly Route[] = [
   ...bulkSyncRoutes,
   ...bulkSchemaRoutes,
   ...executionRoutes,
-  ...modelSyncRoutes,
   ...eventRoutes,
+  ...modelRoutes,
+  ...modelSyncRoutes,
 ];

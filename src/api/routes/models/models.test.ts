@@ -1,0 +1,314 @@
+import { describe, expect, it } from 'vitest';
+import { readContract } from '../../../../tests/compatibility/contract.ts';
+import { UNKNOWN_ID, useBulkFixture } from '../../../../tests/setup/bulk-fixture.ts';
+import { API_VERSIONS } from '../../../contract/index.ts';
+import { runJob, takeNextJob } from '../../../operations/index.ts';
+
+const fixture = useBulkFixture();
+const CONTRACTS = new Map<string, ReturnType<typeof readContract>>(
+  API_VERSIONS.map((version) => [version, readContract(version)]),
+);
+const OLDEST = '2023-04-25';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+// Answers are looked at in every depth; their shapes are proved against the published documents.
+type Body = ReturnType<typeof JSON.parse>;
+
+/** Sends one request, proves its answer against the published document, and answers it. */
+async function ask(
+  status: number,
+  operation: string,
+  url: string,
+  body?: unknown,
+  version = '2025-09-18',
+): Promise<Body> {
+  const [method] = operation.split(' ') as [Method];
+  const answer = await fixture.send(method, url, body, version);
+  expect([url, answer.status, answer.status === status ? '' : answer.body]).toEqual([url, status, '']);
+  if (answer.body === null) return null;
+  const contract = CONTRACTS.get(version);
+  expect([url, contract?.check(operation, status, answer.body)]).toEqual([url, []]);
+  if (status < 300) expect([url, contract?.listUnknownKeys(operation, status, answer.body)]).toEqual([url, []]);
+  return answer.body;
+}
+
+const modelBody = (changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
+  name: 'Customers',
+  connection_id: fixture.sourceId,
+  configuration: { table: 'public.customers' },
+  ...changes,
+});
+
+const make = async (changes: Readonly<Record<string, unknown>> = {}): Promise<Body> =>
+  (await ask(200, 'POST /api/models', '/api/models', modelBody(changes))).data;
+
+const namesOf = (model: Body): string[] => model.fields.map((field: { name: string }) => field.name);
+
+/** Does the job that was asked for, and answers it as its author reads it. */
+async function finish(job: { job_id: string; type: string }): Promise<Body> {
+  const taken = await takeNextJob(fixture.api.services);
+  if (taken !== undefined) await runJob(fixture.api.services, taken, new AbortController().signal);
+  return (await ask(200, 'GET /api/jobs/{type}/{id}', `/api/jobs/${job.type}/${job.job_id}`)).data;
+}
+
+describe('making a model', () => {
+  it('asks the source for the fields, and keeps what was said about them', async () => {
+    const other = await make({ configuration: { view: 'public.big_orders' }, name: 'Big orders' });
+    const label = fixture.api.services.newId();
+    const model = await make({
+      fields: ['id', 'email', 'plan'],
+      identifier: 'id',
+      tracking_columns: ['id'],
+      additional_fields: [{ name: 'score', label: 'Score', type: 'number', example: '7' }],
+      relations: [{ from: 'id', to: { model_id: other.id, field: 'id' } }],
+      labels: [label],
+    });
+    expect(model).toMatchObject({
+      type: 'postgresql',
+      version: 1,
+      identifier: 'id',
+      tracking_columns: ['id'],
+      relations: [{ from: 'id', to: { model_id: other.id, field: 'id' } }],
+      labels: [{ id: label }],
+      created_by: { type: 'user' },
+    });
+    expect(model.policies).toHaveLength(1);
+    expect(model.fields).toMatchObject([
+      { name: 'id', type: 'number', remote_type: 'bigint', unique: true, user_added: false },
+      { name: 'email', type: 'string', unique: false },
+      { name: 'plan', remote_type: 'plan' },
+      { name: 'score', label: 'Score', type: 'number', user_added: true, example: '7' },
+    ]);
+    expect((await ask(200, 'GET /api/models/{id}', `/api/models/${model.id}`)).data).toEqual(model);
+  });
+
+  it('takes a query, whose fields are named by it', async () => {
+    const query = 'SELECT o.id, count(*) AS orders, max(total) AS highest FROM orders o GROUP BY o.id';
+    const model = await make({ configuration: { query } });
+    expect(namesOf(model)).toEqual(['id', 'orders', 'highest']);
+    expect(model.configuration).toEqual({ query });
+  });
+
+  it.each<[string, string, Record<string, unknown>, number]>([
+    ['an unknown connection', 'connection_id', { connection_id: UNKNOWN_ID }, 422],
+    ['no origin', 'configuration', { configuration: {} }, 422],
+    ['two origins', 'configuration', { configuration: { table: 'public.orders', query: 'SELECT 1' } }, 422],
+    ['an unknown origin', 'configuration.collection', { configuration: { collection: 'x' } }, 400],
+    ['an origin that is no text', 'configuration.table', { configuration: { table: 7 } }, 400],
+    ['an unknown table', 'public.nothing', { configuration: { table: 'public.nothing' } }, 422],
+    ['a query that fails', 'nothing', { configuration: { query: 'SELECT nothing' } }, 422],
+    ['two queries', 'multiple commands', { configuration: { query: 'SELECT 1; SELECT 2' } }, 422],
+    ['a field that is not there', 'fields[1]', { fields: ['id', 'nothing'] }, 422],
+    ['an identifier that is not taken', 'identifier', { fields: ['id'], identifier: 'email' }, 422],
+    ['an unknown tracking column', 'tracking_columns[0]', { tracking_columns: ['nothing'] }, 422],
+    [
+      'a field twice',
+      'additional_fields[0].name',
+      { additional_fields: [{ name: 'id', label: '', type: 'string' }] },
+      422,
+    ],
+    [
+      'a field of no type',
+      'additional_fields[0].type',
+      { additional_fields: [{ name: 'a', label: 'a', type: 'x' }] },
+      400,
+    ],
+    [
+      'an unknown model',
+      'relations[0].to.model_id',
+      { relations: [{ from: 'id', to: { model_id: UNKNOWN_ID, field: 'id' } }] },
+      422,
+    ],
+    ['an enricher', 'enricher.connection_id', { enricher: { connection_id: UNKNOWN_ID } }, 422],
+    ['an unknown policy', 'policies[0]', { policies: [UNKNOWN_ID] }, 422],
+    ['another organization', 'organization_id', { organization_id: UNKNOWN_ID }, 422],
+    ['an unknown field', 'colour', { colour: 1 }, 400],
+    ['no name', 'name', { name: undefined }, 400],
+  ])('is refused for %s, naming it', async (_what, named, changes, status) => {
+    const { message } = await ask(status, 'POST /api/models', '/api/models', modelBody(changes));
+    expect(message).toContain(named);
+  });
+
+  it('refuses a relation to a field that the other model has not', async () => {
+    const other = await make();
+    const relations = [{ from: 'id', to: { model_id: other.id, field: 'nothing' } }];
+    const { message } = await ask(422, 'POST /api/models', '/api/models', modelBody({ relations }));
+    expect(message).toContain('relations[0].to.field');
+  });
+});
+
+describe('changing a model', () => {
+  const put = (id: string, body: unknown, status = 200) =>
+    ask(status, 'PUT /api/models/{id}', `/api/models/${id}`, body);
+
+  it('replaces it whole, counts the version, and keeps the ids of its fields', async () => {
+    const model = await make({ identifier: 'id', fields: ['id', 'email'], tracking_columns: ['id'] });
+    const { data } = await put(model.id, modelBody({ name: 'All of them' }));
+    expect(data).toMatchObject({ name: 'All of them', version: 2, tracking_columns: [] });
+    expect(data).not.toHaveProperty('identifier');
+    expect(namesOf(data)).toEqual(['id', 'email', 'plan', 'updated_at', 'domain']);
+    expect(data.fields[0].id).toBe(model.fields[0].id);
+    expect(data.updated_at > model.updated_at).toBe(true);
+  });
+
+  it('reads the fields anew when the configuration changes, or when it is told to', async () => {
+    const { queryDatabase } = await import('../../../../tests/setup/databases.ts');
+    await queryDatabase(fixture.source.url, 'CREATE TABLE growing (id int)');
+    const body = modelBody({ configuration: { table: 'public.growing' } });
+    const model = await make(body);
+    await queryDatabase(fixture.source.url, 'ALTER TABLE growing ADD COLUMN name text');
+    expect(namesOf((await put(model.id, body)).data)).toEqual(['id']);
+    expect(namesOf((await put(model.id, { ...body, refresh: true })).data)).toEqual(['id', 'name']);
+    expect(namesOf((await put(model.id, modelBody())).data)).toContain('email');
+  });
+
+  it('answers 404 for an unknown model', async () => {
+    await put(UNKNOWN_ID, modelBody(), 404);
+    await ask(404, 'GET /api/models/{id}', `/api/models/${UNKNOWN_ID}`);
+    await ask(404, 'DELETE /api/models/{id}', `/api/models/${UNKNOWN_ID}`);
+    await ask(404, 'GET /api/models/{id}/sample', `/api/models/${UNKNOWN_ID}/sample`);
+  });
+
+  it('deletes it, and shows all of this in the audit log', async () => {
+    const model = await make();
+    await put(model.id, modelBody({ name: 'Renamed' }));
+    expect(await ask(200, 'DELETE /api/models/{id}', `/api/models/${model.id}?async=true`)).toBeNull();
+    await ask(404, 'GET /api/models/{id}', `/api/models/${model.id}`);
+    const { body } = await fixture.send('GET', `/api/x/audit?object_id=${model.id}`);
+    expect(body.data.map((entry: Body) => entry.action)).toEqual(['delete', 'update', 'create']);
+    expect(body.data[1]).toMatchObject({ before: { name: 'Customers' }, after: { name: 'Renamed' } });
+  });
+});
+
+it('lists models latest change first, page by page', async () => {
+  await Promise.all([make({ name: 'a' }), make({ name: 'b' }), make({ name: 'c' })]);
+  const first = await ask(200, 'GET /api/models', '/api/models?limit=2');
+  expect(first.data).toHaveLength(2);
+  const token = first.pagination.next_page_token;
+  const second = await ask(200, 'GET /api/models', `/api/models?limit=50&page_token=${token}`);
+  const times = [...first.data, ...second.data].map((model: Body) => model.updated_at);
+  expect(times).toEqual([...times].sort().reverse());
+  const { data } = await ask(200, 'GET /api/models', '/api/models', undefined, '2024-02-08');
+  expect(data).toHaveLength(times.length);
+  await ask(400, 'GET /api/models', '/api/models?page_token=nonsense');
+});
+
+it('shows a few records, with null for what the source does not have', async () => {
+  const additional = [{ name: 'score', label: 'Score', type: 'number' }];
+  const model = await make({ fields: ['id', 'plan'], additional_fields: additional });
+  const { data } = await ask(200, 'GET /api/models/{id}/sample', `/api/models/${model.id}/sample`);
+  expect(data.records).toHaveLength(10);
+  expect(data.records[0]).toEqual({ [model.id]: { id: 1, plan: 'team', score: null } });
+});
+
+it('tells the fields of a model that it does not make', async () => {
+  const before = (await ask(200, 'GET /api/models', '/api/models', undefined, '2024-02-08')).data.length;
+  const body = modelBody({ configuration: { query: 'SELECT 1 AS one' } });
+  const { data, job } = await ask(200, 'POST /api/model-preview', '/api/model-preview', body);
+  expect(data.fields).toMatchObject([{ name: 'one', type: 'number' }]);
+  expect(job).toMatchObject({ status: 'done', type: 'previewmodel', result: [{ name: 'one' }] });
+  expect((await finish(job)).result).toEqual(job.result);
+  await ask(422, 'POST /api/model-preview', '/api/model-preview', modelBody({ fields: ['nothing'] }));
+  expect((await ask(200, 'GET /api/models', '/api/models', undefined, '2024-02-08')).data).toHaveLength(before);
+});
+
+describe('asked for as a job', () => {
+  it('makes, changes, reads, samples and previews a model', async () => {
+    const created = await finish((await ask(200, 'POST /api/models', '/api/models?async=true', modelBody())).job);
+    expect(created).toMatchObject({ status: 'done', result: { name: 'Customers', version: 1 } });
+    const url = `/api/models/${created.result.id}`;
+    const body = modelBody({ name: 'Later' });
+    const updated = await finish((await ask(200, 'PUT /api/models/{id}', `${url}?async=true`, body)).job);
+    expect(updated.result).toMatchObject({ name: 'Later', version: 2 });
+    const read = (await ask(200, 'GET /api/models/{id}', `${url}?async=true`)).job;
+    expect(read).toMatchObject({ status: 'done', result: { name: 'Later' } });
+    const sampled = await finish((await ask(200, 'GET /api/models/{id}/sample', `${url}/sample?async=true`)).job);
+    expect(sampled.result.records).toHaveLength(10);
+    const preview = await ask(200, 'POST /api/model-preview', '/api/model-preview?async=true', modelBody());
+    expect((await finish(preview.job)).result).toMatchObject([{ name: 'id' }, {}, {}, {}, {}]);
+  });
+
+  it('says why it could not', async () => {
+    const asked = await ask(200, 'POST /api/models', '/api/models?async=true', modelBody({ fields: ['nothing'] }));
+    expect(asked).not.toHaveProperty('data');
+    expect(await finish(asked.job)).toMatchObject({ status: 'failed', error: expect.stringContaining('fields[0]') });
+  });
+
+  it('shows nothing of a model that is gone', async () => {
+    const model = await make();
+    const { job } = await ask(200, 'GET /api/models/{id}', `/api/models/${model.id}?async=true`);
+    await ask(200, 'DELETE /api/models/{id}', `/api/models/${model.id}`);
+    expect((await finish(job)).result).toBeNull();
+  });
+});
+
+describe('what a model can be made of', () => {
+  const SOURCE = 'GET /api/connections/{id}/modelsync/source';
+  const FIELDS = 'GET /api/connections/{id}/modelsync/source/fields';
+  const params = (value: unknown): string => `?params=${encodeURIComponent(JSON.stringify(value))}`;
+
+  it('is told with the tables and views to choose from, and narrowed', async () => {
+    const url = `/api/connections/${fixture.sourceId}/modelsync/source`;
+    const { data } = await ask(200, SOURCE, url);
+    expect(data.requires_one_of).toEqual(['table', 'view', 'query']);
+    expect(data.configuration.view).toEqual({ type: 'string', items: ['public.big_orders'] });
+    expect(data.items.table).toMatchObject({ has_items: true, items: expect.arrayContaining(['archive.orders']) });
+    expect(data.items.query).toMatchObject({ has_items: false });
+    const narrowed = (await ask(200, SOURCE, `${url}${params({ table: ['archive.'] })}`)).data;
+    expect(narrowed).toMatchObject({ configuration: { table: { items: ['archive.orders'] } }, requires_one_of: [] });
+    await ask(422, SOURCE, `${url}${params({ bucket: ['x'] })}`);
+    await ask(400, SOURCE, `${url}?params=nonsense`);
+    await ask(404, SOURCE, `/api/connections/${UNKNOWN_ID}/modelsync/source`);
+  });
+
+  it('has fields', async () => {
+    const url = `/api/connections/${fixture.sourceId}/modelsync/source/fields`;
+    const { data } = await ask(200, FIELDS, `${url}${params({ table: ['public.notes'] })}`);
+    expect(data).toEqual([
+      { name: 'body', label: 'body', type: 'string', remote_type: 'text', unique: false, user_added: false },
+    ]);
+    const ofQuery = await ask(200, FIELDS, `${url}${params({ query: 'VALUES (1, true)' })}`);
+    expect(namesOf({ fields: ofQuery.data })).toEqual(['column1', 'column2']);
+    await ask(422, FIELDS, url);
+    await ask(422, FIELDS, `${url}${params({ table: ['a', 'b'] })}`);
+  });
+
+  it('is nothing for enrichment', async () => {
+    const { sourceId } = fixture;
+    await ask(
+      404,
+      'GET /api/connections/{id}/modelsync/enrichment-source',
+      `/api/connections/${sourceId}/modelsync/enrichment-source`,
+    );
+    const url = `/api/enrichment/${sourceId}/inputfields`;
+    const { message } = await ask(404, 'POST /api/enrichment/{connection_id}/inputfields', url, { configuration: {} });
+    expect(message).toContain('no enrichment');
+  });
+});
+
+it('serves the oldest version with its own paths and shapes', async () => {
+  const body = modelBody({ identifier: 'id', tracking_columns: ['id'] });
+  const { data } = await ask(200, 'POST /api/models', '/api/models', body, OLDEST);
+  expect(data).not.toHaveProperty('created_at');
+  const url = `/api/models/${data.id}`;
+  const patched = await ask(200, 'PATCH /api/models/{id}', url, { name: 'Patched', identifier: '' }, OLDEST);
+  expect(patched.data).toMatchObject({ name: 'Patched', tracking_columns: ['id'], version: 2 });
+  expect(patched.data).not.toHaveProperty('identifier');
+  expect((await ask(200, 'GET /api/models/{id}', url, undefined, OLDEST)).data).toEqual(patched.data);
+  const list = await ask(200, 'GET /api/models', '/api/models', undefined, OLDEST);
+  expect(list.data[0]).toEqual(patched.data);
+  const connection = `/api/connections/${fixture.sourceId}`;
+  const source = await ask(200, 'GET /api/connections/{id}/source', `${connection}/source`, undefined, OLDEST);
+  expect(source.data.requires_one_of).toContain('table');
+  const query = { query: { table: ['public.notes'] } };
+  const fields = await ask(
+    200,
+    'POST /api/connections/{id}/source/fields',
+    `${connection}/source/fields`,
+    query,
+    OLDEST,
+  );
+  expect(namesOf({ fields: fields.data })).toEqual(['body']);
+  await ask(404, 'PATCH /api/models/{id}', `/api/models/${UNKNOWN_ID}`, { name: 'x' }, OLDEST);
+  await ask(200, 'DELETE /api/models/{id}', url, undefined, OLDEST);
+});
