@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiErrorBody, RestErrorBody } from '../contract/index.ts';
 import { type FailureKind, SyncError } from '../core/index.ts';
+import { hasOwnUnauthenticated } from './versions/2024-02-08/unauthenticated.ts';
 
 /** Failure kind → HTTP status (the one place where errors become HTTP). */
 const STATUS_OF: Readonly<Record<FailureKind, number>> = {
@@ -33,7 +34,7 @@ export function sendError(thrown: unknown, request: FastifyRequest, reply: Fasti
   if (status === 500) request.log.error({ err: thrown }, 'A request failed for a reason of our own.');
   if (status === 401) void reply.header('www-authenticate', 'Bearer, Basic realm="millrace"');
   if (error.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(error.retryAfterMs / 1000));
-  const isOldUnauthenticated = status === 401 && request.apiVersion !== '2025-09-18';
+  const isOldUnauthenticated = status === 401 && hasOwnUnauthenticated(request.apiVersion);
   return reply.code(status).send(isOldUnauthenticated ? toRestError(error) : toApiError(error, status, request.id));
 }
 

@@ -18,6 +18,7 @@ import { ROUTES } from './routes/index.ts';
 import { inRequestSpan } from './tracing.ts';
 import { validatorCompiler } from './validation.ts';
 import { isApiPath, parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
+import { hasOwnUnauthenticated } from './versions/2024-02-08/unauthenticated.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -151,7 +152,7 @@ function toFastifySchema(route: Route, version: ApiVersion): FastifySchema {
     ...(route.body === undefined ? {} : { body: route.body }),
     response: {
       [route.status ?? 200]: route.response ?? z.undefined().describe('Done; there is no body.'),
-      401: version === '2025-09-18' ? apiErrorSchema : restErrorSchema,
+      401: hasOwnUnauthenticated(version) ? restErrorSchema : apiErrorSchema,
       default: apiErrorSchema,
     },
   };

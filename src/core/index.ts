@@ -1,3 +1,4 @@
+export { API_VERSIONS, type ApiVersion } from './api-versions.ts';
 export { DRIFT_KINDS, type DriftEvent, type DriftKind, type SeenField, type SeenSchema } from './drift.ts';
 export {
   deserializeError,

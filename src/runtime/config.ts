@@ -1,6 +1,6 @@
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { SyncError } from '../core/index.ts';
+import { API_VERSIONS, type ApiVersion, SyncError } from '../core/index.ts';
 import { parseRoles, ROLES, type Role } from './roles.ts';
 
 /** Everything that can be set from outside, checked once. Times, sizes and tuning are not settings. */
@@ -53,10 +53,6 @@ export interface Config {
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 type LogLevel = (typeof LOG_LEVELS)[number];
-
-/** Newest first; the contract room has the same list, and this room may not know that one. */
-const API_VERSIONS = ['2025-09-18', '2024-02-08', '2023-04-25'] as const;
-type ApiVersion = (typeof API_VERSIONS)[number];
 
 /** What options of the command line may replace; each stands for its variable. */
 export interface ConfigOverrides {
