@@ -180,6 +180,14 @@ export {
 } from './permissions.ts';
 export { type PlanBody, type PlanQuery, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
 export {
+  type QueryBody,
+  queryPageEnvelope,
+  queryPageQuerySchema,
+  querySchema,
+  runQueryQuerySchema,
+  runQueryRequestSchema,
+} from './queries.ts';
+export {
   listRejectsQuerySchema,
   type ReceiptBody,
   type RecordDifferencesBody,

@@ -210,6 +210,7 @@ export {
   type RoleView,
   updateRole,
 } from './permissions/roles.ts';
+export { getQuery, type QueryView, startQuery } from './queries/queries.ts';
 export { type BulkDestination, getBulkDestination } from './schemas/destination.ts';
 export {
   type CreationProperty,

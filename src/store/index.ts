@@ -164,6 +164,7 @@ export {
   removeExpiredJobs,
   takeJob,
 } from './jobs/jobs.ts';
+export { findQueryPage, insertQueryPage } from './jobs/query-pages.ts';
 export {
   finishMail,
   insertMails,

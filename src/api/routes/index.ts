@@ -25,6 +25,7 @@ import { notificationRoutes } from './notifications.ts';
 import { organizationRoutes } from './organizations.ts';
 import { permissionRoutes } from './permissions.ts';
 import { planRoutes } from './plans.ts';
+import { queryRoutes } from './queries.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
 import { sharedConnectionRoutes } from './shared-connections.ts';
@@ -69,4 +70,5 @@ export const ROUTES: readonly Route[] = [
   ...jobRoutes,
   ...modelRoutes,
   ...modelSourceRoutes,
+  ...queryRoutes,
 ];
