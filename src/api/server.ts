@@ -6,6 +6,7 @@ import { type ApiVersion, apiErrorSchema, restErrorSchema } from '../contract/in
 import { SyncError } from '../core/index.ts';
 import { type Caller, createContext, type Services } from '../operations/index.ts';
 import { registerAuth } from './auth.ts';
+import { registerDownloads } from './downloads/downloads.ts';
 import { registerErrors, sendError } from './errors.ts';
 import type { Watching } from './health.ts';
 import { createIdempotency, type IdempotencyHooks } from './idempotency.ts';
@@ -82,6 +83,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   registerRateLimit(app, options.limits?.requestsPerMinute ?? 0);
   registerNotFound(app, ROUTES);
   registerOpenApi(app, options.productVersion);
+  registerDownloads(app, options.services);
   registerPages(app, options.services, options.productVersion, options.watching ?? {});
   const idempotency = createIdempotency(app, options.services);
   void app.after(() => {

@@ -69,6 +69,7 @@ export {
 export { type DriftEventBody, driftEventSchema, listDriftQuerySchema } from './drift.ts';
 export { type EntityBody, entityEnvelope } from './entities.ts';
 export { type EventBody, eventSchema, listEventsQuerySchema, oldListEventsQuerySchema } from './events.ts';
+export { executionLogsEnvelope, exportLogsQuerySchema, exportLogsSchema } from './execution-logs.ts';
 export {
   type ConsoleLogBody,
   cancelSchema,

@@ -94,6 +94,15 @@ export {
   type Services,
 } from './context.ts';
 export { type Entity, getEntity, getEntityForPartner } from './entities/entities.ts';
+export { exportLogs } from './execution-logs/export.ts';
+export {
+  LOG_FILES,
+  type LogFile,
+  listLogFiles,
+  openLogFile,
+  readConsole,
+  readRejects,
+} from './execution-logs/files.ts';
 export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export {
   beginIdempotent,

@@ -13,6 +13,7 @@ import { connectionRoutes } from './connections.ts';
 import { driftRoutes } from './drift.ts';
 import { entityRoutes } from './entities.ts';
 import { eventRoutes } from './events.ts';
+import { executionLogRoutes } from './execution-logs.ts';
 import { executionRoutes } from './executions.ts';
 import { identityRoutes } from './identity.ts';
 import { jobRoutes } from './jobs.ts';
@@ -58,6 +59,7 @@ export const ROUTES: readonly Route[] = [
   ...timingRoutes,
   ...planRoutes,
   ...auditRoutes,
+  ...executionLogRoutes,
   ...entityRoutes,
   ...eventRoutes,
   ...webhookRoutes,

@@ -1,6 +1,8 @@
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
+import { TERMINAL_STATUSES } from '../../core/index.ts';
 import { fromMicroseconds, toMicroseconds } from '../columns.ts';
 import type { StoreDatabase } from '../database.ts';
+import { announceExecution } from '../events/events.ts';
 import type { Database } from '../tables.ts';
 
 /** One bulk sync as stored. */
@@ -120,8 +122,20 @@ export async function updateBulkSync(
   return result.numUpdatedRows > 0n;
 }
 
-/** Takes schedules, selection, executions, receipts and rejects along. @returns false when there is no such sync */
+/**
+ * Takes schedules, selection, executions, receipts and rejects along. What runs is told as cancelled, since nobody can record
+ * its end any more. Call inside a transaction.
+ * @returns false when there is no such sync
+ */
 export async function deleteBulkSync(db: StoreDatabase, organizationId: string, id: string): Promise<boolean> {
+  const running = await db
+    .selectFrom('executions')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('syncId', '=', id)
+    .where('status', 'not in', TERMINAL_STATUSES)
+    .execute();
+  for (const execution of running) await announceExecution(db, execution.id, 'canceled');
   const result = await db
     .deleteFrom('bulkSyncs')
     .where('organizationId', '=', organizationId)
