@@ -114,4 +114,48 @@ export interface Refusal {
 }
 
 /** Every operation that is refused deliberately. */
-export const REFUSALS: readonly Refusal[] = [];
+export const REFUSALS: readonly Refusal[] = [
+  {
+    versions: NEWER,
+    operation: 'POST /api/connections/connect/',
+    status: 422,
+    reason: 'There are no pages yet on which a user could be asked for credentials.',
+  },
+  {
+    versions: OLDEST,
+    operation: 'POST /api/connections/connect',
+    status: 422,
+    reason: 'There are no pages yet on which a user could be asked for credentials.',
+  },
+  ...['GET /api/connections/{id}/modelsync/enrichment-source', 'POST /api/enrichment/{connection_id}/inputfields'].map(
+    (operation): Refusal => ({
+      versions: NEWER,
+      operation,
+      status: 404,
+      reason: 'No connection type of Millrace enriches records, and the published answer to that is 404.',
+    }),
+  ),
+  {
+    versions: ALL,
+    operation: 'POST /api/syncs/{sync_id}/executions',
+    status: 422,
+    reason: 'Model syncs are kept and checked, but do not run yet.',
+  },
+  ...(
+    [
+      [ALL, 'GET /api/syncs/{sync_id}/executions/{id}'],
+      [['2025-09-18'], 'POST /api/syncs/{sync_id}/executions/{id}/cancel'],
+      [['2025-09-18'], 'GET /api/syncs/{sync_id}/executions/{id}/consolelog'],
+      [['2024-02-08'], 'PUT /api/syncs/{sync_id}/executions/{id}'],
+      [NEWER, 'GET /api/syncs/{sync_id}/executions/{id}/{type}'],
+      [NEWER, 'GET /api/syncs/{sync_id}/executions/{id}/{type}/{filename}'],
+    ] as const
+  ).map(
+    ([versions, operation]): Refusal => ({
+      versions,
+      operation,
+      status: 404,
+      reason: 'Model syncs do not run yet, so every execution is an unknown one.',
+    }),
+  ),
+];

@@ -9,7 +9,10 @@ export interface Call {
   readonly operation: string | readonly string[];
   /** Values of the path's parameters, in their order. */
   readonly params?: readonly string[];
-  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** An object is sent as one JSON text. */
+  readonly query?: Readonly<
+    Record<string, string | number | boolean | readonly string[] | { readonly [key: string]: string }>
+  >;
   readonly body?: unknown;
   /** What it has to be answered with; absent = 200. */
   readonly status?: number;

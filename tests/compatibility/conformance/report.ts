@@ -20,16 +20,16 @@ export function summarize(
   failures: readonly Outcome[],
   refusals: readonly Refusal[],
 ): Summary {
-  const refused = new Set(refusals.map(({ operation }) => operation));
+  const refused = new Map(refusals.map(({ operation, status }) => [operation, status]));
   const faults = [...contract.operations.keys()]
-    .filter((operation) => !refused.has(operation))
-    .map((operation) => [operation, findFault(operation, successes, failures)] as const)
+    .map((operation) => [operation, findFault(operation, refused.get(operation), successes, failures)] as const)
     .filter(([, fault]) => fault !== null);
+  const explained = [...refused.keys()].filter((operation) => !faults.some(([faulty]) => faulty === operation));
   const strays = successes.filter(({ operation }) => !contract.operations.has(operation));
   return {
     operations: contract.operations.size,
-    passed: contract.operations.size - refused.size - faults.length,
-    refusals: refused.size,
+    passed: contract.operations.size - explained.length - faults.length,
+    refusals: explained.length,
     unexplained: [
       ...faults.map(([operation, fault]) => `${operation}: ${fault}`),
       ...strays.map(({ operation, problems }) => `${operation}: ${problems.join('; ')}`),
@@ -37,13 +37,20 @@ export function summarize(
   };
 }
 
-function findFault(operation: string, successes: readonly Outcome[], failures: readonly Outcome[]): string | null {
+/** @param refusal the status of an operation that cannot succeed; undefined = it can */
+function findFault(
+  operation: string,
+  refusal: number | undefined,
+  successes: readonly Outcome[],
+  failures: readonly Outcome[],
+): string | null {
   const [worked, refused] = [successes, failures].map((outcomes) =>
     outcomes.filter((outcome) => outcome.operation === operation),
   );
   const problems = [...(worked ?? []), ...(refused ?? [])].flatMap((outcome) => outcome.problems);
   if (problems.length > 0) return problems.join('; ');
-  if ((worked ?? []).length === 0) return 'no success was tried';
+  const wanted = (worked ?? []).filter(({ status }) => (refusal === undefined ? status < 300 : status === refusal));
+  if (wanted.length === 0) return refusal === undefined ? 'no success was tried' : `${refusal} was not seen`;
   return (refused ?? []).length === 0 ? 'no failure was tried' : null;
 }
 

@@ -52,7 +52,8 @@ export function toPath(operation: string, params: readonly string[]): string {
 export function toQueryString(query: NonNullable<PlainCall['query']>): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const part of Array.isArray(value) ? value : [value]) parameters.append(name, String(part));
+    for (const part of Array.isArray(value) ? value : [value])
+      parameters.append(name, typeof part === 'object' ? JSON.stringify(part) : String(part));
   }
   return parameters.size === 0 ? '' : `?${parameters}`;
 }
@@ -109,9 +110,9 @@ function listParameters(method: Method): string[] {
 /** The SDK does not always take a path's parameters in their order: `users.get(id, orgId)`. */
 function placeParams({ operation, params = [] }: PlainCall, method: Method): string[] {
   const names = [...operation.matchAll(/\{([^}]+)\}/g)].map(([, name = '']) => toCamelCase(name));
-  const values = new Map(names.map((name, index) => [name, params[index] ?? '']));
   const wanted = listParameters(method).filter((name) => name !== 'request' && name !== 'requestOptions');
-  return wanted.map((name) => values.get(name) ?? values.get(name.replace(/_$/, '')) ?? '');
+  const named = wanted.every((name) => names.includes(name));
+  return wanted.map((name, index) => params[named ? names.indexOf(name) : index] ?? '');
 }
 
 /** Query and body are one object, but where the method keeps the body apart. */

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import pg from 'pg';
-import { readCliFile } from '../../../src/runtime/index.ts';
+import { createInstallationKey } from '../../../src/operations/index.ts';
+import { openStore } from '../../../src/store/index.ts';
 import { createTestHome, type MillraceProcess, startMillrace, waitFor } from '../../setup/millrace.ts';
 import { startOwnServer } from '../../setup/own-server.ts';
 import { postgresConfiguration } from '../../setup/syncs.ts';
@@ -25,6 +28,9 @@ const SOURCE_SQL = `
   INSERT INTO notes SELECT 'note ' || n FROM generate_series(1, 5) n;
   ANALYZE`;
 
+/** What a model sync writes into. */
+const DESTINATION_SQL = 'CREATE TABLE people (id bigint PRIMARY KEY, email text)';
+
 /** Starts it; dispose it. Requests are not limited, since one caller sends them all. */
 export async function createWorld(): Promise<World> {
   const stack = new AsyncDisposableStack();
@@ -32,12 +38,13 @@ export async function createWorld(): Promise<World> {
     const postgres = stack.use(await startOwnServer());
     const [metadata, source, destination] = await createDatabases(postgres.url);
     await query(source, SOURCE_SQL);
+    await query(destination, DESTINATION_SQL);
     const home = stack.use(await createTestHome());
     const environment = { DATABASE_URL: metadata, MILLRACE_RATE_LIMIT: '0' };
     const server = stack.use(await startMillrace(home, environment));
     const target: Target = {
       url: server.url,
-      keys: { user: server.apiKey, partner: readCliFile(home.folder)?.deploymentKey ?? '' },
+      keys: { user: server.apiKey, partner: await createPartnerKey(metadata, home.folder) },
     };
     const furniture = await furnish(server, source, destination);
     const disposing = stack.move();
@@ -50,6 +57,18 @@ export async function createWorld(): Promise<World> {
   } catch (error) {
     await stack.disposeAsync();
     throw error;
+  }
+}
+
+/** As an operator makes it on the server's machine. */
+async function createPartnerKey(metadata: string, home: string): Promise<string> {
+  const masterKey = { environment: null, file: join(home, 'master.key') };
+  const store = await openStore({ url: metadata, masterKey, maxConnections: 2 });
+  try {
+    const request = { kind: 'partner', organizationId: null, email: null } as const;
+    return (await createInstallationKey({ store, newId: randomUUID }, request)).key;
+  } finally {
+    await store.close();
   }
 }
 
