@@ -3,17 +3,18 @@ import {
   connectEnvelope,
   connectRequestSchema,
   idParamsSchema,
-  olderConnectRequestSchema,
   parameterValuesEnvelope,
   parameterValuesRequestSchema,
 } from '../../contract/index.ts';
 import { type Context, listParameterValues, listTypeParameterValues, startConnect } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toParameterValuesBody } from '../views/parameter-values.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
-const connect = {
+/** What the ways to ask for a page have in common. */
+export const connect = {
   method: 'POST',
   summary: 'Ask for a page on which a connection is filled in',
   response: connectEnvelope,
@@ -31,13 +32,6 @@ export const connectRoutes: readonly Route[] = [
     versions: VERSIONS,
     operationId: 'connections.connect',
     body: connectRequestSchema,
-  }),
-  defineRoute({
-    ...connect,
-    url: '/api/connections/connect',
-    versions: ['2023-04-25'],
-    operationId: 'connections.connect',
-    body: olderConnectRequestSchema,
   }),
 ];
 

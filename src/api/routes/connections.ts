@@ -1,4 +1,5 @@
 import {
+  API_VERSIONS,
   connectionEnvelope,
   connectionListEnvelope,
   createConnectionSchema,
@@ -21,8 +22,6 @@ import { since } from '../versions/range.ts';
 import { toConnectionBody } from '../views/connections.ts';
 
 const VERSIONS = since('2024-02-08');
-/** Reading and deleting are the same in every version; making and changing are not. */
-const ALL_VERSIONS = ['2025-09-18', '2024-02-08', '2023-04-25'] as const;
 
 interface WritableBody {
   readonly name: string;
@@ -49,7 +48,7 @@ const readRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     url: '/api/connections',
-    versions: ALL_VERSIONS,
+    versions: API_VERSIONS,
     operationId: 'connections.list',
     summary: 'List connections',
     response: connectionListEnvelope,
@@ -58,7 +57,7 @@ const readRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     url: '/api/connections/:id',
-    versions: ALL_VERSIONS,
+    versions: API_VERSIONS,
     operationId: 'connections.get',
     summary: 'Get a connection',
     params: idParamsSchema,
@@ -114,7 +113,7 @@ const writeRoutes: readonly Route[] = [
   defineRoute({
     method: 'DELETE',
     url: '/api/connections/:id',
-    versions: ALL_VERSIONS,
+    versions: API_VERSIONS,
     operationId: 'connections.delete',
     summary: 'Delete a connection',
     params: idParamsSchema,

@@ -1,8 +1,9 @@
 import { type EntityBody, entityEnvelope, idParamsSchema } from '../../contract/index.ts';
 import { type Entity, getEntity, getEntityForPartner } from '../../operations/index.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 
-const VERSIONS = ['2025-09-18'] as const;
+const VERSIONS = since('2025-09-18');
 
 /** What an id stands for. */
 export const entityRoutes = [

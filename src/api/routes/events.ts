@@ -11,6 +11,7 @@ import {
 import { EVENT_TYPES, type Event, listEvents } from '../../operations/index.ts';
 import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
+import { since } from '../versions/range.ts';
 
 const positionSchema = z.object({ time: microsecondsSchema, id: rowIdSchema });
 
@@ -19,7 +20,7 @@ export const eventRoutes = [
   defineRoute({
     method: 'GET',
     url: '/api/events',
-    versions: ['2025-09-18'],
+    versions: since('2025-09-18'),
     operationId: 'events.list',
     summary: 'List what happened in the last 48 hours, newest first',
     query: listEventsQuerySchema,

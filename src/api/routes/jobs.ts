@@ -2,13 +2,14 @@ import { jobEnvelope, jobParamsSchema } from '../../contract/index.ts';
 import { getJob } from '../../operations/index.ts';
 import { showJob } from '../job-results.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 
 /** Requests that are answered later. */
 export const jobRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     url: '/api/jobs/:type/:id',
-    versions: ['2025-09-18', '2024-02-08'],
+    versions: since('2024-02-08'),
     operationId: 'jobs.get',
     summary: 'Get a job that you asked for, with its result once it is done',
     params: jobParamsSchema,

@@ -9,9 +9,10 @@ import {
 } from '../../contract/index.ts';
 import { getCreationProperty, getTargetFields, listTargetObjects } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 import { toPropertyBody, toTargetFieldsBody, toTargetObjectBody } from '../views/model-targets.ts';
 
-const VERSIONS = ['2025-09-18', '2024-02-08'] as const;
+const VERSIONS = since('2024-02-08');
 
 /** Objects that a model sync could write. */
 export const modelTargetRoutes: readonly Route[] = [

@@ -14,10 +14,11 @@ import {
   updateOrganization,
 } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { since, until } from '../versions/range.ts';
+import { since } from '../versions/range.ts';
 import { toOrganizationBody, toOrganizationInput } from '../views/organizations.ts';
 
-const list = {
+/** What the lists of organizations have in common. */
+export const listOfOrganizations = {
   method: 'GET',
   url: '/api/organizations',
   operationId: 'organization.list',
@@ -25,7 +26,8 @@ const list = {
   response: organizationListEnvelope,
 } as const;
 
-const handleList: Route['handle'] = async (context) => ({
+/** Those within the key's reach. */
+export const answerOrganizations: Route['handle'] = async (context) => ({
   data: (await listOrganizations(context)).map(toOrganizationBody),
 });
 
@@ -40,9 +42,7 @@ export const organizationRoutes: readonly Route[] = [
     response: organizationEnvelope,
     handle: async (context) => ({ data: toOrganizationBody(await getOwnOrganization(context)) }),
   }),
-  { ...list, versions: since('2025-09-18'), callers: 'partner', handle: handleList },
-  // Up to 2024 everybody may ask, and gets what the key reaches.
-  { ...list, versions: until('2024-02-08'), callers: 'any', handle: handleList },
+  { ...listOfOrganizations, versions: since('2025-09-18'), callers: 'partner', handle: answerOrganizations },
   defineRoute({
     method: 'POST',
     url: '/api/organizations',

@@ -2,10 +2,12 @@ import {
   connectionEnvelope,
   createConnectionSchema,
   idParamsSchema,
+  olderConnectRequestSchema,
   updateConnectionSchema,
 } from '../../../contract/index.ts';
 import { createConnection, patchConnection } from '../../../operations/index.ts';
 import { defineRoute } from '../../route.ts';
+import { connect } from '../../routes/connection-parameters.ts';
 import { toConnectionInput } from '../../routes/connections.ts';
 import { toConnectionBody } from '../../views/connections.ts';
 import { withoutUndefined } from '../../views/without-nulls.ts';
@@ -21,8 +23,15 @@ const patchSchema = updateConnectionSchema.partial().extend({
   validate,
 });
 
-/** Making connections, and changing them in parts. */
+/** Making connections, also by a page, and changing them in parts. */
 export const connectionRoutes = [
+  defineRoute({
+    ...connect,
+    url: '/api/connections/connect',
+    versions: VERSIONS,
+    operationId: 'connections.connect',
+    body: olderConnectRequestSchema,
+  }),
   defineRoute({
     method: 'POST',
     url: '/api/connections',

@@ -5,6 +5,8 @@ import { eventRoutes } from './events.ts';
 import { executionRoutes } from './executions.ts';
 import { modelSyncRoutes } from './model-syncs.ts';
 import { modelRoutes } from './models.ts';
+import { organizationRoutes } from './organizations.ts';
+import { sharedConnectionRoutes } from './shared-connections.ts';
 
 /** Operations that later versions do not have, or not in this shape. */
 export const routesOf20240208: readonly Route[] = [
@@ -14,4 +16,6 @@ export const routesOf20240208: readonly Route[] = [
   ...eventRoutes,
   ...modelRoutes,
   ...modelSyncRoutes,
+  ...organizationRoutes,
+  ...sharedConnectionRoutes,
 ];
