@@ -1,6 +1,7 @@
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { ClientBase, Pool } from 'pg';
 import { createSessionPool } from '../store/index.ts';
+import { pollAnew, watchClock } from './clock-steps.ts';
 import { removeEndedWorkflows } from './ended-workflows.ts';
 
 /**
@@ -13,6 +14,10 @@ const EXECUTIONS_QUEUE = 'executions';
 const FILES_QUEUE = 'executions-with-files';
 const LANES_QUEUE = 'lanes';
 const LAUNCH_LOCK = 7_238_114;
+/** How often a process asks each queue; every question costs the metadata database. */
+const POLL_MS = 100;
+/** For the queues on which a process without others puts nothing: what a build before it left there is taken up, too. */
+const SPARE_POLL_MS = 1_000;
 
 /** How an execution's lanes are spread. */
 export interface LanePlan {
@@ -47,6 +52,8 @@ export interface DurableOptions {
   readonly workerId: string;
   /** A process that takes nothing still enqueues and resumes. */
   readonly takes: Takes;
+  /** There are no other processes, and none will come: what only spreads work is left out. */
+  readonly isSole: boolean;
   readonly work: DurableWork;
   readonly log: DurableLog;
   /** Serializes first launches, which can break each other's schema. Resolves when the lock is held. */
@@ -90,12 +97,13 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
   // It calls pg in a way that pg has deprecated, at launch and when it connects again; the warning is not our users' to mend.
   process.noDeprecation = true;
   const client = await launch(options, pool);
+  const polling = keepPolling(queuesOf(options.takes), log);
   return {
     async enqueue(pgClient, execution) {
       await client.enqueueInTransaction(
         pgClient,
         {
-          queueName: execution.touchesFiles ? FILES_QUEUE : EXECUTIONS_QUEUE,
+          queueName: execution.touchesFiles && !options.isSole ? FILES_QUEUE : EXECUTIONS_QUEUE,
           workflowName: 'execution',
           workflowID: execution.id,
           appVersion: WORKFLOW_PROTOCOL,
@@ -108,9 +116,26 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
     findAlive,
     removeEnded: (until) => removeEndedWorkflows(client, until),
     async stop(drainMs) {
+      await polling.end();
       await client.destroy();
       await DBOS.shutdown({ workflowCompletionTimeoutMS: drainMs });
       await pool.end();
+    },
+  };
+}
+
+function keepPolling(queues: readonly string[], log: DurableLog): { end(): Promise<void> } {
+  let last: Promise<void> = Promise.resolve();
+  const stopWatch = watchClock((ms) => {
+    log.info(`The machine's clock was set back by ${Math.round(ms / 1000)} s; the queues are asked by the new time.`);
+    last = last
+      .then(() => pollAnew(queues))
+      .catch((error: unknown) => log.warn(`Asking the queues by the new time failed: ${String(error)}`));
+  });
+  return {
+    end: () => {
+      stopWatch();
+      return last;
     },
   };
 }
@@ -174,17 +199,14 @@ function openPool({ databaseUrl, log }: DurableOptions): Pool {
 async function launch(options: DurableOptions, pool: Pool): Promise<DBOSClient> {
   await options.withLaunchLock(LAUNCH_LOCK, async () => {
     await DBOS.launch();
-    for (const queue of [EXECUTIONS_QUEUE, FILES_QUEUE]) {
-      await DBOS.registerQueue(queue, {
-        partitionConcurrency: 1,
-        minPollingIntervalMs: 100,
-        onConflict: 'always_update',
-      });
-    }
+    const pollOthersMs = options.isSole ? SPARE_POLL_MS : POLL_MS;
+    const executions = { partitionConcurrency: 1, onConflict: 'always_update' } as const;
+    await DBOS.registerQueue(EXECUTIONS_QUEUE, { ...executions, minPollingIntervalMs: POLL_MS });
+    await DBOS.registerQueue(FILES_QUEUE, { ...executions, minPollingIntervalMs: pollOthersMs });
     // How many lanes work at once is decided by the worker's places, step by step: a lane that waits costs next to nothing.
     await DBOS.registerQueue(LANES_QUEUE, {
       partitionWorkerConcurrency: 1,
-      minPollingIntervalMs: 100,
+      minPollingIntervalMs: pollOthersMs,
       onConflict: 'always_update',
     });
   });

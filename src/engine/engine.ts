@@ -187,6 +187,7 @@ function startDurable(options: EngineOptions, parts: EngineParts): Promise<Durab
     databaseUrl: options.databaseUrl,
     workerId: options.workerId,
     takes: takesOf(options),
+    isSole: options.isSoleProcess,
     log: { info: (message) => log.info({}, message), warn: (message) => log.warn({}, message) },
     withLaunchLock: (lock, launch) => underLock(store, lock, launch),
     work: {
