@@ -5,11 +5,12 @@ import { describeFailure, prepareHome } from '../src/runtime/index.ts';
 import { provideCommands } from '../tests/setup/system-packages.ts';
 import { compareDuckdb, comparePostgresql, measureMemory, withProduct } from './compare.ts';
 import { type BenchDatabase, openBenchDatabase } from './database.ts';
+import { measureFormats } from './formats.ts';
 import { measureList } from './list.ts';
 import { measureManyTables } from './many-tables.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
 import { comparePeers } from './peers.ts';
-import { reportLines } from './report.ts';
+import { formatLines, reportLines } from './report.ts';
 import type { Results } from './results.ts';
 import { say } from './say.ts';
 import { compareOption, OPTION_PARTS } from './sync-options.ts';
@@ -26,6 +27,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   try {
     const options = readOptions(process.argv.slice(2));
+    if (options.parts.every((part) => part === 'formats')) return reportFormats(options);
     const missing = provideCommands([
       { command: 'psql', debianPackage: 'postgresql-client' },
       { command: 'bash', debianPackage: 'bash' },
@@ -40,6 +42,13 @@ async function main(): Promise<number> {
     console.error(isMisuse ? `${error.message}\n${USAGE}` : describeFailure(error));
     return isMisuse ? 2 : 1;
   }
+}
+
+/** Needs no server. */
+function reportFormats({ pairs, isJson }: BenchOptions): number {
+  const figures = measureFormats(pairs);
+  console.log(isJson ? JSON.stringify(figures, undefined, 2) : formatLines(figures).join('\n'));
+  return 0;
 }
 
 async function measure(options: BenchOptions): Promise<Results> {
@@ -75,6 +84,7 @@ async function measure(options: BenchOptions): Promise<Results> {
   if (options.parts.includes('memory')) results.memory = await measureMemory(HOME, database, [smallRows, options.rows]);
   if (options.parts.includes('peers'))
     results.peers = await withProduct(HOME, database, (product) => comparePeers(product, database, HOME, options));
+  if (options.parts.includes('formats')) results.formats = measureFormats(options.pairs);
   if (options.parts.includes('list')) results.list = await withProduct(HOME, database, measureList);
   return results;
 }

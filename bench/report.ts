@@ -1,6 +1,6 @@
 import { type Column, formatCount, formatTable } from '../src/cli/index.ts';
 import type { DuckdbFloor, LimitRun } from './limits.ts';
-import { median, megabytes, type Pair, type Results } from './results.ts';
+import { type FormatFigure, median, megabytes, type Pair, type Results } from './results.ts';
 
 /** The figures as aligned text, ready for a terminal or a code block. */
 export function reportLines(results: Results): string[] {
@@ -15,6 +15,7 @@ export function reportLines(results: Results): string[] {
     ...memoryLines(results),
     ...peerLines(results),
     ...listLines(results),
+    ...(results.formats === undefined ? [] : formatLines(results.formats)),
   ];
 }
 
@@ -161,6 +162,21 @@ function peerLines({ peers }: Results): string[] {
 function listLines({ list }: Results): string[] {
   if (list === undefined) return [];
   return section(`List of ${list.syncs} syncs: ${list.medianMs.toFixed(1)} ms at the median.`).slice(0, 2);
+}
+
+/** What the formats cost, beside the first of them. */
+export function formatLines(figures: readonly FormatFigure[]): string[] {
+  const first = figures[0]?.nanosecondsPerRecord ?? 1;
+  const rows = figures.map(({ name, nanosecondsPerRecord }) => [
+    name,
+    nanosecondsPerRecord.toFixed(0),
+    fixed(nanosecondsPerRecord / first),
+  ]);
+  const columns = [{ title: 'step' }, right('CPU ns a record'), right('of the first')];
+  return [
+    ...section('Wire formats in our own process, no server: records of 18 columns.'),
+    ...formatTable(columns, rows),
+  ];
 }
 
 function section(title: string): string[] {

@@ -38,6 +38,12 @@ export interface PeerFigure {
   readonly recordsPerCpuSecond: number;
 }
 
+/** What one step of our own process costs, whatever the systems on both sides do. */
+export interface FormatFigure {
+  readonly name: string;
+  readonly nanosecondsPerRecord: number;
+}
+
 /** Everything that one benchmark measured; absent parts were not asked for. */
 export interface Results {
   readonly takenAt: string;
@@ -58,6 +64,7 @@ export interface Results {
   /** Options of a sync, each against the same SELECT. */
   options: { readonly title: string; readonly goal: number; readonly pairs: readonly Pair<LimitRun>[] }[];
   tables?: ManyTables;
+  formats?: readonly FormatFigure[];
   duckdb?: readonly Pair<DuckdbFloor>[];
   memory?: readonly MemoryFigure[];
   peers?: readonly PeerFigure[];

@@ -89,3 +89,40 @@ describe('random values of every type', () => {
       expect(sumOf(back.apply(there.apply(chunk)), types)).toEqual(sumOf(chunk, types));
   });
 });
+
+describe('records that are not what was said', () => {
+  const types: readonly LogicalType[] = [{ kind: 'integer', bits: 16 }];
+  const chunk = (format: WireFormat, bytes: string | readonly number[]): Chunk => {
+    const payload = new Uint8Array(Buffer.from(typeof bytes === 'string' ? bytes : [...bytes]));
+    return { format, payload, ends: Uint32Array.of(payload.length) };
+  };
+
+  it.each([
+    ['a text', 'one\n'],
+    ['a number that is too large', '32768\n'],
+    ['two fields', '1,2\n'],
+    ['no end', '1'],
+    ['a quote without an end', '"1\n'],
+  ])('stop a reading of csv: %s', (_, text) => {
+    const transcoder = createTranscoder('csv', 'pgcopy-binary', types);
+    expect(() => transcoder.apply(chunk('csv', text))).toThrow(expect.objectContaining({ code: 'FORMAT_CORRUPT' }));
+  });
+
+  it.each([
+    ['another number of fields', [0, 2, 0, 0, 0, 2, 0, 1]],
+    ['a field of another width', [0, 1, 0, 0, 0, 1, 7]],
+    ['a field beyond the record', [0, 1, 0, 0, 0, 9, 0, 1]],
+    ['a length that is cut off', [0, 1, 0, 0]],
+    ['bytes behind its fields', [0, 1, 0, 0, 0, 2, 0, 1, 9]],
+    ['nothing', [0]],
+  ])('stop a reading of binary tuples: %s', (_, bytes) => {
+    const transcoder = createTranscoder('pgcopy-binary', 'csv', types);
+    const corrupt = chunk('pgcopy-binary', bytes);
+    expect(() => transcoder.apply(corrupt)).toThrow(expect.objectContaining({ code: 'FORMAT_CORRUPT' }));
+  });
+
+  it('stop where the format is another one', () => {
+    const transcoder = createTranscoder('csv', 'pgcopy-binary', types);
+    expect(() => transcoder.apply(chunk('pgcopy-binary', [0, 0]))).toThrow('was to be read as csv');
+  });
+});

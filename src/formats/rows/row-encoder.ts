@@ -28,6 +28,8 @@ export function createRowEncoder(
   const batch = createBatch(fields.map(({ logicalType }) => logicalType));
   const setters = fields.map(({ logicalType }) => valueSetterOf(logicalType));
   const texts = batch.columns.filter(({ type }) => storageOf(type) === 'bytes');
+  // Every object has a `constructor` from elsewhere, and it may be a field's name as well.
+  const isInherited = fields.map(({ id }) => id in Object.prototype);
   const recordBytes = 8 * (fields.length - texts.length);
   const encoder = createEncoder(format, batch);
   return {
@@ -36,7 +38,7 @@ export function createRowEncoder(
       for (let field = 0; field < fields.length; field++) {
         const column = batch.columns[field];
         const id = fields[field]?.id ?? '';
-        const value = readField(row, id);
+        const value = isInherited[field] === true && !Object.hasOwn(row, id) ? undefined : row[id];
         if (column === undefined) break;
         if (value === null || value === undefined) setNull(column, batch.records);
         else {
@@ -64,10 +66,4 @@ export function createRowEncoder(
       return chunk;
     },
   };
-}
-
-/** A row has fields of its own only: `constructor` may be a field's name, and every object has one from elsewhere. */
-function readField(row: Row, id: string): unknown {
-  const value = row[id];
-  return id in Object.prototype && !Object.hasOwn(row, id) ? undefined : value;
 }

@@ -19,11 +19,9 @@ const INT64_LIMIT = 2n ** 63n;
 /** Most bytes that one character (UTF-16 unit) takes. */
 const MAX_CHARACTER_BYTES = 3;
 /** Longer texts are written by the engine's own encoder. */
-const SHORT_TEXT = 32;
+const SHORT_TEXT = 64;
 const MS_SINCE_EPOCH = toDays(1970, 1, 1) * 86_400_000;
 const DAY_MS = 86_400_000;
-// Of other characters only eight bits would be kept, which may be those of a digit.
-const ASCII = /^[ -~]*$/;
 
 const SETTERS: Readonly<Record<LogicalType['kind'], SetValue>> = {
   boolean: setBoolean,
@@ -142,13 +140,18 @@ function setString(column: Column, row: number, value: string): string | null {
 
 /** Text of the type's own form, by way of bytes, as `csv` is read. */
 function setParsed(column: Column, row: number, value: unknown): string | null {
-  if (typeof value !== 'string' || !ASCII.test(value)) return misfit(column);
-  if (scratch.length < value.length) scratch = Buffer.alloc(2 * value.length);
-  const length = scratch.write(value, 0, 'latin1');
-  return textSetterOf(column.type)(column, row, scratch, 0, length) ? null : misfit(column);
+  if (typeof value !== 'string') return misfit(column);
+  if (scratch.length < value.length) scratch = new Uint8Array(2 * value.length);
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    // Of other characters only eight bits would be kept, which may be those of a digit.
+    if (code > 0x7f) return misfit(column);
+    scratch[i] = code;
+  }
+  return textSetterOf(column.type)(column, row, scratch, 0, value.length) ? null : misfit(column);
 }
 
-let scratch = Buffer.alloc(256);
+let scratch = new Uint8Array(256);
 
 const NEEDS: Readonly<Record<LogicalType['kind'], string>> = {
   boolean: 'is no boolean',
