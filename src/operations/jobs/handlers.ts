@@ -2,7 +2,6 @@ import type { JobType } from '../../core/index.ts';
 import { EXPORT_LOGS_HANDLER } from '../execution-logs/export-job.ts';
 import { MODEL_JOB_HANDLERS } from '../models/jobs.ts';
 import { QUERY_JOB_HANDLER } from '../queries/queries.ts';
-import { EXPORT_LOGS_HANDLER } from '../execution-logs/export-job.ts';
 import type { JobHandler } from './handler.ts';
 
 /** Who does which type. A type without a handler is refused when somebody asks for it. */
