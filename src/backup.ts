@@ -5,18 +5,16 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { SyncError } from './core/index.ts';
+import { masterKeyOf, openDatabase } from './metadata-database.ts';
 import {
   type Config,
   type ConfigOverrides,
-  createLogger,
-  findEmbeddedPostgres,
   isSystemError,
   localUrl,
   lockHome,
   prepareHome,
   readCliFile,
   readConfig,
-  startEmbeddedPostgres,
   toCliFile,
   toDatabaseError,
   writeCliFile,
@@ -121,26 +119,6 @@ function keepCliFile(config: Config, kept: unknown): boolean {
   if (file === undefined || readCliFile(config.home) !== undefined) return false;
   writeCliFile(config.home, { ...file, url: localUrl(config.host, config.port) });
   return true;
-}
-
-function masterKeyOf(config: Config) {
-  const environment = config.encryptionKey === undefined ? null : Buffer.from(config.encryptionKey).toString('hex');
-  return { environment, file: join(config.home, 'master.key') };
-}
-
-interface OpenDatabase extends AsyncDisposable {
-  readonly url: string;
-}
-
-/** The metadata database, started for as long as it is needed where it is the embedded one and does not run. */
-async function openDatabase(config: Config, home: 'may be running' | 'is ours'): Promise<OpenDatabase> {
-  if (config.databaseUrl !== undefined) return { url: config.databaseUrl, [Symbol.asyncDispose]: async () => {} };
-  const running = home === 'is ours' ? undefined : findEmbeddedPostgres(config.home);
-  if (running !== undefined) return { url: running, [Symbol.asyncDispose]: async () => {} };
-  const log = createLogger({ level: 'warn' });
-  prepareHome(config.home);
-  const embedded = await startEmbeddedPostgres({ home: config.home, log });
-  return { url: embedded.url, [Symbol.asyncDispose]: () => embedded.stop() };
 }
 
 /** Whole or not at all, and readable by our user only: it holds sealed passwords and hashes of keys. */

@@ -19,6 +19,7 @@ try {
       (await import('./private-server.ts')).startPrivateServer(options, signal),
     backup: async (overrides, request) => (await import('./backup.ts')).runBackup(overrides, request, manifest.version),
     restore: async (overrides, request) => (await import('./backup.ts')).runRestore(overrides, request),
+    keys: async (overrides, request) => (await import('./keys.ts')).runKeys(overrides, request),
     doctor: async (options) => (await import('./doctor.ts')).runDoctor(options, manifest.version),
   });
 } catch (error) {

@@ -16,12 +16,26 @@ export interface CliActions {
     overrides: ConfigOverrides,
     request: { readonly file: string; readonly replace: boolean; readonly isJson: boolean },
   ): Promise<number>;
+  keys(overrides: ConfigOverrides, request: KeyCommand & { readonly isJson: boolean }): Promise<number>;
   /**
    * Starts a server of nobody else's in a temporary home; disposing ends it and removes the home.
    * @param options `filesFolder`: below it its connections may name files; null = nowhere
    */
   startPrivateServer(options: { readonly filesFolder: string | null }, signal: AbortSignal): Promise<PrivateServer>;
 }
+
+/** What is to be done with API keys on the server's machine. */
+export type KeyCommand =
+  | {
+      readonly command: 'create';
+      readonly kind: 'user' | 'partner' | 'deployment';
+      /** Null = the only one there is. */
+      readonly organizationId: string | null;
+      /** The user's; null for other kinds. */
+      readonly email: string | null;
+    }
+  | { readonly command: 'list' }
+  | { readonly command: 'revoke'; readonly id: string };
 
 /** A server that runs for one command. */
 export interface PrivateServer extends AsyncDisposable {

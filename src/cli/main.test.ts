@@ -14,6 +14,7 @@ async function run(args: readonly string[], actions: Partial<CliActions> = {}) {
       doctor: async () => 0,
       backup: async () => 0,
       restore: async () => 0,
+      keys: async () => 0,
       startPrivateServer: async () => {
         throw new Error('No test starts a server here.');
       },
@@ -87,6 +88,28 @@ describe('runCli', () => {
     expect(seen).toEqual([
       [{ home: '/tmp/x' }, { file: 'a.backup', withKey: true, isJson: false }],
       [{}, { file: 'a.backup', replace: true, isJson: true }],
+    ]);
+  });
+
+  it('passes what is asked of keys through', async () => {
+    const seen: unknown[] = [];
+    const keys: CliActions['keys'] = async (...args) => seen.push(args) - seen.length;
+    const create = ['keys', 'create', '--kind'];
+    for (const args of [
+      [...create, 'user', '--user', 'a@b.c', '--home', '/tmp/x'],
+      [...create, 'partner', '--organization', 'o'],
+      ['keys', 'list', '--json'],
+      ['keys', 'revoke', 'k'],
+    ])
+      expect(await run(args, { keys })).toMatchObject({ code: 0 });
+    for (const args of [['user'], ['partner', '--user', 'a'], ['deployment', '--organization', 'o'], ['other']])
+      expect(await run([...create, ...args], { keys })).toMatchObject({ code: 2 });
+    const none = { organizationId: null, email: null };
+    expect(seen).toEqual([
+      [{ home: '/tmp/x' }, { command: 'create', kind: 'user', ...none, email: 'a@b.c', isJson: false }],
+      [{}, { command: 'create', kind: 'partner', ...none, organizationId: 'o', isJson: false }],
+      [{}, { command: 'list', isJson: true }],
+      [{}, { command: 'revoke', id: 'k', isJson: false }],
     ]);
   });
 

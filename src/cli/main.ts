@@ -4,6 +4,7 @@ import { describeFailure, readEnvironment } from '../runtime/index.ts';
 import type { CliActions, CliStreams, Run, RunHere } from './command.ts';
 import { addConnectionCommands } from './commands/connections.ts';
 import { addCopyCommand } from './commands/copy.ts';
+import { addKeyCommands } from './commands/keys.ts';
 import { addServerCommands } from './commands/server.ts';
 import { addSyncCommands } from './commands/syncs.ts';
 import { openSession } from './session.ts';
@@ -83,6 +84,7 @@ function createProgram(
     });
   addCopyCommand(program, actions, run);
   addServerCommands(program, actions, runHere);
+  addKeyCommands(program, actions, runHere);
   addConnectionCommands(program, run);
   addSyncCommands(program, run);
   return program;

@@ -183,6 +183,7 @@ export {
 export {
   createInstallationKey,
   type KeyRequest,
+  type KeyServices,
   listInstallationKeys,
   revokeInstallationKey,
 } from './organizations/installation-keys.ts';
