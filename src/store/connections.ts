@@ -14,7 +14,7 @@ export type ConnectionChange = Omit<
 
 /** An object that uses a connection. */
 export interface ConnectionUser {
-  readonly type: 'bulk_sync' | 'sync';
+  readonly type: 'bulk_sync' | 'model' | 'sync';
   readonly name: string;
   readonly id: string;
 }
@@ -136,7 +136,16 @@ export async function listConnectionUsers(
     .orderBy('name')
     .orderBy('id')
     .execute();
+  const models = await db
+    .selectFrom('models')
+    .select(['id', 'name'])
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', id)
+    .orderBy('name')
+    .orderBy('id')
+    .execute();
   return [
+    ...models.map((row) => ({ type: 'model' as const, ...row })),
     ...bulkSyncs.map((row) => ({ type: 'bulk_sync' as const, ...row })),
     ...modelSyncs.map((row) => ({ type: 'sync' as const, ...row })),
   ];

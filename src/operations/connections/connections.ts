@@ -250,7 +250,7 @@ function isShared(name: string, children: readonly ConnectionRecord[]): SyncErro
 }
 
 function inUse(name: string, users: Awaited<ReturnType<typeof listConnectionUsers>>): SyncError {
-  const names = users.map(describeUser).join(', ') || 'a sync that was made just now';
+  const names = users.map(describeUser).join(', ') || 'what was made just now';
   return new SyncError(
     'CONNECTION_IN_USE',
     `Connection in use: "${name}" is used by ${names}. Delete those first, or delete with force=true.`,

@@ -1,8 +1,10 @@
 import {
   type ConnectionUser,
   deleteBulkSync,
+  deleteModel,
   deleteModelSync,
   findBulkSync,
+  findModel,
   findModelSync,
   type StoreDatabase,
 } from '../../store/index.ts';
@@ -15,6 +17,7 @@ type UserKind = ConnectionUser['type'];
 /** What can use a connection: its name for people, and how it is found and forgotten. */
 const KINDS = {
   bulk_sync: { noun: 'bulk sync', find: findBulkSync, remove: deleteBulkSync },
+  model: { noun: 'model', find: findModel, remove: deleteModel },
   sync: { noun: 'model sync', find: findModelSync, remove: deleteModelSync },
 } as const satisfies Record<UserKind, unknown>;
 

@@ -180,6 +180,16 @@ describe('changing a model', () => {
   });
 });
 
+it('keeps its connection from being deleted, unless that is forced', async () => {
+  const connection = await fixture.connect('to be deleted', fixture.source);
+  const model = await make({ connection_id: connection, name: 'In the way' });
+  const url = `/api/connections/${connection}`;
+  const { metadata } = await ask(422, 'DELETE /api/connections/{id}', url);
+  expect(metadata).toEqual({ used_by: [{ type: 'model', name: 'In the way', id: model.id }] });
+  await ask(200, 'DELETE /api/connections/{id}', `${url}?force=true`);
+  await ask(404, 'GET /api/models/{id}', `/api/models/${model.id}`);
+});
+
 it('lists models latest change first, page by page', async () => {
   await Promise.all([make({ name: 'a' }), make({ name: 'b' }), make({ name: 'c' })]);
   const first = await ask(200, 'GET /api/models', '/api/models?limit=2');
