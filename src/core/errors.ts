@@ -104,6 +104,8 @@ export const ERROR_CODES = {
   LOCK_TIMEOUT: 'transient',
   /** The disk of the system or of this machine is full. Free space, then start again; old data is kept. */
   DISK_FULL: 'configuration',
+  /** A disk of the system or of this machine answered with an error. Look at the machine's log, then start again; old data is kept. */
+  DISK_FAILED: 'configuration',
   /** A step needs more memory than this machine may give it. Leave large fields out, or use a machine with more. */
   MEMORY_EXHAUSTED: 'configuration',
   /** Other steps of the process held all memory for long records, for minutes. The engine tries again; raise `MILLRACE_MEMORY_CREDIT`. */

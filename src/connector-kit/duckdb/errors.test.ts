@@ -24,6 +24,8 @@ const MESSAGES: readonly (readonly [string, string])[] = [
     'DISK_FULL',
   ],
   ['ENOSPC: no space left on device, write', 'DISK_FULL'],
+  ['EIO: i/o error, fsync', 'DISK_FAILED'],
+  ['IO Error: fsync failed! Input/output error', 'DISK_FAILED'],
   ["EACCES: permission denied, mkdir '/f/x'", 'CONN_PRIVILEGE_MISSING'],
   ['IO Error: Cannot open file "/f/a.duckdb": Permission denied', 'CONN_PRIVILEGE_MISSING'],
   ['Out of Memory Error: failed to pin block of size 256.0 KiB (305.0 MiB/305.1 MiB used)', 'MEMORY_EXHAUSTED'],

@@ -59,6 +59,14 @@ const RULES: readonly Rule[] = [
       ),
   },
   {
+    pattern: /Input\/output error|\bEIO\b/,
+    toError: (_, action, path) =>
+      new SyncError(
+        'DISK_FAILED',
+        `${action} ${path} failed: the disk answered with an input/output error. Look at the log of the machine and at the disk, then start again.`,
+      ),
+  },
+  {
     pattern: /Permission denied|Read-only file system|Operation not permitted|EACCES|EROFS|EPERM/,
     toError: (match, action, path) =>
       new SyncError(
