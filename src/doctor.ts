@@ -61,6 +61,7 @@ async function examine(options: ConfigOverrides, version: string): Promise<reado
     ...examineHome(config),
     ...examineDisk(config),
     ...examineEmbedded(config),
+    examineMail(config),
     await examineServer(config),
     ...(await examineMetadata(config, version)),
   ];
@@ -101,6 +102,13 @@ function examineEmbedded({ home, databaseUrl }: Config): readonly Finding[] {
       'With the version that made them: millrace backup FILE. With this one, on a new home: millrace restore FILE',
     ),
   ];
+}
+
+/** Whether the mail server takes anything shows when something is sent: a greeting proves little. */
+function examineMail({ mail }: Config): Finding {
+  const check = 'e-mails';
+  if (mail !== undefined) return ok(check, `sent from ${mail.from} by ${new URL(mail.url).host}`);
+  return ok(check, 'none are sent, since MILLRACE_SMTP_URL is not set');
 }
 
 async function examineServer(config: Config): Promise<Finding> {

@@ -75,6 +75,21 @@ describe('readConfig', () => {
     });
   });
 
+  it('reads how e-mails leave, and refuses half of it, never telling the password', () => {
+    const server = 'smtps://user:s3cret@mail.example.com:465';
+    const from = 'Millrace <millrace@example.com>';
+    expect(readConfig({ MILLRACE_SMTP_URL: server, MILLRACE_MAIL_FROM: from }).mail).toEqual({ url: server, from });
+    expect(readConfig({ MILLRACE_MAIL_FROM: from }).mail).toBeUndefined();
+    for (const env of [
+      { MILLRACE_SMTP_URL: server },
+      { MILLRACE_SMTP_URL: server, MILLRACE_MAIL_FROM: 'nobody' },
+      { MILLRACE_SMTP_URL: server, MILLRACE_MAIL_FROM: 'a@example.com\r\nBcc: b@example.com' },
+      { MILLRACE_SMTP_URL: 'https://user:s3cret@mail.example.com', MILLRACE_MAIL_FROM: from },
+    ]) {
+      expect(() => readConfig(env)).toThrow(/^MILLRACE_(SMTP_URL|MAIL_FROM) (?!.*s3cret)/);
+    }
+  });
+
   it('removes nothing of the history when it is told to keep it for 0 days', () => {
     expect(readConfig({ MILLRACE_RETENTION_DAYS: '0' }).retention).toBeNull();
   });

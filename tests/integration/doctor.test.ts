@@ -118,6 +118,7 @@ describe('millrace doctor', () => {
         'versions',
         'home folder',
         'disk',
+        'e-mails',
         'server',
         'metadata database',
         'clock',

@@ -180,6 +180,9 @@ async function settle(client: pg.Client): Promise<number> {
   );
   await client.query('UPDATE execution_snapshots SET closed_at = now() WHERE closed_at IS NULL');
   await client.query('UPDATE workers SET dead_at = now() WHERE dead_at IS NULL');
+  // What waited to be sent then has been sent since, or is no news any more.
+  await client.query(`UPDATE webhook_deliveries SET state = 'canceled' WHERE state = 'waiting'`);
+  await client.query(`UPDATE mails SET state = 'failed', error = 'Restored from a backup.' WHERE state = 'waiting'`);
   await client.query('UPDATE bulk_sync_schemas SET cursor = NULL WHERE cursor IS NOT NULL');
   // This machine's folder for files is not the one that was marked, or it bears its mark still.
   await client.query('UPDATE installation SET files_mark = NULL');
