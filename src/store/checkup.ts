@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { SyncError } from '../core/index.ts';
+import { isKeyOf, type MasterKeySource, readMasterKey } from './master-key.ts';
 import { pendingOf, readMigrations } from './migrate.ts';
-import { createSecretBox, isKeyOf, type MasterKeySource, readMasterKey } from './secrets.ts';
+import { createSecretBox } from './secrets.ts';
 
 /** What is found out about the metadata database without changing anything in it. */
 export interface MetadataFacts {

@@ -1,8 +1,9 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kysely';
 import type pg from 'pg';
 import { SyncError } from '../core/index.ts';
+import type { MasterKeySource } from './master-key.ts';
 import { migrate } from './migrate.ts';
-import { type LinkKeys, type MasterKeySource, type ObfuscationKeys, openInstallation, type SecretBox } from './secrets.ts';
+import { type LinkKeys, type ObfuscationKeys, openInstallation, type SecretBox } from './secrets.ts';
 import { createSessionPool, type SessionPoolOptions } from './session-pool.ts';
 import type { Database } from './tables.ts';
 
@@ -18,17 +19,17 @@ export interface ScopedStore {
   readonly linkKeyOf: LinkKeys;
   /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. Not nestable. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
+  /**
+   * The same without the second lock between organizations, for what lies over their border by its nature, such as shared
+   * connections. Every query inside names the organizations that it may touch, which were checked before.
+   */
+  acrossOrganizations<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
 }
 
 /** The metadata database, open and migrated, with every organization in sight. */
 export interface Store extends ScopedStore {
   /** The same database where `db` and `transaction` see and write one organization's rows only (row-level security). */
   forOrganization(organizationId: string): ScopedStore;
-  /**
-   * The same without the second lock between organizations, for what lies over their border by its nature, such as shared
-   * connections. Every query inside names the organizations that it may touch, which were checked before.
-   */
-  acrossOrganizations<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   /** The same where every statement and transaction waits for the check before it begins; `pool` does not. */
   guarded(check: () => Promise<void>): Store;
   /** How busy its pools are: `system`, and `organization` for sessions that name one. */
@@ -82,13 +83,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       obfuscationKeyOf,
       linkKeyOf,
       transaction: (work) => runTransaction(sessions, work),
+      acrossOrganizations: (work) => runTransaction(pool, work),
     });
     const forOrganization = (organizationId: string): ScopedStore => scope(sessionsOf(scopedPool, organizationId));
     const sessions = () => [countSessions('system', pool), countSessions('organization', scopedPool)];
     const guarded = (check: () => Promise<void>): Store => ({
       ...scope(sessionsBehind(pool, check)),
       forOrganization,
-      acrossOrganizations: (work) => runTransaction(pool, work),
       guarded,
       sessions,
       close,

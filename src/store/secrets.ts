@@ -1,23 +1,7 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  randomBytes,
-  randomUUID,
-  timingSafeEqual,
-} from 'node:crypto';
-import { link, open, readFile, unlink } from 'node:fs/promises';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { SyncError } from '../core/index.ts';
-
-/** Where the key that wraps all others comes from. The variable wins over the file. */
-export interface MasterKeySource {
-  /** Value of MILLRACE_ENCRYPTION_KEY: 32 bytes as 64 hex digits or in base64; null when unset. */
-  readonly environment: string | null;
-  /** Absolute path, usually `$MILLRACE_HOME/master.key`. */
-  readonly file: string;
-}
+import { findMasterKey, isKeyOf, KEY_BYTES, keyCheckOf, type MasterKeySource } from './master-key.ts';
 
 /** What a sealed secret belongs to. Sealed bytes copied to another row do not open. */
 export interface SecretOwner {
@@ -48,13 +32,12 @@ export type ObfuscationKeys = (organizationId: string) => Uint8Array;
 /** Key of the signed links of one organization, 32 bytes, derived as above. Links of before are void once it changes. */
 export type LinkKeys = (organizationId: string) => Uint8Array;
 
-const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** First byte of sealed bytes: the layout below. */
 const LAYOUT = 1;
-/** Rises when the master key is rotated; part of what is authenticated. */
-const KEY_VERSION = 1;
+/** Of a new installation. Rises when the master key is exchanged; part of what is authenticated, and one byte. */
+const FIRST_KEY_VERSION = 1;
 const HEADER_BYTES = 2;
 const WRAPPED_KEY_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 
@@ -64,22 +47,39 @@ const WRAPPED_KEY_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
  */
 export async function openInstallation(pool: pg.Pool, source: MasterKeySource): Promise<Installation> {
   const found = await readInstallation(pool);
-  const masterKey = await findMasterKey(source, found !== undefined);
-  const installation = found ?? (await createInstallation(pool, masterKey));
-  if (!isKeyOf(masterKey, installation.key_check)) {
-    throw new SyncError(
-      'MASTER_KEY_MISMATCH',
-      `The master key does not open this metadata database's secrets. Restore the key that belongs to it in MILLRACE_ENCRYPTION_KEY or ${source.file}.`,
-    );
-  }
+  const made = await findMasterKey(source, found?.key_check ?? null);
+  const installation = found ?? (await createInstallation(pool, made));
+  // Another process may have made the installation at the same time, under a key of its own.
+  const masterKey = isKeyOf(made, installation.key_check) ? made : await findMasterKey(source, installation.key_check);
+  const secrets = createSecretBox(masterKey, installation.key_version);
+  const root = openObfuscationRoot(secrets, installation) ?? masterKey;
   return {
     id: installation.id,
-    secrets: createSecretBox(masterKey),
+    secrets,
     obfuscationKeyOf: (organizationId) =>
-      deriveKey(masterKey, installation.obfuscation_salt, `millrace obfuscation ${organizationId}`),
+      deriveKey(root, installation.obfuscation_salt, `millrace obfuscation ${organizationId}`),
     linkKeyOf: (organizationId) =>
       deriveKey(masterKey, installation.obfuscation_salt, `millrace links ${organizationId}`),
   };
+}
+
+/** What obfuscated values are derived from, where that is not the master key of today; null where it is. */
+export function openObfuscationRoot(
+  secrets: SecretBox,
+  installation: { readonly id: string; readonly obfuscation_root: Buffer | null },
+): Buffer | null {
+  if (installation.obfuscation_root === null) return null;
+  const { key } = secrets.unseal(installation.obfuscation_root, obfuscationOwner(installation.id));
+  return Buffer.from(String(key), 'base64');
+}
+
+/** The inverse of {@link openObfuscationRoot}. */
+export function sealObfuscationRoot(secrets: SecretBox, installationId: string, root: Buffer): Buffer {
+  return secrets.seal({ key: root.toString('base64') }, obfuscationOwner(installationId));
+}
+
+function obfuscationOwner(installationId: string): SecretOwner {
+  return { organizationId: installationId, connectionId: 'obfuscation' };
 }
 
 function deriveKey(masterKey: Buffer, salt: Buffer, purpose: string): Uint8Array {
@@ -90,10 +90,14 @@ interface InstallationRow {
   readonly id: string;
   readonly key_check: Buffer;
   readonly obfuscation_salt: Buffer;
+  readonly key_version: number;
+  readonly obfuscation_root: Buffer | null;
 }
 
 async function readInstallation(pool: pg.Pool): Promise<InstallationRow | undefined> {
-  const { rows } = await pool.query<InstallationRow>('SELECT id, key_check, obfuscation_salt FROM installation');
+  const { rows } = await pool.query<InstallationRow>(
+    'SELECT id, key_check, obfuscation_salt, key_version, obfuscation_root FROM installation',
+  );
   return rows[0];
 }
 
@@ -108,83 +112,14 @@ async function createInstallation(pool: pg.Pool, masterKey: Buffer): Promise<Ins
   return row;
 }
 
-/** True when secrets of the installation with that key check value were sealed under this key. */
-export function isKeyOf(masterKey: Buffer, keyCheck: Buffer): boolean {
-  const own = keyCheckOf(masterKey);
-  return own.length === keyCheck.length && timingSafeEqual(own, keyCheck);
-}
-
-/** The master key as it is set; undefined where there is none. @throws `CONFIG_INVALID` when it is not one */
-export async function readMasterKey(source: MasterKeySource): Promise<Buffer | undefined> {
-  return source.environment === null
-    ? readKeyFile(source.file)
-    : parseKey(source.environment, 'MILLRACE_ENCRYPTION_KEY');
-}
-
-/** Written under another name, flushed, then linked: a crash leaves a whole key or none, and a key that is there wins. */
-export async function storeMasterKey(file: string, masterKey: Buffer): Promise<void> {
-  const draft = `${file}.${randomUUID()}`;
-  const handle = await open(draft, 'wx', 0o600);
-  try {
-    await handle.writeFile(`${masterKey.toString('base64')}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await link(draft, file).catch((error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  });
-  await unlink(draft);
-}
-
-async function findMasterKey(source: MasterKeySource, mustExist: boolean): Promise<Buffer> {
-  const given = await readMasterKey(source);
-  if (given !== undefined) return given;
-  if (mustExist) {
-    throw new SyncError(
-      'MASTER_KEY_MISMATCH',
-      `The master key is missing: ${source.file} does not exist and MILLRACE_ENCRYPTION_KEY is not set. Restore the key that belongs to this metadata database; without it the stored secrets cannot be opened.`,
-    );
-  }
-  return createKeyFile(source.file);
-}
-
-async function readKeyFile(file: string): Promise<Buffer | undefined> {
-  try {
-    return parseKey(await readFile(file, 'utf8'), file);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function createKeyFile(file: string): Promise<Buffer> {
-  await storeMasterKey(file, randomBytes(KEY_BYTES));
-  return parseKey(await readFile(file, 'utf8'), file);
-}
-
-function parseKey(text: string, place: string): Buffer {
-  const trimmed = text.trim();
-  const key = /^[0-9a-f]{64}$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
-  if (key.length === KEY_BYTES) return key;
-  throw new SyncError(
-    'CONFIG_INVALID',
-    `The master key in ${place} has ${key.length} bytes and must have ${KEY_BYTES}: give 64 hex digits or the base64 of 32 bytes.`,
-  );
-}
-
-function keyCheckOf(masterKey: Buffer): Buffer {
-  return createHmac('sha256', masterKey).update('millrace key check').digest();
-}
-
 /** Layout: version, key version, wrapped key (nonce, key, tag), then the values (nonce, JSON, tag). */
-export function createSecretBox(masterKey: Buffer): SecretBox {
+export function createSecretBox(masterKey: Buffer, keyVersion: number = FIRST_KEY_VERSION): SecretBox {
   return {
     seal: (values, owner) => {
       const recordKey = randomBytes(KEY_BYTES);
-      const authenticated = bindingOf(owner, KEY_VERSION);
+      const authenticated = bindingOf(owner, keyVersion);
       return Buffer.concat([
-        Buffer.of(LAYOUT, KEY_VERSION),
+        Buffer.of(LAYOUT, keyVersion),
         encrypt(masterKey, recordKey, authenticated),
         encrypt(recordKey, Buffer.from(JSON.stringify(values), 'utf8'), authenticated),
       ]);

@@ -9,8 +9,8 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/setup/data
 import { fillHistory, type History } from '../../../tests/setup/history.ts';
 import { openStore } from '../database.ts';
 import { nextGenerations } from '../executions/run-schemas.ts';
+import { findMasterKey, keyCheckOf, type MasterKeySource } from '../master-key.ts';
 import { migrate, readMigrations } from '../migrate.ts';
-import { type MasterKeySource, openInstallation } from '../secrets.ts';
 import { type Restored, restoreBackup } from './restore.ts';
 import { listOwnTables } from './tables.ts';
 import { backupLines } from './write.ts';
@@ -157,7 +157,11 @@ describe('a backup', () => {
     const pool = new pg.Pool({ connectionString: older.ownerUrl });
     onTestFinished(() => pool.end());
     await migrate(pool, folder);
-    await openInstallation(pool, key());
+    // As that version made it, which knew fewer columns.
+    const keyCheck = keyCheckOf(await findMasterKey(key(), null));
+    await pool.query('INSERT INTO installation (id, key_check, obfuscation_salt) VALUES (gen_random_uuid(), $1, $1)', [
+      keyCheck,
+    ]);
     await pool.query(`INSERT INTO organizations (id, name) VALUES (gen_random_uuid(), 'older')`);
     const lines = await Array.fromAsync(
       backupLines({ url: older.ownerUrl, version: '0.1.0', masterKey: key(), commandLine: null }),

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { SyncError } from '../../core/index.ts';
+import { isKeyOf, type MasterKeySource, readMasterKey, storeMasterKey } from '../master-key.ts';
 import { applyMigrations, MIGRATION_LOCK, type Migration, pendingOf, readMigrations } from '../migrate.ts';
-import { isKeyOf, type MasterKeySource, readMasterKey, storeMasterKey } from '../secrets.ts';
+import { refuseWhileInUse } from '../running-servers.ts';
 import { BACKUP_VERSION, type BackupHeader, damaged, parseLine } from './format.ts';
 import { loadTables } from './load.ts';
 import { listOwnFunctions, listOwnTables } from './tables.ts';
@@ -140,24 +141,12 @@ async function makeRoom(
       'RESTORE_REFUSED',
       'The metadata database is not empty: a server was started on it before. Restore into an empty one, or say --replace to drop what is there.',
     );
-  if (!isAlone && present.includes('workers')) await refuseWhileInUse(client);
+  if (!isAlone && present.includes('workers')) await refuseWhileInUse(client, 'restore');
   const found = tables.filter((table) => present.includes(table));
   if (found.length > 0) await client.query(`DROP TABLE ${found.join(', ')}`);
   for (const name of listOwnFunctions(migrations)) await client.query(`DROP FUNCTION IF EXISTS ${name}`);
   // Our own metadata database, where nobody else has anything in that schema.
   if (present.includes(ENGINE_SCHEMA)) await client.query(`DROP SCHEMA ${ENGINE_SCHEMA} CASCADE`);
-}
-
-async function refuseWhileInUse(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ host: string; pid: number }>(
-    `SELECT host, pid FROM workers WHERE dead_at IS NULL AND heartbeat_at > now() - interval '15 seconds' LIMIT 1`,
-  );
-  const [worker] = rows;
-  if (worker !== undefined)
-    throw new SyncError(
-      'RESTORE_REFUSED',
-      `A server runs on the metadata database: process ${worker.pid} on ${worker.host}. Stop all servers, then restore again.`,
-    );
 }
 
 const INTERRUPTED =

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { SyncError } from '../../core/index.ts';
+import { isKeyOf, type MasterKeySource, readMasterKey } from '../master-key.ts';
 import { readMigrations } from '../migrate.ts';
-import { isKeyOf, type MasterKeySource, readMasterKey } from '../secrets.ts';
 import { BACKUP_VERSION, type BackupHeader, createRowHash, toLine } from './format.ts';
 import { listOwnTables } from './tables.ts';
 
