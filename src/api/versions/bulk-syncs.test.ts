@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Answer, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
-import { updateBulkSync } from '../../store/index.ts';
+import { updateBulkSync, updateConnection } from '../../store/index.ts';
 
 const fixture = useBulkFixture();
 const NEWEST = '2025-09-18';
@@ -295,6 +295,22 @@ describe('connections in 2023-04-25', () => {
       configuration: before.data.configuration,
       policies: before.data.policies,
     });
+  });
+
+  it('are not taken back to what somebody else changed at the same time', async () => {
+    const { services, keys } = fixture.api;
+    const id = await fixture.connect('at the same time', fixture.source);
+    let answer: Promise<Answer> | undefined;
+    await services.store.transaction(async ({ db, client }) => {
+      await updateConnection(db, keys.organizationId, id, { name: 'changed by another' });
+      answer = patch(id, { healthcheck_interval: '5m' });
+      await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+    });
+    const { status, body: refused } = (await answer) ?? {};
+    expect([status, refused.key]).toEqual([409, 'CHANGED_MEANWHILE']);
+    const { body: after } = await fixture.send('GET', `/api/connections/${id}`);
+    expect(after.data.name).toBe('changed by another');
+    expect(after.data).not.toHaveProperty('healthcheck_interval');
   });
 
   it('lay a configuration over the stored one, and prove it', async () => {

@@ -32,6 +32,7 @@ import {
   unmaskConfiguration,
 } from './configuration.ts';
 import { nextCheckAfter } from './interval.ts';
+import { lockUnchanged, refuseChanged } from './meanwhile.ts';
 import { loadParents } from './parents.ts';
 import { type Connection, toConnections } from './shown.ts';
 import { deleteUser, describeUser, permitDeleteOfUser } from './users.ts';
@@ -123,15 +124,17 @@ export async function createConnection(
 /**
  * Replaces name, policies, interval and the whole configuration; a mask keeps the stored secret. Executions that run keep
  * what they read at their start.
- * @throws as `createConnection`, and `NOT_FOUND`
+ * @param input `unchangedSince`: when what it leaves as it is was read
+ * @throws as `createConnection`, and `NOT_FOUND`, `CHANGED_MEANWHILE`
  */
 export async function updateConnection(
   context: Context,
   id: string,
-  input: ConnectionInput & { readonly type: string | null },
+  input: ConnectionInput & { readonly type: string | null; readonly unchangedSince?: Date },
 ): Promise<Connection> {
   const { organizationId } = context.caller;
   const stored = await requireConnection(context, id, 'edit');
+  refuseChanged(stored, input.unchangedSince ?? stored.updatedAt);
   const definition = definitionOf(context, stored);
   if (input.type !== null && input.type !== stored.type) {
     throw refuseField('type', `a connection keeps its type, which is ${stored.type}; make another connection`);
@@ -149,6 +152,7 @@ export async function updateConnection(
   const transact: ScopedStore['transaction'] = (work) =>
     children.length === 0 ? store.transaction(work) : store.acrossOrganizations(work);
   await transact(async ({ db }) => {
+    await lockUnchanged(db, stored);
     const row = await updateConnectionRow(db, organizationId, id, {
       name: input.name,
       ...sealConfiguration(context, definition, configuration, { organizationId, connectionId: id }),

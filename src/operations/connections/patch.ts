@@ -12,13 +12,14 @@ export type ConnectionPatch = Partial<Omit<ConnectionInput, 'validate'>> &
  * @throws as `updateConnection`
  */
 export async function patchConnection(context: Context, id: string, change: ConnectionPatch): Promise<Connection> {
-  const { name, policies, healthcheckInterval, configuration } = await getConnection(context, id);
+  const { name, policies, healthcheckInterval, configuration, updatedAt } = await getConnection(context, id);
   return updateConnection(context, id, {
     name,
     policies,
     healthcheckInterval,
     organizationId: null,
     ...change,
+    unchangedSince: updatedAt,
     // The masks of a read stand for the stored secrets.
     configuration: { ...configuration, ...change.configuration },
   });
