@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '../../tests/setup/databases.ts';
+import { FaultProxy } from '../../tests/setup/fault-proxy.ts';
 import { createSessionPool } from './session-pool.ts';
 
 it('outlives a session that breaks before it has come into the hands of who asked for it', async () => {
@@ -14,4 +15,18 @@ it('outlives a session that breaks before it has come into the hands of who aske
   await expect(client.query('SELECT 1')).rejects.toThrow();
   client.release(true);
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+});
+
+it('breaks a session whose statement a network has swallowed, and leaves a long one alone', async () => {
+  await using database = await createTestDatabase();
+  await using proxy = await FaultProxy.open(database.ownerUrl);
+  const patienceMs = 300;
+  const pool = createSessionPool({ url: proxy.through(database.ownerUrl), maxConnections: 2, patienceMs });
+  onTestFinished(() => pool.end());
+  const [lost, slow] = [await pool.connect(), await pool.connect()];
+  expect((await slow.query('SELECT pg_sleep(1.5), 1 AS one')).rows).toMatchObject([{ one: 1 }]);
+  slow.release();
+  proxy.halfOpenPresent();
+  await expect(lost.query('SELECT 1')).rejects.toThrow();
+  lost.release(true);
 });

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { watchSilence } from './silent-sessions.ts';
 
 /** Where the sessions of a pool lead. */
 export interface SessionPoolOptions {
@@ -6,6 +7,8 @@ export interface SessionPoolOptions {
   readonly maxConnections?: number;
   /** A process that is frozen in the middle of a transaction, or cut off, must not keep its locks for longer; 5 seconds. */
   readonly idleTransactionSeconds?: number;
+  /** How long a statement may go unanswered before the server is asked whether it knows of it; for tests. */
+  readonly patienceMs?: number;
   /** Told about a session that broke while idle. The pool replaces it, so this is a warning. */
   readonly onIdleError?: (error: Error) => void;
 }
@@ -36,5 +39,6 @@ export function createSessionPool(options: SessionPoolOptions): pg.Pool {
       // An error that nobody listens to ends the process.
     });
   });
+  watchSilence(pool, options.url, options.patienceMs);
   return pool;
 }
