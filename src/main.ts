@@ -20,6 +20,8 @@ try {
     backup: async (overrides, request) => (await import('./backup.ts')).runBackup(overrides, request, manifest.version),
     restore: async (overrides, request) => (await import('./backup.ts')).runRestore(overrides, request),
     keys: async (overrides, request) => (await import('./keys.ts')).runKeys(overrides, request),
+    rotateMaster: async (overrides, request) =>
+      (await import('./rotate-master.ts')).runRotateMaster(overrides, request),
     doctor: async (options) => (await import('./doctor.ts')).runDoctor(options, manifest.version),
   });
 } catch (error) {

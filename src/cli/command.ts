@@ -17,6 +17,7 @@ export interface CliActions {
     request: { readonly file: string; readonly replace: boolean; readonly isJson: boolean },
   ): Promise<number>;
   keys(overrides: ConfigOverrides, request: KeyCommand & { readonly isJson: boolean }): Promise<number>;
+  rotateMaster(overrides: ConfigOverrides, request: { readonly isJson: boolean }): Promise<number>;
   /**
    * Starts a server of nobody else's in a temporary home; disposing ends it and removes the home.
    * @param options `filesFolder`: below it its connections may name files; null = nowhere

@@ -15,6 +15,7 @@ async function run(args: readonly string[], actions: Partial<CliActions> = {}) {
       backup: async () => 0,
       restore: async () => 0,
       keys: async () => 0,
+      rotateMaster: async () => 0,
       startPrivateServer: async () => {
         throw new Error('No test starts a server here.');
       },
@@ -110,6 +111,17 @@ describe('runCli', () => {
       [{}, { command: 'create', kind: 'partner', ...none, organizationId: 'o', isJson: false }],
       [{}, { command: 'list', isJson: true }],
       [{}, { command: 'revoke', id: 'k', isJson: false }],
+    ]);
+  });
+
+  it('passes what is asked of the master key through', async () => {
+    const seen: unknown[] = [];
+    const rotateMaster: CliActions['rotateMaster'] = async (...args) => seen.push(args) - seen.length;
+    for (const args of [['--home', '/tmp/x'], ['--json']])
+      expect(await run(['keys', 'rotate-master', ...args], { rotateMaster })).toMatchObject({ code: 0 });
+    expect(seen).toEqual([
+      [{ home: '/tmp/x' }, { isJson: false }],
+      [{}, { isJson: true }],
     ]);
   });
 

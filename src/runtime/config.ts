@@ -25,6 +25,8 @@ export interface Config {
   readonly apiKey?: string;
   /** `MILLRACE_ENCRYPTION_KEY`: 32 bytes; absent means `master.key` in the home. */
   readonly encryptionKey?: Uint8Array;
+  /** The key that `keys rotate-master` puts in its place; of no other use. */
+  readonly newEncryptionKey?: Uint8Array;
   /** `MILLRACE_FILES`: absolute path of the folder below which connections may name files. */
   readonly filesRoot: string;
   /** `MILLRACE_DENY_PRIVATE`: refuse connections to loopback and private addresses. */
@@ -96,7 +98,11 @@ export function readConfig(env: Environment = process.env, overrides: ConfigOver
     port: readPort(read('MILLRACE_PORT', overrides.port)),
     ...optional('url', readUrl(read('MILLRACE_URL', overrides.url))),
     ...optional('apiKey', read('MILLRACE_API_KEY')),
-    ...optional('encryptionKey', readEncryptionKey(read('MILLRACE_ENCRYPTION_KEY'))),
+    ...optional('encryptionKey', readEncryptionKey('MILLRACE_ENCRYPTION_KEY', read('MILLRACE_ENCRYPTION_KEY'))),
+    ...optional(
+      'newEncryptionKey',
+      readEncryptionKey('MILLRACE_NEW_ENCRYPTION_KEY', read('MILLRACE_NEW_ENCRYPTION_KEY')),
+    ),
     filesRoot: readFolder(read('MILLRACE_FILES') ?? join(home, 'files')),
     denyPrivate: readBoolean('MILLRACE_DENY_PRIVATE', read('MILLRACE_DENY_PRIVATE')),
     apiVersion: readApiVersion(read('MILLRACE_API_VERSION')),
@@ -200,16 +206,13 @@ function readUrl(text: string | undefined): string | undefined {
   throw invalid('MILLRACE_URL', 'is not an HTTP address: write for example https://millrace.example.com.');
 }
 
-function readEncryptionKey(text: string | undefined): Uint8Array | undefined {
+function readEncryptionKey(name: string, text: string | undefined): Uint8Array | undefined {
   if (text === undefined) return undefined;
   const isHex = /^[0-9a-f]{64}$/i.test(text);
   const key = Buffer.from(text, isHex ? 'hex' : 'base64');
   // Node skips what is not base64, so only a round trip proves that nothing was lost.
   if (isHex || (key.length === 32 && key.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, ''))) return key;
-  throw invalid(
-    'MILLRACE_ENCRYPTION_KEY',
-    'is not a key of 32 bytes in base64 or hex: make one with `openssl rand -base64 32`.',
-  );
+  throw invalid(name, 'is not a key of 32 bytes in base64 or hex: make one with `openssl rand -base64 32`.');
 }
 
 function readBoolean(name: string, text: string | undefined): boolean {

@@ -247,6 +247,7 @@ export {
   renameRole,
 } from './permissions/roles.ts';
 export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
+export { type Rotation, rotateMasterKey } from './rotate-master-key.ts';
 export {
   findCachedSchema,
   findDetectedSchema,

@@ -35,6 +35,13 @@ export function addKeyCommands(program: Command, actions: CliActions, runHere: R
     .action((id: string, _: unknown, command: Command) =>
       run(command.optsWithGlobals<GlobalOptions>(), { command: 'revoke', id }),
     );
+  keys
+    .command('rotate-master')
+    .description('seal all secrets under a new master key; no server may run')
+    .action((_: unknown, command: Command) => {
+      const { home, json = false } = command.optsWithGlobals<GlobalOptions>();
+      return runHere(() => actions.rotateMaster(home === undefined ? {} : { home }, { isJson: json }));
+    });
 }
 
 function toCreate(options: CreateOptions): KeyCommand {
