@@ -17,7 +17,7 @@ import { runOnce } from './item-work.ts';
 import type { Lane } from './lane-scene.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
 
-/** A segment that was begun this often kills its workers, or is fenced off again and again. */
+/** A segment that was begun this often for each worker kills them, or is fenced off again and again; an outage makes each begin it a few times. */
 const MAX_CLAIMS = 30;
 
 /** Works on a claimed item until it is done, its schema has failed, or others have it; tries again what may pass. */
@@ -31,10 +31,10 @@ export async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<voi
   for (let failures = 0; ; ) {
     const attempt = lane.clock.attempt();
     try {
-      if (item.token > MAX_CLAIMS)
+      if (item.token > MAX_CLAIMS * (1 + parts.others()))
         throw new SyncError(
           'INTERNAL',
-          `Segment ${item.no} of ${item.schemaId} was begun ${MAX_CLAIMS} times without an end. Start the sync again.`,
+          `Segment ${item.no} of ${item.schemaId} was begun ${item.token - 1} times without an end. Start the sync again.`,
         );
       await inSpan(SPANS[item.kind], lane.run.execution, attributesOf(item), () => runOnce(lane, item, isolate));
       return parts.outages.forget(item.executionId);
