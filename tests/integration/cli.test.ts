@@ -80,6 +80,8 @@ async function millrace(
       doctor: async () => 0,
       backup: async () => 0,
       restore: async () => 0,
+      keys: async () => 0,
+      rotateMaster: async () => 0,
       startPrivateServer: () => Promise.reject(new Error('No test starts a server here.')),
     },
     {

@@ -34,6 +34,8 @@ async function toServeOptions(args: readonly string[]): Promise<ConfigOverrides>
       doctor: refuse,
       backup: refuse,
       restore: refuse,
+      keys: refuse,
+      rotateMaster: refuse,
       startPrivateServer: refuse,
     },
     { input: new PassThrough(), output: { write: () => {} }, errors: { write: () => {} }, environment: {} },
