@@ -180,6 +180,7 @@ export {
   roleRequestSchema,
 } from './permissions.ts';
 export { type PlanBody, type PlanQuery, planQuerySchema, planSchema, type SchemaPlanBody } from './plans.ts';
+export { proxyEnvelope, proxyInfoEnvelope, proxyRequestSchema } from './proxy.ts';
 export {
   type QueryBody,
   queryPageEnvelope,

@@ -176,6 +176,8 @@ export const ERROR_CODES = {
   RESTORE_REFUSED: 'configuration',
   /** Connect has no pages yet. Make connections with `POST /api/connections`. */
   CONNECT_NOT_AVAILABLE: 'invalid_request',
+  /** The system behind the connection does not speak HTTP, so no request can be passed on to it. */
+  PROXY_NOT_AVAILABLE: 'invalid_request',
   /** A URL to call is none, or has a scheme, user name or header that is not taken. Correct it. */
   HTTP_URL_REFUSED: 'configuration',
   /** An HTTP server did not answer in time. Check whether it is up, then try again. */

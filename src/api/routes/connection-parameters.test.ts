@@ -150,3 +150,36 @@ describe('Connect', () => {
     expect((await api.send({ method: 'POST', url, version, body: { name: 'Mine' } })).statusCode).toBe(400);
   });
 });
+
+describe('the proxy', () => {
+  const request = { method: 'GET', path: '/things' };
+
+  it('says which system does not speak HTTP', async () => {
+    const id = await connect('postgresql', configuration());
+    const sent = await api.send({ method: 'POST', url: `/api/connections/${id}/proxy`, body: { request } });
+    const info = await api.send({ url: `/api/connections/${id}/proxy/info` });
+    for (const answer of [sent, info])
+      expect([answer.statusCode, answer.json()]).toEqual([
+        422,
+        expect.objectContaining({ key: 'PROXY_NOT_AVAILABLE', message: expect.stringContaining('PostgreSQL') }),
+      ]);
+  });
+
+  it.each([
+    ['a host in the path', { request: { ...request, path: '//other.example/' } }],
+    ['a URL as path', { request: { ...request, path: 'https://other.example/' } }],
+    ['another method', { request: { ...request, method: 'TRACE' } }],
+    ['no path', { request: { method: 'GET' } }],
+    ['an unknown field', { request, more: 1 }],
+  ])('refuses %s', async (_name, body) => {
+    const id = await connect('postgresql', configuration());
+    expect((await api.send({ method: 'POST', url: `/api/connections/${id}/proxy`, body })).statusCode).toBe(400);
+  });
+
+  it('does not know other connections, and is not in older versions', async () => {
+    const url = `/api/connections/${crypto.randomUUID()}/proxy`;
+    expect((await api.send({ method: 'POST', url, body: { request } })).statusCode).toBe(404);
+    expect((await api.send({ url: `${url}/info` })).statusCode).toBe(404);
+    expect((await api.send({ url: `${url}/info`, version: '2024-02-08' })).json().key).toBe('ROUTE_NOT_FOUND');
+  });
+});

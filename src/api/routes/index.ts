@@ -26,6 +26,7 @@ import { notificationRoutes } from './notifications.ts';
 import { organizationRoutes } from './organizations.ts';
 import { permissionRoutes } from './permissions.ts';
 import { planRoutes } from './plans.ts';
+import { proxyRoutes } from './proxy.ts';
 import { queryRoutes } from './queries.ts';
 import { schemaOverrideRoutes } from './schema-overrides.ts';
 import { schemaRoutes } from './schemas.ts';
@@ -41,6 +42,7 @@ export const ROUTES: readonly Route[] = [
   ...connectionRoutes,
   ...connectionParameterRoutes,
   ...sharedConnectionRoutes,
+  ...proxyRoutes,
   ...connectRoutes,
   ...connectionSettingsRoutes,
   ...schemaRoutes,

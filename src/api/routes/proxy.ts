@@ -1,0 +1,28 @@
+import { idParamsSchema, proxyEnvelope, proxyInfoEnvelope, proxyRequestSchema } from '../../contract/index.ts';
+import { getProxyInfo, proxyRequest } from '../../operations/index.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+/** Requests to the system behind a connection. */
+export const proxyRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'POST',
+    url: '/api/connections/:id/proxy',
+    versions: ['2025-09-18'],
+    operationId: 'connections.executeProxy',
+    summary: 'Send a request to the system behind a connection',
+    params: idParamsSchema,
+    body: proxyRequestSchema,
+    response: proxyEnvelope,
+    handle: (context, { params }) => proxyRequest(context, params.id),
+  }),
+  defineRoute({
+    method: 'GET',
+    url: '/api/connections/:id/proxy/info',
+    versions: ['2025-09-18'],
+    operationId: 'connections.getProxyInfo',
+    summary: 'Get what such a request begins with, and its limits',
+    params: idParamsSchema,
+    response: proxyInfoEnvelope,
+    handle: (context, { params }) => getProxyInfo(context, params.id),
+  }),
+];
