@@ -135,6 +135,6 @@ export interface ReadRequest {
 
 export interface SourceChunk {
   readonly chunk: Chunk;
-  /** Records that came before the next chunk's and have no form in the wire format; they are not in the chunk. Absent = none. */
+  /** Records that came before the next chunk's and have no form in the wire format; they are not in the chunk. Absent = none. Keys as the chunk would have their texts. */
   readonly rejects?: readonly Reject[];
 }

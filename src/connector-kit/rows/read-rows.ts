@@ -1,5 +1,5 @@
 import { matchesFilter, type RowFilter, readFilter, type SchemaDescription, SyncError } from '../../core/index.ts';
-import { createRowEncoder, type Row, type RowEncoder } from '../../formats/index.ts';
+import { createRowEncoder, type Row, type RowEncoder, readKey } from '../../formats/index.ts';
 import type { CreditShare, MemoryCredit } from '../memory-credit.ts';
 import type { Reject } from '../reject.ts';
 import type { ReadRequest, SourceChunk } from '../source.ts';
@@ -28,12 +28,13 @@ export async function* readRows(
   const encoder = createRowEncoder(request.format, fields);
   const asked = { schema, fields: fields.map(({ id }) => id), changedSince: toChangedSince(from) };
   const findFault = createFilter(schema, filters);
+  const keyOf = createKeyReader(request);
   let rejects: Reject[] = [];
   for await (const page of system.readPages(asked, signal)) {
     signal.throwIfAborted();
     for (const row of page) {
       const fault = encoder.add(row) ?? findFault(row, encoder);
-      if (fault !== null) rejects.push({ key: toKey(schema, row), reason: fault });
+      if (fault !== null) rejects.push({ key: keyOf(row), reason: fault });
       if (!isFull(encoder) && rejects.length < MAX_HELD_REJECTS) continue;
       yield* hand(encoder, rejects, credit, signal);
       rejects = [];
@@ -89,15 +90,20 @@ function createFilter(
   };
 }
 
-/** Null for an object without a key. */
-function toKey({ primaryKey }: SchemaDescription, row: Row): Reject['key'] {
-  if (primaryKey.length === 0) return null;
-  return Object.fromEntries(primaryKey.map((id) => [id, toKeyText(row[id])]));
-}
-
-function toKeyText(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+/**
+ * The key of a refused row, as the texts that its records have in chunks: by them its older version is found, and kept. Null
+ * for an object without a key, or where not all of it is read.
+ */
+function createKeyReader({ schema, format, fields }: ReadRequest): (row: Row) => Reject['key'] {
+  const keyFields = fields.filter(({ id }) => schema.primaryKey.includes(id));
+  if (keyFields.length === 0 || keyFields.length < schema.primaryKey.length) return () => null;
+  const encoder = createRowEncoder(format, keyFields);
+  const places = keyFields.map(({ id, logicalType }, position) => ({ id, logicalType, position }));
+  return (row) => {
+    // What the key itself cannot hold names no older version, so any text will do.
+    if (encoder.add(row) === null) return readKey(encoder.take(), 0, places);
+    return Object.fromEntries(keyFields.map(({ id }) => [id, String(row[id])]));
+  };
 }
 
 function tooLarge(bytes: number): SyncError {

@@ -1,71 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectFile, createFilesRoot, queryFile } from '../../../tests/setup/duckdb/duckdb-loads.ts';
-import { connectPages, servePages } from '../../../tests/setup/http-pages.ts';
+import { connectPages, servePages } from '../../../tests/setup/pages/http-pages.ts';
+import { listPeople, PEOPLE, toPerson } from '../../../tests/setup/pages/people.ts';
 import { copySchema, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
-import type { FieldDescription, LogicalType, SchemaDescription } from '../../core/index.ts';
 import type { Connector } from '../connector.ts';
 import type { SourceChunk } from '../source.ts';
 import { describeSource } from '../testing/index.ts';
 
-const FIELDS: Readonly<Record<string, LogicalType>> = {
-  id: { kind: 'integer', bits: 64 },
-  name: { kind: 'text' },
-  amount: { kind: 'decimal', precision: 20, scale: 4 },
-  share: { kind: 'float', bits: 64 },
-  active: { kind: 'boolean' },
-  token: { kind: 'uuid' },
-  born: { kind: 'date' },
-  wakes: { kind: 'time' },
-  seen_at: { kind: 'timestamptz' },
-  local_at: { kind: 'timestamp' },
-  address: { kind: 'json' },
-};
-
-const SCHEMA: SchemaDescription = {
-  id: 'people',
-  name: 'people',
-  fields: Object.entries(FIELDS).map(([id, logicalType]) => toField(id, logicalType)),
-  primaryKey: ['id'],
-  estimatedRecords: null,
-  estimatedBytes: null,
-};
-
-function toField(id: string, logicalType: LogicalType): FieldDescription {
-  const type = { json: 'object', boolean: 'boolean' } as const;
-  const isKey = id === 'id';
-  return {
-    id,
-    name: id,
-    type: logicalType.kind === 'json' || logicalType.kind === 'boolean' ? type[logicalType.kind] : 'string',
-    remoteType: logicalType.kind,
-    logicalType,
-    isNullable: !isKey,
-    isPrimaryKey: isKey,
-    canTrack: id === 'seen_at',
-  };
-}
-
-function toPerson(id: number): string {
-  const name = ['Ann, "the first"', 'Bärbel\n漢字', '', ' ', '\\.'][id % 5] ?? '';
-  const token = `6BA7B810-9DAD-11D1-80B4-${String(id).padStart(12, '0')}`;
-  return (
-    `{"id":${id},"name":${id % 7 === 0 ? 'null' : JSON.stringify(name)},"amount":${id % 2 === 0 ? '"-0.5"' : '1e-3'},` +
-    `"share":${id}.125,"active":${id % 3 === 0},"token":"${token}","born":"1999-12-31","wakes":"06:30:00",` +
-    `"seen_at":"2026-03-01T12:00:00.25+02:00","local_at":"2026-03-01T12:00:00","address":{"zip":"0${id}"},"other":1}`
-  );
-}
-
-const PEOPLE = Array.from({ length: 1234 }, (_, index) => toPerson(index + 1));
+const RECORDS = listPeople(1234);
 
 describeSource(
   'An HTTP API that gives pages',
   async () => {
-    const server = await servePages(PEOPLE);
+    const server = await servePages(RECORDS);
     return {
-      connector: connectPages(server, SCHEMA),
-      reconnect: async () => connectPages(server, SCHEMA),
+      connector: connectPages(server, PEOPLE),
+      reconnect: async () => connectPages(server, PEOPLE),
       schemaId: 'people',
-      records: PEOPLE.length,
+      records: RECORDS.length,
       segmentBytes: 1000,
       write: async () => void server.records.push(toPerson(5000)),
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -92,14 +44,14 @@ describe('rows of an HTTP API', () => {
   afterAll(() => side[Symbol.asyncDispose]());
 
   async function copy(destination: Connector, plan = {}) {
-    await using server = await servePages(PEOPLE);
-    return await copySchema({ source: connectPages(server, SCHEMA), destination, schemaId: 'people', plan });
+    await using server = await servePages(RECORDS);
+    return await copySchema({ source: connectPages(server, PEOPLE), destination, schemaId: 'people', plan });
   }
 
   it('arrive in PostgreSQL as binary tuples, with the values that the API gave', async () => {
     const copied = await copy(side.connector);
     expect(copied.plan).toMatchObject({ format: 'pgcopy-binary', hashing: 'native:pgcopy-binary' });
-    expect(copied.expected).toMatchObject({ records: PEOPLE.length });
+    expect(copied.expected).toMatchObject({ records: RECORDS.length });
     expect(copied.found).toEqual(copied.expected);
     const rows = await side.sql(
       'SELECT id, name, amount, share, active, token FROM people WHERE id IN (1, 2, 7, 9) ORDER BY id',
@@ -115,7 +67,7 @@ describe('rows of an HTTP API', () => {
     const connector = await connectFile(files.root, 'rows.duckdb');
     const copied = await copy(connector);
     expect(copied.plan).toMatchObject({ format: 'csv', hashing: 'canonical' });
-    expect(copied.expected).toMatchObject({ records: PEOPLE.length });
+    expect(copied.expected).toMatchObject({ records: RECORDS.length });
     expect(copied.found).toEqual(copied.expected);
     await connector[Symbol.asyncDispose]();
     const found = await queryFile(path, 'SELECT count(*), sum(amount)::VARCHAR, min(born)::VARCHAR FROM people');
@@ -128,13 +80,13 @@ async function readAll(
   request: { from?: { version: 1; field: string; value: string } } = {},
 ) {
   await using server = await servePages(records);
-  const source = connectPages(server, SCHEMA).source;
+  const source = connectPages(server, PEOPLE).source;
   if (source === undefined) throw new Error('no source');
-  const [offer] = source.offer(SCHEMA.fields);
+  const [offer] = source.offer(PEOPLE.fields);
   await using snapshot = await source.openSnapshot(NEVER);
   const chunks: SourceChunk[] = [];
   const range = { text: 'whole table', value: {} };
-  const read = { schema: SCHEMA, format: 'csv' as const, fields: offer?.fields ?? [], range, snapshot, filters: [] };
+  const read = { schema: PEOPLE, format: 'csv' as const, fields: offer?.fields ?? [], range, snapshot, filters: [] };
   for await (const { chunk, rejects } of source.read({ ...read, from: request.from ?? null }, NEVER))
     chunks.push({ chunk: { ...chunk, payload: chunk.payload.slice() }, ...(rejects === undefined ? {} : { rejects }) });
   return { chunks, asked: server.asked };
@@ -152,12 +104,12 @@ describe('a row that does not fit its schema', () => {
 describe('a delta of rows', () => {
   it('asks the API for what changed since shortly before the last reading began', async () => {
     await using server = await servePages([]);
-    const source = connectPages(server, SCHEMA).source;
-    const field = SCHEMA.fields.find(({ id }) => id === 'seen_at');
+    const source = connectPages(server, PEOPLE).source;
+    const field = PEOPLE.fields.find(({ id }) => id === 'seen_at');
     if (source === undefined || field === undefined) throw new Error('no source');
     const lowerBound = { value: '2026-03-01T12:00:00.000Z', isExact: false, reason: 'none' };
     const snapshot = { token: 't', position: { position: null, takenAt: lowerBound.value }, lowerBound };
-    const { next, guarantee } = await source.planTracking({ schema: SCHEMA, field, snapshot }, NEVER);
+    const { next, guarantee } = await source.planTracking({ schema: PEOPLE, field, snapshot }, NEVER);
     expect(guarantee).toBe('best_effort');
     expect(next).toEqual({ version: 1, field: 'seen_at', value: '2026-03-01T11:55:00.000Z' });
     const { asked } = await readAll([], { from: { version: 1, field: 'seen_at', value: '2026-03-01T11:55:00.000Z' } });

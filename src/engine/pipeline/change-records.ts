@@ -1,4 +1,5 @@
-import { type Chunk, createObfuscator, createTranscoder } from '../../formats/index.ts';
+import type { Reject } from '../../connector-kit/index.ts';
+import { type Chunk, createObfuscator, createTextHash, createTranscoder } from '../../formats/index.ts';
 import type { SegmentJob } from './jobs.ts';
 
 /** What is known of the records' way. */
@@ -24,5 +25,20 @@ export function openChanges({ obfuscation, read, load }: RecordsWay): (chunk: Ch
   return (chunk) => {
     const hidden = obfuscator?.apply(chunk) ?? chunk;
     return transcoder?.apply(hidden) ?? hidden;
+  };
+}
+
+/** The same for the key of a record that came in no chunk, whose values are texts of the wire format already. */
+export function openKeyChanges({ obfuscation, load }: Omit<RecordsWay, 'read'>): (key: Reject['key']) => Reject['key'] {
+  if (obfuscation === null) return (key) => key;
+  const hash = createTextHash(obfuscation.key);
+  const hidden = new Set(obfuscation.positions.map((position) => load.columns[position]?.field));
+  return (key) => {
+    if (key === null) return null;
+    const fields = Object.entries(key).map(([field, text]) => [
+      field,
+      text !== null && hidden.has(field) ? hash(text) : text,
+    ]);
+    return Object.fromEntries(fields);
   };
 }

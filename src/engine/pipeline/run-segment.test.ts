@@ -212,16 +212,14 @@ describe('a segment with records that the source itself refuses', () => {
     },
   );
 
-  it('does not tell their key where that is hidden', async () => {
+  it('names them by the hash of their key where that is hidden', async () => {
     const job = toJob({ obfuscation: { positions: [0], key: Buffer.alloc(32, 7) } });
     const fields = ['id', 'name'].map((id) => ({
       ...{ id, logicalType: { kind: 'text' as const }, wireType: 'text', conversion: null, isNullable: true },
     }));
     const outcome = await runSegment({ ...job, read: { ...job.read, fields } }, odd, load, watch, NEVER);
-    expect(outcome.rejects).toEqual([
-      { ...reject, key: null },
-      { ...reject, key: null },
-    ]);
+    const hashed = { ...reject, key: { id: hashWithKey(Buffer.alloc(32, 7), '9') } };
+    expect(outcome.rejects).toEqual([hashed, hashed]);
   });
 
   it('ends beyond the limit, naming the reason and leaving nothing', async () => {

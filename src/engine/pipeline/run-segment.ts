@@ -11,7 +11,7 @@ import {
   subtractSums,
   toHashText,
 } from '../../formats/index.ts';
-import { openChanges } from './change-records.ts';
+import { openChanges, openKeyChanges } from './change-records.ts';
 import type { Progress, SegmentJob } from './jobs.ts';
 
 /** Who is told about a segment while it runs. */
@@ -82,8 +82,7 @@ class SegmentTally {
     readonly id: string;
     readonly logicalType: SegmentJob['load']['columns'][number]['logicalType'];
   }[];
-  /** True when the key's values are not to be seen. */
-  readonly #hidesKey: boolean;
+  readonly #changeKey: (key: Reject['key']) => Reject['key'];
   readonly #rejects: Reject[] = [];
   #rejected: RangeSum;
   #records = 0;
@@ -99,7 +98,7 @@ class SegmentTally {
           job.load.columns.map((column) => column.logicalType),
         );
     this.#rejected = emptySum(job.countsOnly);
-    this.#hidesKey = job.obfuscation?.positions.some((position) => job.load.columns[position]?.isKey) ?? false;
+    this.#changeKey = openKeyChanges(job);
     this.#keyFields = job.load.columns.flatMap((column, position) =>
       column.isKey ? [{ position, id: column.field, logicalType: column.logicalType }] : [],
     );
@@ -121,7 +120,7 @@ class SegmentTally {
   /** A record that the source itself could not give: it has no hash, and was never in a chunk. */
   rejectUnread({ key, reason }: Reject): void {
     this.#unread += 1;
-    this.#rejects.push({ key: this.#hidesKey ? null : key, reason });
+    this.#rejects.push({ key: this.#changeKey(key), reason });
     if (this.#rejects.length > this.#job.maxRejects) throw this.#tooMany();
   }
 

@@ -1,5 +1,5 @@
 import { BLOCK_BYTES, compress, INITIAL_STATE } from './blake2s.ts';
-import { HashCache } from './hash-cache.ts';
+import { HASH_CHARACTERS, HashCache } from './hash-cache.ts';
 
 const DIGEST_BYTES = 32;
 const MAX_KEY_BYTES = 32;
@@ -18,6 +18,17 @@ export function createKeyedHash(key: Uint8Array): KeyedHash {
   if (key.length === 0 || key.length > MAX_KEY_BYTES)
     throw new RangeError(`The key has ${key.length} bytes, not 1 to ${MAX_KEY_BYTES}.`);
   return new KeyedBlake2s(key);
+}
+
+/** The same hash of single texts, for the few that stand outside of chunks. */
+export function createTextHash(key: Uint8Array): (text: string) => string {
+  const hash = createKeyedHash(key);
+  const out = Buffer.alloc(HASH_CHARACTERS);
+  return (text) => {
+    const bytes = Buffer.from(text);
+    hash.write(bytes, 0, bytes.length, out, 0);
+    return out.toString('latin1');
+  };
 }
 
 /** The key is a block of its own before the value and is mixed once, so a value of up to 64 bytes costs one block. */

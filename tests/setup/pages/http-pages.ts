@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Connector, createLoneCredit } from '../../src/connector-kit/index.ts';
-import { createRowSource, type RowSystem } from '../../src/connector-kit/rows/index.ts';
-import type { SchemaDescription } from '../../src/core/index.ts';
+import { type Connector, createLoneCredit } from '../../../src/connector-kit/index.ts';
+import { createRowSource, type RowSystem } from '../../../src/connector-kit/rows/index.ts';
+import type { SchemaDescription } from '../../../src/core/index.ts';
 
 /** An HTTP API that gives one object's records as JSON, page by page. */
 export interface PagesServer extends AsyncDisposable {
@@ -13,7 +13,7 @@ export interface PagesServer extends AsyncDisposable {
   readonly asked: string[];
 }
 
-/** Listens on this machine only. @param pageSize records of one page */
+/** Where the server answers is said by `url`, on this machine only. @param pageSize records of one page */
 export async function servePages(records: readonly string[], pageSize = 100): Promise<PagesServer> {
   const asked: string[] = [];
   const state = { records: [...records], asked };
