@@ -5,6 +5,7 @@ import type {
   Connector,
   ConnectorContext,
   ConnectorDefinition,
+  ModelTargetCatalogue,
 } from '../connector-kit/index.ts';
 import { SyncError } from '../core/index.ts';
 import type { ConnectionSpec } from './pipeline/jobs.ts';
@@ -48,6 +49,7 @@ function routed(connector: Connector, route: Route): Connector {
     },
     ...(source === undefined ? {} : { source: routedSource(source, route) }),
     ...(destination === undefined ? {} : { destination: routedDestination(destination, route) }),
+    ...(connector.target === undefined ? {} : { target: routedTarget(connector.target, route) }),
     async [Symbol.asyncDispose]() {
       await threads.release(spec.holder);
       await connector[Symbol.asyncDispose]();
@@ -88,6 +90,15 @@ function routedDestination(destination: BulkDestination, { spec, key, threads }:
     inspect: (table, signal) => threads.run({ kind: 'inspect', destination: spec, table }, key, signal),
     preview: (load, state, signal) => threads.run({ kind: 'preview', destination: spec, load, state }, key, signal),
     open: () => Promise.reject(outside(spec, 'written')),
+  };
+}
+
+function routedTarget(target: ModelTargetCatalogue, { spec, key, threads }: Route): ModelTargetCatalogue {
+  return {
+    toObjectId: (properties) => target.toObjectId(properties),
+    listObjects: (signal) => threads.run({ kind: 'listTargets', target: spec }, key, signal),
+    describeFields: (objectId, signal) => threads.run({ kind: 'describeTarget', target: spec, objectId }, key, signal),
+    creationProperties: (signal) => threads.run({ kind: 'listTargetProperties', target: spec }, key, signal),
   };
 }
 

@@ -1,6 +1,7 @@
 import type {
   LoadPlan,
   LossGuard,
+  ModelTargetCatalogue,
   PublishCounts,
   ReadRequest,
   SegmentId,
@@ -167,6 +168,25 @@ export type SourceJob =
   | PlanSegmentsJob
   | PlanTrackingJob;
 
+export interface ListTargetsJob {
+  readonly kind: 'listTargets';
+  readonly target: ConnectionSpec;
+}
+
+export interface DescribeTargetJob {
+  readonly kind: 'describeTarget';
+  readonly target: ConnectionSpec;
+  readonly objectId: string;
+}
+
+export interface ListTargetPropertiesJob {
+  readonly kind: 'listTargetProperties';
+  readonly target: ConnectionSpec;
+}
+
+/** What is asked of the objects that a model sync could write, where one thread owns the system. */
+export type TargetJob = ListTargetsJob | DescribeTargetJob | ListTargetPropertiesJob;
+
 export interface ServeJob {
   /** An owner thread serves one segment's load to a reading thread over the port sent along. */
   readonly kind: 'serve';
@@ -225,7 +245,8 @@ export type Job =
   | ServeJob
   | LookAtSourceJob
   | ImageJob
-  | SourceJob;
+  | SourceJob
+  | TargetJob;
 
 export interface ExpectedRange {
   readonly range: SegmentRange;
@@ -274,6 +295,9 @@ export interface JobResults {
   readonly closeSnapshot: null;
   readonly planSegments: readonly SegmentRange[];
   readonly planTracking: TrackingPlan;
+  readonly listTargets: Awaited<ReturnType<ModelTargetCatalogue['listObjects']>>;
+  readonly describeTarget: Awaited<ReturnType<ModelTargetCatalogue['describeFields']>>;
+  readonly listTargetProperties: Awaited<ReturnType<ModelTargetCatalogue['creationProperties']>>;
 }
 
 export interface Progress {

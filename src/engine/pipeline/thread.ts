@@ -7,11 +7,13 @@ import type {
   ConnectorDefinition,
   Load,
   MemoryCredit,
+  ModelTargetCatalogue,
   Pack,
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
 import { HeldImages, lookAtSource } from '../comparison/look.ts';
 import { answerForSource } from './answer-for-source.ts';
+import { answerForTarget } from './answer-for-target.ts';
 import { finishLoad } from './finish-load.ts';
 import type {
   ConnectionSpec,
@@ -106,6 +108,7 @@ async function runJob(
     const { images } = connections;
     return images.answer(job, destinationOf(job.destination, await connections.open(job.destination)), signal);
   }
+  if ('target' in job) return answerForTarget(job, targetOf(job.target, await connections.open(job.target)), signal);
   if ('source' in job) return answerForSource(job, sourceOf(job.source, await connections.open(job.source)), signal);
   const clock = new PipelineClock();
   await using load = await clock.wait('destination', () => openLoad(job.destination, job.load, connections, signal));
@@ -212,6 +215,11 @@ function sourceOf(spec: ConnectionSpec, { source }: Connector): BulkSource {
 function destinationOf(spec: ConnectionSpec, { destination }: Connector): BulkDestination {
   if (destination === undefined) throw new SyncError('INTERNAL', `Connections of type ${spec.type} cannot be written.`);
   return destination;
+}
+
+function targetOf(spec: ConnectionSpec, { target }: Connector): ModelTargetCatalogue {
+  if (target === undefined) throw new SyncError('INTERNAL', `Connections of type ${spec.type} have no targets.`);
+  return target;
 }
 
 /** Connectors stay open in this thread from one segment to the next, until their execution is released. */
