@@ -462,6 +462,35 @@ describe('connections of model syncs', () => {
 });
 
 describe('targets', () => {
+  it('may be tables of a DuckDB file, also before there is one', async () => {
+    const { body } = await send('POST', '/api/connections', {
+      name: 'file',
+      type: 'duckdb',
+      configuration: { path: 'targets.duckdb' },
+    });
+    const connection_id: string = body.data.id;
+    const objects = await send('GET', `/api/connections/${connection_id}/modelsync/targetobjects`);
+    expect([objects.body.data, objects.body.target_creation.supported]).toEqual([[], true]);
+    const sync = await make({ target: { connection_id, create: { schema: 'main', name: 'people' } }, mode: 'append' });
+    expect(sync.target.create).toEqual({ schema: 'main', name: 'people' });
+  });
+
+  it('must be of a connection that can be one', async () => {
+    const { body } = await send('POST', '/api/connections', {
+      name: 'folder',
+      type: 'parquet',
+      configuration: { path: 'folder' },
+    });
+    const connection_id: string = body.data.id;
+    const refused = await send('POST', '/api/syncs', bodyOf({ target: { connection_id, object: 'x' } }));
+    expect([refused.status, refused.body.metadata.field]).toEqual([422, 'target.connection_id']);
+    const url = `/api/connections/${connection_id}/modelsync/target/fields?target=x`;
+    expect([(await send('GET', url)).status, (await send('GET', url)).body.key]).toEqual([
+      404,
+      'FEATURE_NOT_SUPPORTED',
+    ]);
+  });
+
   it('have the columns of their table', async () => {
     const url = `/api/connections/${fixture.destinationId}/modelsync/target/fields`;
     const { status, body } = await send('GET', `${url}?target=public.people&refresh=true`);
@@ -581,8 +610,13 @@ describe('older versions', () => {
   it('have an object for a target that is still to be made', async () => {
     const target = { connection_id: fixture.destinationId, create: { schema: 'public', name: 'later' } };
     const sync = await make({ target });
-    const { body } = await send('GET', `/api/syncs/${sync.id}`, undefined, V2023);
-    expect(body.data.target.object).toBe('public.later');
+    const url = `/api/syncs/${sync.id}`;
+    const shown = (await send('GET', url, undefined, V2023)).body.data.target;
+    expect(shown).toEqual({ connection_id: fixture.destinationId, object: 'public.later' });
+    expect((await send('PATCH', url, { target: shown }, V2023)).status).toBe(200);
+    expect((await send('GET', url)).body.data.target).toEqual(target);
+    const elsewhere = { ...shown, object: 'public.nowhere' };
+    expect((await send('PATCH', url, { target: elsewhere }, V2023)).status).toBe(422);
   });
 
   it('know no execution whose status could be set', async () => {

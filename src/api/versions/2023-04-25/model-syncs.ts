@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import {
-  createModelSyncRequestSchema,
   envelope,
   idParamsSchema,
-  type ModelSyncBody,
   modelExecutionSchema,
   modelSyncParamsSchema,
-  modelSyncSchema,
   oldestTargetFieldSchema,
   oldestTargetPropertiesSchema,
   targetAnswers,
@@ -17,19 +14,22 @@ import {
   getModelSync,
   getTargetFields,
   listAllModelSyncs,
-  type ModelSyncView,
   requireExecutionsOf,
 } from '../../../operations/index.ts';
 import { defineRoute } from '../../route.ts';
 import { warnOfIgnored } from '../../routes/model-syncs/syncs.ts';
-import { listIgnored, toModelSyncBody, toModelSyncInput } from '../../views/model-syncs.ts';
+import { listIgnored, toModelSyncInput } from '../../views/model-syncs.ts';
 import { toFieldBody, toPropertiesBody, toTargetBody } from '../../views/model-targets.ts';
 import { targetMetaQuerySchema, targetMetaSchema, toTargetMeta } from '../2024-02-08/target-meta.ts';
+import {
+  createRequestSchema,
+  oldestModelSyncSchema,
+  toOldestBody,
+  toPatchedInput,
+  updateRequestSchema,
+} from './model-sync-shapes.ts';
 
 const VERSIONS = ['2023-04-25'] as const;
-
-const createRequestSchema = createModelSyncRequestSchema.partial({ fields: true });
-const updateRequestSchema = createModelSyncRequestSchema.partial();
 
 const targetSchema = z.object({
   ...targetAnswers,
@@ -45,7 +45,7 @@ export const modelSyncRoutes = [
     versions: VERSIONS,
     operationId: 'modelSync.list',
     summary: 'List all model syncs, latest change first',
-    response: envelope(z.array(modelSyncSchema)),
+    response: envelope(z.array(oldestModelSyncSchema)),
     handle: async (context) => {
       const syncs = await listAllModelSyncs(context, { active: null, mode: null, targetConnectionId: null });
       return { data: syncs.map(toOldestBody) };
@@ -58,7 +58,7 @@ export const modelSyncRoutes = [
     operationId: 'modelSync.create',
     summary: 'Create a model sync, checked against its models and its target',
     body: createRequestSchema,
-    response: envelope(modelSyncSchema),
+    response: envelope(oldestModelSyncSchema),
     handle: async (context, { body }, answer) => {
       warnOfIgnored(answer, listIgnored(body));
       const input = toModelSyncInput({ ...body, fields: body.fields ?? [] });
@@ -72,7 +72,7 @@ export const modelSyncRoutes = [
     operationId: 'modelSync.get',
     summary: 'Get one model sync',
     params: idParamsSchema,
-    response: envelope(modelSyncSchema),
+    response: envelope(oldestModelSyncSchema),
     handle: async (context, { params }) => ({ data: toOldestBody(await getModelSync(context, params.id)) }),
   }),
   defineRoute({
@@ -83,15 +83,11 @@ export const modelSyncRoutes = [
     summary: 'Change what is named of a model sync; the rest stays',
     params: idParamsSchema,
     body: updateRequestSchema,
-    response: envelope(modelSyncSchema),
+    response: envelope(oldestModelSyncSchema),
     handle: async (context, { params, body }, answer) => {
       const { target } = body;
       if (target !== undefined) warnOfIgnored(answer, listIgnored({ target }));
-      const sync = await changeModelSync(context, params.id, (current) => {
-        const now = toModelSyncBody(current);
-        const { name = now.name, mode = now.mode, fields = now.fields, schedule = now.schedule } = body;
-        return toModelSyncInput({ ...now, ...body, name, mode, fields, schedule, target: target ?? now.target });
-      });
+      const sync = await changeModelSync(context, params.id, (current) => toPatchedInput(current, body));
       return { data: toOldestBody(sync) };
     },
   }),
@@ -135,19 +131,3 @@ export const modelSyncRoutes = [
     },
   }),
 ];
-
-/** This version knows no field without a source, and no target that is still to be made. */
-function toOldestBody(view: ModelSyncView): ModelSyncBody {
-  const body = toModelSyncBody(view);
-  const [model = ''] = body.model_ids;
-  const withSource = (field: ModelSyncBody['fields'][number]) => ({
-    ...field,
-    source: field.source ?? { model_id: model, field: '' },
-  });
-  return {
-    ...body,
-    fields: body.fields.map(withSource),
-    override_fields: body.override_fields.map(withSource),
-    target: { ...body.target, object: view.record.targetObject },
-  };
-}
