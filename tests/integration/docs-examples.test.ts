@@ -20,6 +20,7 @@ const GUARANTEES = readPage('docs/guarantees.md');
 const OBSERVABILITY = readPage('docs/observability.md');
 const PLANS = readPage('docs/plans.md');
 const VERSIONS = readPage('docs/api/versions.md');
+const MODEL_SYNCS = readPage('docs/api/model-syncs.md');
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
@@ -155,6 +156,7 @@ describe('the API page', () => {
           readBlocks(OBSERVABILITY, 'api'),
           readBlocks(PLANS, 'api'),
           readBlocks(VERSIONS, 'api'),
+          readBlocks(MODEL_SYNCS, 'api'),
         ].join('\n'),
         {
           'http://127.0.0.1:8420': millrace.url,
@@ -163,11 +165,13 @@ describe('the API page', () => {
         },
       );
       const { code, output } = await runShell(script);
+      writeFileSync('/tmp/p6j/docs.txt', output); // p6-debug
       expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('"verdict":"equal"') });
       expect(output).toContain('"schedule":{"frequency":"manual"}');
       expect(output).toContain('"bottleneck":');
       expect(output.match(/"destructive_steps":/g)?.length).toBeGreaterThanOrEqual(3);
       expect(output).toContain('millrace_metadata_up 1');
+      expect(output).toContain('"target_object":"main.customers_for_sales"');
       expect(output).toContain('"receipt_depth":"counts","adopt":false,"max_loss_percent":20');
     },
     LIMIT_MS,
