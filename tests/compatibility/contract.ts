@@ -166,19 +166,21 @@ function toPointer(parts: readonly string[]): string {
   return parts.map((part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('');
 }
 
-/** Bodies of requests hold nothing that holds itself. */
-function listFields(document: Node, schema: Node, path: string): string[] {
-  if (typeof schema.$ref === 'string')
-    return listFields(document, resolvePointer(document, schema.$ref.slice(1)), path);
+/** @param above what holds this; what holds itself is not entered again */
+function listFields(document: Node, schema: Node, path: string, above: readonly string[] = []): string[] {
+  if (typeof schema.$ref === 'string') {
+    if (above.includes(schema.$ref)) return [];
+    return listFields(document, resolvePointer(document, schema.$ref.slice(1)), path, [...above, schema.$ref]);
+  }
   const alternatives = (schema.anyOf ?? schema.oneOf ?? schema.allOf ?? []) as Node[];
   const items = schema.items as Node | undefined;
   const properties = Object.entries((schema.properties ?? {}) as Record<string, Node>);
   return [
-    ...alternatives.flatMap((alternative) => listFields(document, alternative, path)),
-    ...(items === undefined ? [] : listFields(document, items, `${path}[]`)),
+    ...alternatives.flatMap((alternative) => listFields(document, alternative, path, above)),
+    ...(items === undefined ? [] : listFields(document, items, `${path}[]`, above)),
     ...properties.flatMap(([key, property]) => {
       const name = path === '' ? key : `${path}.${key}`;
-      return [name, ...listFields(document, property, name)];
+      return [name, ...listFields(document, property, name, above)];
     }),
   ];
 }

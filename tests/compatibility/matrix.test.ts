@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConfigurationValue } from '../../src/connector-kit/index.ts';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import { readContract } from './contract.ts';
-import { CONFIGURATION_PROOFS, PROOFS, type Proof } from './matrix.ts';
+import { CONFIGURATION_PROOFS, OLDER_PROOFS, PROOFS, type Proof } from './matrix.ts';
 
 // No request field of a bulk sync without a test of what it does.
 
@@ -52,6 +52,33 @@ describe.each(Object.entries(PROOFS))('every request field of %s', (operation, p
 
   it('is proved by a test that exists', () => {
     const faults = Object.entries(proofs).map(([path, proof]) => findFault(path, proof));
+    expect(faults.filter((fault) => fault !== null)).toEqual([]);
+  });
+});
+
+describe('every request field that only older versions have', () => {
+  // Single schedules are the same in every version that has them, and call other things `schedule`.
+  const isOfSchedules = (operation: string): boolean => operation.includes('/schedules');
+  const known = new Set(
+    Object.entries(PROOFS).flatMap(([operation, proofs]) => (isOfSchedules(operation) ? [] : Object.keys(proofs))),
+  );
+  const older = ['2024-02-08', '2023-04-25'].flatMap((version) => {
+    const { operations, listRequestFields } = readContract(version);
+    const taking = [...operations].filter(
+      ([operation, { requestBody }]) => OF_BULK_SYNCS.test(operation) && requestBody,
+    );
+    return taking
+      .filter(([operation]) => !isOfSchedules(operation))
+      .flatMap(([operation]) => listRequestFields(operation))
+      .filter((field) => !known.has(field));
+  });
+
+  it('has its proof', () => {
+    expect(Object.keys(OLDER_PROOFS).sort()).toEqual([...new Set(older)].sort());
+  });
+
+  it('is proved by a test that exists', () => {
+    const faults = Object.entries(OLDER_PROOFS).map(([path, proof]) => findFault(path, proof));
     expect(faults.filter((fault) => fault !== null)).toEqual([]);
   });
 });

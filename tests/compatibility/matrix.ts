@@ -229,6 +229,31 @@ export const PROOFS: Readonly<Record<string, Proofs>> = {
   },
 };
 
+const OLDER = 'src/api/versions/bulk-syncs.test.ts';
+const ONE_FOR_SEVERAL = roundTrip(OLDER, 'are the same syncs as in the newest version');
+const SAID_ALIKE = effect(
+  'src/api/versions/2024-02-08/schedules.test.ts',
+  'reads as it was written, but for schedules that never come',
+);
+
+/** Request fields that only older versions have; their effect is that of the field of the newest which they become. */
+export const OLDER_PROOFS: Proofs = {
+  discover: effect(OLDER, 'takes options that are left out back to their defaults'),
+  resync: effect(OLDER, 'start with resync as a rebuild'),
+  schedule: ONE_FOR_SEVERAL,
+  'schedule.frequency': ONE_FOR_SEVERAL,
+  'schedule.minute': ONE_FOR_SEVERAL,
+  'schedule.hour': ONE_FOR_SEVERAL,
+  'schedule.day_of_week': SAID_ALIKE,
+  'schedule.day_of_month': SAID_ALIKE,
+  'schedule.month': SAID_ALIKE,
+  'schedule.multi': ONE_FOR_SEVERAL,
+  'schedule.multi.schedules': ONE_FOR_SEVERAL,
+  'schedule.multi.schedules[].item': ONE_FOR_SEVERAL,
+  'schedule.multi.schedules[].schedule': ONE_FOR_SEVERAL,
+  'schedule.multi.type': roundTrip(OLDER, 'take a type of several schedules, which means nothing'),
+};
+
 /** Keys of `source_configuration` and `destination_configuration`, which the contract leaves to the connectors. */
 export const CONFIGURATION_PROOFS: Proofs = {
   'source_configuration.replication_slot': refusal(

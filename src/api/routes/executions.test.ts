@@ -223,8 +223,6 @@ describe('status and executions', () => {
       const { body } = await send('GET', `/api/bulk/syncs/${id}/executions`, undefined, version);
       expect(body.data).toMatchObject([{ id: executionId }]);
     }
-    const { status, body } = await send('POST', `/api/bulk/syncs/${id}/executions`, {}, '2024-02-08');
-    expect([status, body.metadata.versions]).toEqual([404, ['2025-09-18']]);
   });
 });
 

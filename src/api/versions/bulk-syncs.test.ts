@@ -96,6 +96,11 @@ describe.each(OLDER)('bulk syncs in %s', (version) => {
     );
   });
 
+  it('take a type of several schedules, which means nothing', async () => {
+    const schedule = { ...MULTI, multi: { ...MULTI.multi, type: 'any' } };
+    expect((await create(version, { schedule })).body.data.schedule).toEqual(MULTI);
+  });
+
   it('refuse what only the newest version has', async () => {
     const { status, body: answer } = await create(version, { default_schedule: DAILY });
     expect([status, answer.message]).toEqual([400, expect.stringContaining('`default_schedule`')]);

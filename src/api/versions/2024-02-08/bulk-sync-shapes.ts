@@ -34,4 +34,3 @@ export const startRequestSchema = startBulkSyncRequestSchema
     context.addIssue({ code: 'custom', path: ['resync'], message: 'means `resync_mode: rebuild`; send one of them' });
   })
   .nullish();
-export type OlderStartRequest = z.output<typeof startRequestSchema>;
