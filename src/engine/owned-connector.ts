@@ -41,7 +41,7 @@ export function routeToOwner<Config>(
 }
 
 function routed(connector: Connector, route: Route): Connector {
-  const { source, destination } = connector;
+  const { source, destination, models } = connector;
   const { spec, key, threads } = route;
   return {
     check: async (signal) => {
@@ -50,6 +50,8 @@ function routed(connector: Connector, route: Route): Connector {
     ...(source === undefined ? {} : { source: routedSource(source, route) }),
     ...(destination === undefined ? {} : { destination: routedDestination(destination, route) }),
     ...(connector.target === undefined ? {} : { target: routedTarget(connector.target, route) }),
+    // Queries have a process of their own; tables are read by the source.
+    ...(models?.readQuery === undefined ? {} : { models: { readQuery: models.readQuery } }),
     async [Symbol.asyncDispose]() {
       await threads.release(spec.holder);
       await connector[Symbol.asyncDispose]();

@@ -18,6 +18,7 @@ export type { RefusedRecord } from './isolate.ts';
 export { choosePath } from './list-paths.ts';
 export { openReader } from './memory.ts';
 export { resolveFilePath } from './path.ts';
+export { runQuery } from './queries/run-query.ts';
 export { describeType } from './reading/column-types.ts';
 export { exportCsv } from './reading/export-csv.ts';
 export { holdImage, proveImage, readFilesState } from './reading/images.ts';

@@ -2,7 +2,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { choosePath, resolveFilePath, toSyncError } from '../../connector-kit/duckdb/index.ts';
+import { choosePath, resolveFilePath, runQuery, toSyncError } from '../../connector-kit/duckdb/index.ts';
 import {
   type Capabilities,
   type Connector,
@@ -84,6 +84,7 @@ function createConnector(path: string, context: ConnectorContext): Connector {
     source: new DuckdbSource(path, leases, context.credit),
     destination: createDestination(path, (mode) => leases.get(mode), context),
     target: createTargetCatalogue(path, (mode) => leases.get(mode)),
+    models: { readQuery: (text, limits, signal) => runQuery(path, text, limits, signal) },
     [Symbol.asyncDispose]: () => leases[Symbol.asyncDispose](),
   };
 }

@@ -70,15 +70,15 @@ function refuseOddFields(model: ModelFields, choice: FieldChoice): void {
     taken.add(name);
   });
   const names = new Set(listModelFields(model).map(({ name }) => name));
-  const require = (field: string, name: string) => {
+  const demand = (field: string, name: string) => {
     if (!names.has(name)) throw refuseField(field, `the model has no field "${name}"`);
   };
-  if (choice.identifier !== null) require('identifier', choice.identifier);
+  if (choice.identifier !== null) demand('identifier', choice.identifier);
   choice.trackingColumns.forEach((name, index) => {
-    require(`tracking_columns[${index}]`, name);
+    demand(`tracking_columns[${index}]`, name);
   });
   choice.relations.forEach(({ from }, index) => {
-    require(`relations[${index}].from`, from);
+    demand(`relations[${index}].from`, from);
   });
 }
 
