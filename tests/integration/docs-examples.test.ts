@@ -165,7 +165,6 @@ describe('the API page', () => {
         },
       );
       const { code, output } = await runShell(script);
-      writeFileSync('/tmp/p6j/docs.txt', output); // p6-debug
       expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('"verdict":"equal"') });
       expect(output).toContain('"schedule":{"frequency":"manual"}');
       expect(output).toContain('"bottleneck":');
