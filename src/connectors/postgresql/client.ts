@@ -1,6 +1,4 @@
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { ConnectorContext } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
@@ -9,7 +7,9 @@ import { sendCancel } from './client/cancel.ts';
 import { CopyIn } from './client/copy-in.ts';
 import { CopyOut } from './client/copy-out.ts';
 import type { Endpoint, Route } from './client/route.ts';
+import { FACTS, SETTINGS } from './client/settings.ts';
 import { QUESTION, type SessionState, SilenceWatch, toSessionState } from './client/silence.ts';
+import { toTlsOptions } from './client/tls.ts';
 import type { PostgresqlConfig } from './config.ts';
 import { type Side, toSyncError } from './errors.ts';
 
@@ -34,24 +34,6 @@ const KEEP_ALIVE_MS = 30_000;
 /** Beyond this nobody waits for a server's goodbye. */
 const GOODBYE_MS = 2_000;
 const OLDEST_VERSION = 120_000;
-
-/**
- * One form for every value and name of a type as text, whatever the server's or the user's own settings; no time limit
- * of theirs ends a long copy; and a commit that was answered is on disk. The server notices within two minutes that our
- * machine is gone, and lets go of what its session held.
- */
-const SETTINGS = `
-  SELECT set_config(name, value, false) FROM (VALUES ('TimeZone', 'UTC'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'iso_8601'),
-    ('extra_float_digits', '3'), ('bytea_output', 'hex'), ('xmlbinary', 'base64'), ('xmloption', 'content'), ('standard_conforming_strings', 'on'), ('jit', 'off'),
-    ('quote_all_identifiers', 'off'), ('array_nulls', 'on'), ('transform_null_equals', 'off'),
-    ('tcp_keepalives_idle', '60'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '6'),
-    ('statement_timeout', '0'), ('lock_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),
-    ('transaction_timeout', '0'), ('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on' END)
-  ) s (name, value) JOIN pg_settings USING (name) WHERE value IS NOT NULL`;
-
-const FACTS = `
-  SELECT pg_backend_pid() AS pid, current_setting('server_version_num') AS version,
-    (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started`;
 
 /** What the driver holds beside its typed surface. */
 interface ClientInternals {
@@ -82,17 +64,6 @@ export async function openSession(options: SessionOptions, signal: AbortSignal):
   const session = new Session(client, options, endpoint);
   await session.connect(signal);
   return session;
-}
-
-/** Verified by default, null without TLS; a server name is sent only when it is a name (RFC 6066). */
-function toTlsOptions(config: PostgresqlConfig): ConnectionOptions | null {
-  if (!config.ssl) return null;
-  return {
-    rejectUnauthorized: true,
-    ...(isIP(config.hostname) === 0 ? { servername: config.hostname } : {}),
-    ...(config.ca_cert ? { ca: config.ca_cert } : {}),
-    ...(config.client_certs ? { cert: config.client_certificate, key: config.client_key } : {}),
-  };
 }
 
 /**
