@@ -1,6 +1,10 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readContract } from '../../../../tests/compatibility/contract.ts';
 import { UNKNOWN_ID, useBulkFixture } from '../../../../tests/setup/bulk-fixture.ts';
+import { queryDatabase } from '../../../../tests/setup/databases.ts';
+import { queryFile } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
 import { API_VERSIONS } from '../../../contract/index.ts';
 import { runJob, takeNextJob } from '../../../operations/index.ts';
 
@@ -152,7 +156,6 @@ describe('changing a model', () => {
   });
 
   it('reads the fields anew when the configuration changes, or when it is told to', async () => {
-    const { queryDatabase } = await import('../../../../tests/setup/databases.ts');
     await queryDatabase(fixture.source.url, 'CREATE TABLE growing (id int)');
     const body = modelBody({ configuration: { table: 'public.growing' } });
     const model = await make(body);
@@ -294,6 +297,34 @@ describe('what a model can be made of', () => {
     const { message } = await ask(404, 'POST /api/enrichment/{connection_id}/inputfields', url, { configuration: {} });
     expect(message).toContain('no enrichment');
   });
+});
+
+it('makes models of tables and queries of a DuckDB file, and of tables of plain files', async () => {
+  const { filesRoot } = fixture.api.services.connectorContext(fixture.api.keys.organizationId);
+  await mkdir(filesRoot, { recursive: true });
+  await queryFile(join(filesRoot, 'shop.duckdb'), "CREATE TABLE tea AS SELECT 1 AS id, 'green' AS name");
+  await writeFile(join(filesRoot, 'cups.csv'), 'id,size\n1,small\n2,large\n');
+  const connect = async (type: string, configuration: object): Promise<string> => {
+    const { body } = await fixture.send('POST', '/api/connections', { name: type, type, configuration });
+    return body.data.id;
+  };
+  const file = await connect('duckdb', { path: 'shop.duckdb' });
+  const plain = await connect('files', { path: 'cups.csv', format: 'csv' });
+  const table = await make({ connection_id: file, configuration: { table: 'main.tea' } });
+  expect(namesOf(table)).toEqual(['id', 'name']);
+  const query = await make({ connection_id: file, configuration: { query: 'SELECT count(*) AS teas FROM tea' } });
+  const sample = await ask(200, 'GET /api/models/{id}/sample', `/api/models/${query.id}/sample`);
+  expect(sample.data.records).toEqual([{ [query.id]: { teas: 1 } }]);
+  const source = 'GET /api/connections/{id}/modelsync/source';
+  const { data } = await ask(200, source, `/api/connections/${plain}/modelsync/source`);
+  expect(data.requires_one_of).toEqual(['table']);
+  const [id] = data.items.table.items;
+  expect(namesOf(await make({ connection_id: plain, configuration: { table: id } }))).toEqual(['id', 'size']);
+  const refused = modelBody({ connection_id: plain, configuration: { query: 'SELECT 1' } });
+  const { message } = await ask(422, 'POST /api/models', '/api/models', refused);
+  expect(message).toContain('configuration.query');
+  const run = `/api/connections/${plain}/query?query=SELECT+1`;
+  await ask(404, 'POST /api/connections/{connection_id}/query', run, {});
 });
 
 it('serves the oldest version with its own paths and shapes', async () => {
