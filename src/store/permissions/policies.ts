@@ -65,7 +65,7 @@ export function updatePolicy(
 }
 
 /** Tables whose rows carry policies. */
-const CARRIERS = ['connections', 'bulkSyncs'] as const;
+const CARRIERS = ['connections', 'bulkSyncs', 'models', 'modelSyncs'] as const;
 
 /** Takes the policy from the objects on which it hangs, too. @returns false when there is no such one of a user's own */
 export async function deletePolicy(db: StoreDatabase, organizationId: string, id: string): Promise<boolean> {
