@@ -20,6 +20,7 @@ const GUARANTEES = readPage('docs/guarantees.md');
 const OBSERVABILITY = readPage('docs/observability.md');
 const PLANS = readPage('docs/plans.md');
 const VERSIONS = readPage('docs/api/versions.md');
+const NOTICES = ['audit', 'events', 'webhooks', 'notifications', 'logs'].map((name) => readPage(`docs/api/${name}.md`));
 const MODEL_SYNCS = readPage('docs/api/model-syncs.md');
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
@@ -156,6 +157,7 @@ describe('the API page', () => {
           readBlocks(OBSERVABILITY, 'api'),
           readBlocks(PLANS, 'api'),
           readBlocks(VERSIONS, 'api'),
+          ...NOTICES.map((page) => readBlocks(page, 'api')),
           readBlocks(MODEL_SYNCS, 'api'),
         ].join('\n'),
         {
@@ -170,6 +172,10 @@ describe('the API page', () => {
       expect(output).toContain('"bottleneck":');
       expect(output.match(/"destructive_steps":/g)?.length).toBeGreaterThanOrEqual(3);
       expect(output).toContain('millrace_metadata_up 1');
+      expect(output).toContain('"type":"bulk_sync.completed"');
+      expect(output).toContain('"action":"create"');
+      expect(output).toContain('{"emails":["oncall@example.com"]}');
+      expect(output).toMatch(/"message":"Ended as completed/);
       expect(output).toContain('"target_object":"main.customers_for_sales"');
       expect(output).toContain('"receipt_depth":"counts","adopt":false,"max_loss_percent":20');
     },

@@ -1,15 +1,21 @@
 import type { SchemaOverrides } from '../../core/index.ts';
-import type { StoreDatabase } from '../../store/index.ts';
-import type { BulkSyncView } from '../bulk-syncs/syncs.ts';
+import type { BulkSyncRecord, ScheduleSettings, StoreDatabase } from '../../store/index.ts';
 import type { Context } from '../context.ts';
 import { recordAudit } from './record.ts';
+
+/** Of a bulk sync's view what is noted. */
+interface AuditedSync {
+  readonly record: BulkSyncRecord;
+  readonly defaultSchedule: { readonly settings: ScheduleSettings };
+  readonly additionalSchedules: readonly { readonly id: string; readonly settings: ScheduleSettings }[];
+}
 
 /** Remembers that the options or schedules of a bulk sync were made, changed or deleted. */
 export async function auditBulkSync(
   db: StoreDatabase,
   context: Context,
   action: 'create' | 'update' | 'delete',
-  { before, after }: { readonly before: BulkSyncView | null; readonly after: BulkSyncView | null },
+  { before, after }: { readonly before: AuditedSync | null; readonly after: AuditedSync | null },
 ): Promise<void> {
   const view = after ?? before;
   if (view === null) return;
@@ -21,7 +27,7 @@ export async function auditBulkSync(
   });
 }
 
-function toAuditedSync({ record, defaultSchedule, additionalSchedules }: BulkSyncView) {
+function toAuditedSync({ record, defaultSchedule, additionalSchedules }: AuditedSync) {
   const {
     id: _id,
     organizationId: _organization,

@@ -1,17 +1,8 @@
 import { SyncError } from '../../core/index.ts';
-import {
-  finishMail,
-  insertMails,
-  type MailFacts,
-  type NewMail,
-  type StoreDatabase,
-  takeMail,
-} from '../../store/index.ts';
+import { finishMail, insertMails, type NewMail, type StoreDatabase, takeMail } from '../../store/index.ts';
 import type { Services } from '../context.ts';
 import { RETRY_DELAYS_MS } from '../webhooks/deliver.ts';
 import { renderMail } from './templates.ts';
-
-export type { MailFacts, NewMail };
 
 /**
  * Queues one e-mail; the scheduler's process sends it when SMTP is configured, and tries for a day. Call in the transaction

@@ -82,7 +82,7 @@ async function post(
 }
 
 /** HMAC-SHA-256 of the body as it travels, in lower-case hex. */
-export function signBody(secret: string, body: string): string {
+function signBody(secret: string, body: string): string {
   return createHmac('sha256', secret).update(body, 'utf8').digest('hex');
 }
 
