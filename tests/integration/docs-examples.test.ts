@@ -22,6 +22,8 @@ const PLANS = readPage('docs/plans.md');
 const VERSIONS = readPage('docs/api/versions.md');
 const NOTICES = ['audit', 'events', 'webhooks', 'notifications', 'logs'].map((name) => readPage(`docs/api/${name}.md`));
 const MODEL_SYNCS = readPage('docs/api/model-syncs.md');
+const MODELS = ['models', 'jobs', 'queries'].map((name) => readPage(`docs/api/${name}.md`));
+const PERMISSIONS = ['organizations', 'users', 'permissions'].map((name) => readPage(`docs/api/${name}.md`));
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
@@ -36,6 +38,7 @@ const roles: string[] = [];
 const databases: TestDatabase[] = [];
 let home: TestHome;
 let millrace: MillraceProcess;
+let metadata: TestDatabase;
 let shop: TestDatabase;
 
 async function makeDatabase(): Promise<TestDatabase> {
@@ -87,7 +90,7 @@ async function runShell(script: string): Promise<Ran> {
 beforeAll(async () => {
   home = await createTestHome();
   symlinkSync(home.folder, join(place, '.millrace'));
-  const metadata = await makeDatabase();
+  metadata = await makeDatabase();
   shop = await makeDatabase();
   millrace = await startMillrace(home, { DATABASE_URL: metadata.ownerUrl });
   // Two million orders are there for somebody who wants to see them move.
@@ -159,15 +162,19 @@ describe('the API page', () => {
           readBlocks(VERSIONS, 'api'),
           ...NOTICES.map((page) => readBlocks(page, 'api')),
           readBlocks(MODEL_SYNCS, 'api'),
+          ...MODELS.map((page) => readBlocks(page, 'api')),
+          ...PERMISSIONS.map((page) => readBlocks(page, 'api')),
         ].join('\n'),
         {
           'http://127.0.0.1:8420': millrace.url,
           '"port": 5432, "database": "shop"': `"port": ${port}, "database": "${shop.name}"`,
           millrace_reader: READER,
+          'millrace keys create': `DATABASE_URL="${metadata.ownerUrl}" millrace keys create`,
         },
       );
       const { code, output } = await runShell(script);
       expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('"verdict":"equal"') });
+      expect(output).toContain('"email":"ada@example.com"');
       expect(output).toContain('"schedule":{"frequency":"manual"}');
       expect(output).toContain('"bottleneck":');
       expect(output.match(/"destructive_steps":/g)?.length).toBeGreaterThanOrEqual(3);
@@ -177,6 +184,8 @@ describe('the API page', () => {
       expect(output).toContain('{"emails":["oncall@example.com"]}');
       expect(output).toMatch(/"message":"Ended as completed/);
       expect(output).toContain('"target_object":"main.customers_for_sales"');
+      expect(output).toContain('"type":"samplemodel","status":"done"');
+      expect(output).toContain('"count":1,"results":[{"customers":');
       expect(output).toContain('"receipt_depth":"counts","adopt":false,"max_loss_percent":20');
     },
     LIMIT_MS,
