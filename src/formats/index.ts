@@ -16,7 +16,7 @@ export { createRecordPrints, toHashText } from './hashing/record-prints.ts';
 export { pickRecords } from './keys/key-projection.ts';
 export { readKey } from './keys/read-key.ts';
 export { createTextHash } from './obfuscation/keyed-hash.ts';
-export { createObfuscator, type Obfuscator } from './obfuscation/obfuscator.ts';
+export { createObfuscator } from './obfuscation/obfuscator.ts';
 export { CopyReader } from './pgcopy-binary/copy-reader.ts';
 export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, toCopyDataHeader } from './pgcopy-binary/framing.ts';
 export { addSums, emptySum, isSameSum, subtractSums, toSumText } from './range-sum.ts';

@@ -1,4 +1,5 @@
 import type { LogicalType } from '../../core/index.ts';
+import { copyBytes } from '../copy-bytes.ts';
 
 /** Records of a chunk before a buffer has to grow. */
 const FIRST_RECORDS = 1024;
@@ -167,18 +168,4 @@ export function isNull(column: Column, row: number): boolean {
 function setPresent(column: Column, row: number): void {
   const at = row >> 3;
   column.validity[at] = (column.validity[at] ?? 0) | (1 << (row & 7));
-}
-
-/** Shorter spans are copied byte by byte: a view costs more than they do. */
-const VIEW_BYTES = 128;
-
-/** Copies bytes and returns the position behind them. */
-export function copyBytes(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
-  if (end - start > VIEW_BYTES) {
-    out.set(from.subarray(start, end), at);
-    return at + end - start;
-  }
-  let to = at;
-  for (let i = start; i < end; i++) out[to++] = from[i] ?? 0;
-  return to;
 }

@@ -1,18 +1,7 @@
 import type { Chunk, WireFormat } from '../chunk.ts';
-import type { Column, ColumnBatch } from './column.ts';
-import { createCsvEncoder } from './to-csv.ts';
-import { createPgcopyEncoder } from './to-pgcopy.ts';
-
-/** Writes a value that is not NULL from `at`, and returns the position behind it. */
-export type WriteField = (column: Column, row: number, out: Uint8Array, at: number) => number;
-
-/** How the records of one batch are written in one wire format. */
-export interface EncodeBatch {
-  /** At least as many bytes as all records of the batch take. */
-  maxBytes(batch: ColumnBatch): number;
-  /** Writes one record from `at`, and returns the position behind it. */
-  writeRecord(row: number, out: Uint8Array, at: number): number;
-}
+import type { ColumnBatch } from './column.ts';
+import { createCsvWriter } from './to-csv.ts';
+import { createPgcopyWriter } from './to-pgcopy.ts';
 
 /** Scratch memory beyond this was for a long record, and is not kept for short ones. */
 const USUAL_BYTES = 8 * 1024 * 1024;
@@ -25,7 +14,7 @@ export interface BatchEncoder {
 
 /** An encoder of this batch, which may be filled anew for each chunk. */
 export function createEncoder(format: WireFormat, batch: ColumnBatch): BatchEncoder {
-  const { maxBytes, writeRecord } = format === 'csv' ? createCsvEncoder(batch) : createPgcopyEncoder(batch);
+  const { maxBytes, writeRecord } = format === 'csv' ? createCsvWriter(batch) : createPgcopyWriter(batch);
   let out = new Uint8Array(0);
   return {
     encode() {

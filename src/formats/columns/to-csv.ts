@@ -1,7 +1,8 @@
 import type { LogicalType } from '../../core/index.ts';
-import { type Column, type ColumnBatch, copyBytes, isNull } from './column.ts';
-import type { EncodeBatch, WriteField } from './encode.ts';
+import { copyBytes } from '../copy-bytes.ts';
+import { type Column, type ColumnBatch, isNull } from './column.ts';
 import { writeDate, writeInteger, writeTime, writeTimestamp, writeTimestamptz } from './print-text.ts';
+import type { RecordWriter, WriteField } from './record-writer.ts';
 
 const [COMMA, QUOTE, NEWLINE, RETURN, BACKSLASH, SMALL_X, HYPHEN] = [0x2c, 0x22, 0x0a, 0x0d, 0x5c, 0x78, 0x2d];
 /** The longest text of any value that is kept in words or floats. */
@@ -26,7 +27,7 @@ const WRITERS: Readonly<Record<LogicalType['kind'], WriteField>> = {
 };
 
 /** An encoder of batches with these columns into `csv` (docs/specs/canonical.md). */
-export function createCsvEncoder({ columns }: ColumnBatch): EncodeBatch {
+export function createCsvWriter({ columns }: ColumnBatch): RecordWriter {
   const writers = columns.map(({ type }) => WRITERS[type.kind]);
   return {
     // Every byte may be a quote, which is doubled, or become two hex digits.

@@ -1,7 +1,8 @@
 import type { LogicalType } from '../../core/index.ts';
-import { type Column, type ColumnBatch, copyBytes, isNull } from './column.ts';
+import { copyBytes } from '../copy-bytes.ts';
+import { type Column, type ColumnBatch, isNull } from './column.ts';
 import { NUMERIC_GROWTH_BYTES, writeNumeric } from './decimal.ts';
-import type { EncodeBatch, WriteField } from './encode.ts';
+import type { RecordWriter, WriteField } from './record-writer.ts';
 
 const LENGTH_BYTES = 4;
 const FIELD_COUNT_BYTES = 2;
@@ -44,7 +45,7 @@ const PGCOPY_TYPES: Readonly<Record<Exclude<LogicalType['kind'], 'integer' | 'de
 };
 
 /** An encoder of batches with these columns into `pgcopy-binary`. */
-export function createPgcopyEncoder({ columns }: ColumnBatch): EncodeBatch {
+export function createPgcopyWriter({ columns }: ColumnBatch): RecordWriter {
   const writers = columns.map(({ type }) => (type.kind === 'integer' ? INTEGERS[type.bits] : WRITERS[type.kind]));
   return {
     maxBytes: ({ records }) =>

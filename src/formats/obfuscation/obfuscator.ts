@@ -1,11 +1,10 @@
 import { SyncError } from '../../core/index.ts';
 import type { Chunk, WireFormat } from '../chunk.ts';
+import { copyBytes } from '../copy-bytes.ts';
 import { copyField, createFieldCursor, type FieldCursor, nextField } from '../csv/fields.ts';
 import { HASH_CHARACTERS } from './hash-cache.ts';
 import { createKeyedHash, type KeyedHash } from './keyed-hash.ts';
 
-/** Shorter spans are copied byte by byte: a view costs more than they do. */
-const VIEW_BYTES = 128;
 const LENGTH_BYTES = 4;
 /** Scratch memory beyond this was for a long record, and is not kept for short ones. */
 const USUAL_BYTES = 1024 * 1024;
@@ -144,16 +143,6 @@ class TextReader {
     if (this.bytes.length < room) this.bytes = new Uint8Array(2 * room);
     return copyField(payload, cursor, this.bytes, 0);
   }
-}
-
-function copyBytes(from: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
-  if (end - start > VIEW_BYTES) {
-    out.set(from.subarray(start, end), at);
-    return at + end - start;
-  }
-  let to = at;
-  for (let i = start; i < end; i++) out[to++] = from[i] ?? 0;
-  return to;
 }
 
 function readInt32(bytes: Uint8Array, at: number): number {

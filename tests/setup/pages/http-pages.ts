@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Connector, createLoneCredit } from '../../../src/connector-kit/index.ts';
-import { createRowSource, type RowSystem } from '../../../src/connector-kit/rows/index.ts';
+import { createRowSource, type PageRequest, type RowSystem } from '../../../src/connector-kit/rows/index.ts';
 import type { SchemaDescription } from '../../../src/core/index.ts';
 
 /** An HTTP API that gives one object's records as JSON, page by page. */
@@ -52,7 +52,7 @@ class PagesSystem implements RowSystem {
     return [this.#schema];
   }
 
-  async *readPages({ schema, changedSince }: Parameters<RowSystem['readPages']>[0], signal: AbortSignal) {
+  async *readPages({ schema, changedSince }: PageRequest, signal: AbortSignal) {
     const since = changedSince === null ? '' : `&${changedSince.field}=${changedSince.value}`;
     for (let page: number | null = 0; page !== null; ) {
       const response: Response = await fetch(`${this.#url}/${schema.id}?page=${page}${since}`, { signal });
