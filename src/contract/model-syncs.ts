@@ -5,7 +5,7 @@ import { filterFunctionSchema } from './bulk-schemas.ts';
 import { actorSchema, idSchema, jsonObjectSchema, queryBooleanSchema, timestampSchema } from './common.ts';
 
 /** What a model sync does to its target's records. */
-export const modelModeSchema = z.enum(MODEL_MODES).meta({ id: 'ModelsyncSyncTargetMode' });
+const modelModeSchema = z.enum(MODEL_MODES).meta({ id: 'ModelsyncSyncTargetMode' });
 const identityFunctionSchema = z.enum(IDENTITY_FUNCTIONS).meta({ id: 'SchemaIdentityFunction' });
 const filterSideSchema = z.enum(FILTER_SIDES).meta({ id: 'FilterFieldReferenceType' });
 

@@ -38,7 +38,6 @@ export {
   type SyncLag,
 } from './measures.ts';
 export {
-  type FilterLogic,
   listFilterLabels,
   parseFilterLogic,
   toFilterLabel,

@@ -142,7 +142,6 @@ export {
   listAllModelSyncs,
   listModelSyncs,
   type ModelSyncInput,
-  type ModelSyncListFilter,
   type ModelSyncView,
   requireExecutionsOf,
   requireModelExecution,

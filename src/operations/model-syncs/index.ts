@@ -8,7 +8,6 @@ export {
   getModelSync,
   listAllModelSyncs,
   listModelSyncs,
-  type ModelSyncListFilter,
   type ModelSyncView,
   updateModelSync,
 } from './model-syncs.ts';

@@ -31,7 +31,7 @@ export interface ModelSyncView {
 }
 
 /** Which model syncs a list shows; null = all. */
-export type ModelSyncListFilter = Omit<ModelSyncQuery, 'policies'>;
+type ModelSyncListFilter = Omit<ModelSyncQuery, 'policies'>;
 
 const MAX_PAGE = 50;
 
