@@ -100,6 +100,69 @@ export const DIFFERENCES: readonly Difference[] = [
     subject: /query event_type/,
     reason: 'The public pages name the filter both ways; either is taken.',
   },
+  {
+    versions: NEWER,
+    kind: 'field',
+    operation: /(POST|PUT) \/api\/connections(\/\{\})?/,
+    subject: /response data\.parent_connection_id/,
+    reason: AUDIT,
+  },
+  {
+    versions: NEWER,
+    kind: 'field',
+    operation: /GET \/api\/.*\/shared/,
+    subject: /response data\[\]\.healthcheck_interval/,
+    reason: INTERVAL,
+  },
+  {
+    versions: NEWER,
+    kind: 'status',
+    operation: /GET \/api\/.*\/shared/,
+    subject: /422/,
+    reason: 'A read is never refused by a rule of its own.',
+  },
+  {
+    versions: NEWER,
+    kind: 'field',
+    operation: /POST \/api\/connections\/\{\}\/query/,
+    subject: /request query/,
+    reason: 'The query may stand in the body, too: query strings end up in the logs of proxies.',
+  },
+  {
+    versions: ALL,
+    kind: 'required',
+    operation: /(POST|PUT|PATCH) \/api\/(models(\/\{\})?|model-preview)/,
+    subject: /request relations\[\]\.(from|to(\.\w+)?)/,
+    reason: 'A relation without both of its ends relates nothing.',
+  },
+  {
+    versions: NEWER,
+    kind: 'required',
+    operation: /(POST|PUT) \/api\/(models(\/\{\})?|model-preview)/,
+    subject: /request enricher\.connection_id/,
+    reason: 'An enricher is a connection; without one there is nothing to refuse it by.',
+  },
+  {
+    versions: ['2025-09-18'],
+    kind: 'status',
+    operation: /POST \/api\/connections\/\{\}\/proxy/,
+    subject: /50[24]/,
+    reason: 'No connection type of Millrace is reached by HTTP yet, so there is no upstream that could fail.',
+  },
+  {
+    versions: ['2025-09-18'],
+    kind: 'enum',
+    operation: /POST \/api\/connections\/\{\}\/proxy/,
+    subject: /request request\.method/,
+    reason: 'The published document leaves the word open, and its text names these five.',
+  },
+  {
+    versions: NEWER,
+    kind: 'enum',
+    operation: /(POST|PUT) \/api\/(models(\/\{\})?|model-preview)/,
+    subject: /request additional_fields\[\]\.type/,
+    reason: 'The published document leaves the type of an added field open; these are its words for types.',
+  },
 ];
 
 /** A published operation that cannot succeed here yet. */
@@ -115,6 +178,14 @@ export interface Refusal {
 
 /** Every operation that is refused deliberately. */
 export const REFUSALS: readonly Refusal[] = [
+  ...['POST /api/connections/{id}/proxy', 'GET /api/connections/{id}/proxy/info'].map(
+    (operation): Refusal => ({
+      versions: ['2025-09-18'],
+      operation,
+      status: 422,
+      reason: 'No connection type of Millrace is reached by HTTP yet.',
+    }),
+  ),
   {
     versions: NEWER,
     operation: 'POST /api/connections/connect/',

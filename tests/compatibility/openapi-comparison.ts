@@ -166,7 +166,10 @@ function compareValues(place: Place, subject: string, there: Field, here: Field)
 function isBelowUnion(name: string, fields: ReadonlyMap<string, Field>): boolean {
   const parts = name.split('.');
   return parts.slice(1).some((_, index) => {
-    const parent = parts.slice(0, index + 1).join('.');
+    const parent = parts
+      .slice(0, index + 1)
+      .join('.')
+      .replace(/\[\]$/, '');
     return (
       fields.has(parent) &&
       ![...fields.keys()].some((other) => other.startsWith(`${parent}.`) || other.startsWith(`${parent}[].`))

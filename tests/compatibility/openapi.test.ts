@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSIONS, type ApiVersion } from '../../src/contract/index.ts';
 import { startTestApi, type TestApi } from '../setup/api.ts';
-import { DIFFERENCES, type Difference } from './differences.ts';
+import { DIFFERENCES, type Difference, REFUSALS } from './differences.ts';
 import { compareDocuments, type Deviation } from './openapi-comparison.ts';
 
 // Our OpenAPI documents against the published ones, operation by operation.
+// The page of differences is written anew by: npm test -- tests/compatibility/openapi.test.ts -u
 
 let api: TestApi;
 let deviations: readonly Deviation[];
@@ -55,9 +56,7 @@ function explains(difference: Difference, deviation: Deviation): boolean {
 describe.each(API_VERSIONS)('our OpenAPI document of %s', (version) => {
   it('says what the published one says, but for differences that are listed with a reason', () => {
     const unexplained = deviations
-      .filter(
-        (deviation) => deviation.version === version && deviation.kind !== 'operation' && !isLowerBound(deviation),
-      )
+      .filter((deviation) => deviation.version === version && !isLowerBound(deviation))
       .filter((deviation) => !DIFFERENCES.some((difference) => explains(difference, deviation)))
       .map(
         ({ operation, kind, subject, published, ours }) => `${operation} ${kind} ${subject}: ${published} → ${ours}`,
@@ -74,3 +73,42 @@ describe.each(API_VERSIONS)('our OpenAPI document of %s', (version) => {
     expect(gone.map(({ operation, subject }) => `${operation.source} ${subject.source}`)).toEqual([]);
   });
 });
+
+it('writes the differences down for users', async () => {
+  const lines = [
+    '# Differences from the published API',
+    '',
+    'Generated from the list that the tests compare with; `npm test` fails while it is stale. Everything else is as published: every',
+    'operation of the three versions, its parameters, fields, values and answers.',
+    '',
+    '## Operations that are refused',
+    '',
+    '| operation | versions | answer | why |',
+    '|---|---|---|---|',
+    ...REFUSALS.map(
+      ({ operation, versions, status, reason }) =>
+        `| \`${operation}\` | ${versions.join(', ')} | ${status} | ${reason} |`,
+    ),
+    '',
+    '## Details',
+    '',
+    '| operations | versions | what | why |',
+    '|---|---|---|---|',
+    ...DIFFERENCES.flatMap(describeDifference),
+    '',
+  ];
+  await expect(lines.join('\n')).toMatchFileSnapshot('../../docs/api/differences.md');
+});
+
+/** One row for each detail, with the operations that have it. */
+function describeDifference(difference: Difference): string[] {
+  const found = deviations.filter((deviation) => explains(difference, deviation));
+  const subjects = [...new Set(found.map(({ subject }) => subject))];
+  return subjects.map((subject) => {
+    const operations = [...new Set(found.filter((one) => one.subject === subject).map(({ operation }) => operation))];
+    const change = found.find((one) => one.subject === subject);
+    const what = `${difference.kind} \`${subject}\`: ${change?.published} → ${change?.ours}`;
+    const where = operations.map((operation) => `\`${operation}\``).join(', ');
+    return `| ${[where, difference.versions.join(', '), what.replaceAll('|', '\\|'), difference.reason].join(' | ')} |`;
+  });
+}

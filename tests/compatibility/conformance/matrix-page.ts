@@ -34,6 +34,8 @@ export function writeMatrix(outcomes: readonly SdkOutcome[]): void {
       'const client = new PolytomicClient({ environment: url, token: key, version: "2024-02-08" });',
       '```',
       '',
+      'What differs in single fields and answers: [differences.md](differences.md).',
+      '',
       '| method | operation | outcome |',
       '|---|---|---|',
       ...rows,
