@@ -94,7 +94,7 @@ export {
   syncStatusSchema,
 } from './executions.ts';
 export { identitySchema } from './identity.ts';
-export { type JobBody, jobEnvelope, jobParamsSchema, jobSchema } from './jobs.ts';
+export { type JobBody, jobEnvelope, jobParamsSchema } from './jobs.ts';
 export {
   listModelExecutionsQuerySchema,
   modelExecutionParamsSchema,

@@ -28,7 +28,7 @@ export { toElementField, toFilterKind } from './filters/kind.ts';
 export { matchesFilter } from './filters/match.ts';
 export type { FilterBound } from './filters/operands.ts';
 export { resolveFilters } from './filters/resolve.ts';
-export { JOB_STATUSES, JOB_TYPES, type JobStatus, type JobType, PUBLIC_JOB_TYPES } from './jobs.ts';
+export { JOB_STATUSES, type JobStatus, type JobType, PUBLIC_JOB_TYPES } from './jobs.ts';
 export { formatJsonPath, parseJsonPath } from './json-path.ts';
 export {
   COUNTERS,

@@ -95,6 +95,7 @@ export {
   type Services,
 } from './context.ts';
 export { type Entity, getEntity, getEntityForPartner } from './entities/entities.ts';
+export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export { exportLogs } from './execution-logs/export.ts';
 export {
   LOG_FILES,
@@ -104,7 +105,6 @@ export {
   readConsole,
   readRejects,
 } from './execution-logs/files.ts';
-export { EVENT_TYPES, type Event, listEvents } from './events/events.ts';
 export {
   beginIdempotent,
   endIdempotent,
@@ -121,7 +121,6 @@ export {
 } from './identity.ts';
 export {
   getJob,
-  type JobHandler,
   type JobHandlers,
   type JobRecord,
   recordDoneJob,

@@ -1,5 +1,4 @@
 export type { JobRecord } from '../../store/index.ts';
-export { findOwnJob, getJob } from './get.ts';
-export type { JobHandler } from './handler.ts';
+export { getJob } from './get.ts';
 export { type JobHandlers, removeOldJobs, runJob, takeNextJob } from './run.ts';
 export { recordDoneJob, startJob } from './start.ts';

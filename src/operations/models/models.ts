@@ -186,7 +186,7 @@ export async function deleteModel(context: Context, id: string): Promise<void> {
 }
 
 /** A stored model as its author would give it again. */
-export function toInput(model: ModelRecord): ModelInput {
+function toInput(model: ModelRecord): ModelInput {
   return {
     name: model.name,
     connectionId: model.connectionId,
