@@ -135,12 +135,18 @@ function kindAt(url: string, index: number): string {
   return two in theirs.ids ? two : (before.at(-1) ?? '');
 }
 
+/** What stands for a type, by the start of the path. */
+const TYPES = [
+  ['/api/jobs', 'previewmodel'],
+  ['/api/connection_types', 'postgresql'],
+] as const;
+
 /** The url with ids of `foreign` at one place, and our own at the others. */
 function fillIn(url: string, place: number, foreign: Tenant | null): string {
   let at = -1;
   return url.replace(PARAMETER, (_text, name: string, index: number) => {
     at += 1;
-    if (name === 'type') return url.startsWith('/api/jobs') ? 'previewmodel' : 'records';
+    if (name === 'type') return TYPES.find(([start]) => url.startsWith(start))?.[1] ?? 'records';
     const kind = kindAt(url, index);
     if (at !== place) return encodeURIComponent(ours.ids[kind] ?? ours.ids['bulk/syncs'] ?? '');
     return foreign === null ? UNKNOWN_ID : encodeURIComponent(foreign.ids[kind] ?? foreign.ids['bulk/syncs'] ?? '');
@@ -157,7 +163,10 @@ const QUERIES = new Map([
 ]);
 
 /** Where the smallest body that fits the schema is refused by a rule. */
-const BODIES = new Map<string, unknown>([['/api/connections/:id/proxy', { request: { method: 'GET', path: '/' } }]]);
+const BODIES = new Map<string, unknown>([
+  ['/api/connections/:id/proxy', { request: { method: 'GET', path: '/' } }],
+  ['/api/connections/test', { type: 'postgresql', configuration: {} }],
+]);
 
 interface Visit {
   readonly operation: string;
@@ -276,4 +285,38 @@ it('keeps organizations apart where a query forgets to: the database shows a ses
     .set({ organizationId: theirs.organizationId })
     .where('id', '=', ours.ids.connections ?? '');
   await expect(moved.execute()).rejects.toThrow('row-level security');
+});
+
+/** What everybody of an organization may ask, whatever their roles. */
+const OPEN = [
+  /^GET \/api\/(me|organizations|organization.*|permissions.*|connection_types.*|events_types|syncs\/schedules)$/,
+  // Of others there is nothing to see.
+  /^GET \/api\/(jobs|queries).*$/,
+  /^GET \/api\/(webhooks.*|notifications.*|x\/audit|x\/webhooks.*)$/,
+];
+
+it('asks for permission on every route', { timeout: 120_000 }, async () => {
+  const { data: role } = await send('POST', '/api/permissions/roles', `Bearer ${ours.userKey}`, { name: 'Nothing' });
+  const email = 'nobody@example.org';
+  await send('POST', '/api/organization/users', `Bearer ${ours.userKey}`, { email, role_ids: [role.id] });
+  const { organizationId } = ours;
+  const { key } = await createInstallationKey(fixture.api.services, { kind: 'user', organizationId, email });
+  const seen: string[] = [];
+  for (const route of ROUTES) {
+    const { method, url, versions, callers } = route;
+    if (OPEN.some((open) => open.test(`${method} ${url}`)) || callers === 'partner') continue;
+    const [version] = versions;
+    const body = route.body === undefined ? undefined : (BODIES.get(url) ?? sampleOf(route.body));
+    const answer = await fixture.api.send({
+      method,
+      url: `${fillIn(url, -1, null)}${QUERIES.get(url) ?? ''}`,
+      authorization: `Bearer ${key}`,
+      body,
+      ...(version === undefined ? {} : { version }),
+    });
+    const isEmptyList = answer.statusCode === 200 && method === 'GET' && answer.json().data?.length === 0;
+    if (answer.statusCode !== 403 && !isEmptyList)
+      seen.push(`${version} ${method} ${url} ${answer.statusCode} ${answer.body.slice(0, 150)}`);
+  }
+  expect(seen).toEqual([]);
 });

@@ -10,7 +10,7 @@ ALTER TABLE organizations
   ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now(),
   DROP CONSTRAINT organizations_name_key;
 CREATE UNIQUE INDEX organizations_name ON organizations (coalesce(owner_id, '00000000-0000-0000-0000-000000000000'), name);
-CREATE INDEX organizations_page ON organizations (created_at, id);
+CREATE INDEX organizations_page ON organizations (owner_id, created_at, id);
 
 CREATE UNIQUE INDEX users_email ON users (organization_id, lower(email));
 ALTER TABLE users DROP CONSTRAINT users_organization_id_email_key;
