@@ -3,6 +3,7 @@ import { readContract } from '../../../tests/compatibility/contract.ts';
 import { type Answer, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
 import { happen, startSync } from '../../../tests/setup/executions.ts';
 import { VERIFICATION } from '../../core/index.ts';
+import { createInstallationKey } from '../../operations/index.ts';
 import { recordExecutionEvent } from '../../store/index.ts';
 
 const fixture = useBulkFixture();
@@ -212,5 +213,47 @@ describe('subscribers to errors', () => {
     expect((await ask('PUT', url, { body: { emails: ['nobody'] } })).status).toBe(400);
     const emails = Array.from({ length: 101 }, (_, index) => `n${index}@example.com`);
     expect((await ask('PUT', url, { body: { emails } })).status).toBe(422);
+  });
+});
+
+describe('who is no Admin', () => {
+  it('reads what is told, but changes nothing about it, and reads no changes', async () => {
+    const email = 'viewer@example.org';
+    await fixture.send('POST', '/api/organization/users', { email, role: 'viewer' });
+    const { services } = fixture.api;
+    const made = await createInstallationKey(services, { kind: 'user', organizationId: null, email });
+    const ask = async (method: Method, url: string, body?: unknown): Promise<number> => {
+      const authorization = `Bearer ${made.key}`;
+      const request = { method, url, authorization, ...(body === undefined ? {} : { body }) };
+      return (await fixture.api.send(request)).statusCode;
+    };
+    const webhook = { endpoint: 'https://hooks.example', secret: 's' };
+    const { id } = (await fixture.send('POST', '/api/webhooks', webhook)).body.data;
+    const subscribers = '/api/notifications/global-error-subscribers';
+    expect([await ask('GET', '/api/events'), await ask('GET', '/api/webhooks'), await ask('GET', subscribers)]).toEqual(
+      [200, 200, 200],
+    );
+    const refused = [
+      await ask('POST', '/api/webhooks', webhook),
+      await ask('PUT', `/api/webhooks/${id}`, webhook),
+      await ask('POST', `/api/webhooks/${id}/disable`),
+      await ask('DELETE', `/api/webhooks/${id}`),
+      await ask('PUT', subscribers, { emails: [] }),
+      await ask('GET', '/api/x/audit'),
+    ];
+    expect(refused).toEqual([403, 403, 403, 403, 403, 403]);
+  });
+
+  it('is told of no sync that it may not read', async () => {
+    const { execution } = await run('complete');
+    const email = 'nobody@example.org';
+    const role = (await fixture.send('POST', '/api/permissions/roles', { name: 'Nobody' })).body.data.id;
+    await fixture.send('POST', '/api/organization/users', { email, role_ids: [role] });
+    const request = { kind: 'user', organizationId: null, email } as const;
+    const { key } = await createInstallationKey(fixture.api.services, request);
+    const read = (authorization?: string) =>
+      fixture.api.send({ url: '/api/events', ...(authorization === undefined ? {} : { authorization }) });
+    expect((await read()).body).toContain(execution);
+    expect((await read(`Bearer ${key}`)).json().data).toEqual([]);
   });
 });

@@ -53,7 +53,7 @@ afterAll(async () => {
   await rm(home, { recursive: true });
 });
 
-const events = { type: null, after: null, before: null, limit: 10, position: null };
+const events = { type: null, after: null, before: null, readableBy: null, limit: 10, position: null };
 const audit = {
   objectType: null,
   objectId: null,

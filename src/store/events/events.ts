@@ -126,6 +126,8 @@ export interface EventQuery {
   /** Both bounds are left out themselves. */
   readonly after: Date | null;
   readonly before: Date | null;
+  /** Only of syncs on which one of these policies hangs. */
+  readonly readableBy: readonly string[] | null;
   readonly limit: number;
   readonly position: EventPosition | null;
 }
@@ -148,6 +150,9 @@ export async function listEvents(
   if (query.type !== null) select = select.where('type', '=', query.type);
   if (query.after !== null) select = select.where('createdAt', '>', query.after);
   if (query.before !== null) select = select.where('createdAt', '<', query.before);
+  if (query.readableBy !== null)
+    select = select.where(sql<boolean>`EXISTS (SELECT FROM bulk_syncs b WHERE b.id = (payload->>'sync_id')::uuid
+      AND b.organization_id = events.organization_id AND b.policies && ${[...query.readableBy]}::uuid[])`);
   if (query.position !== null) {
     const { time, id } = query.position;
     select = select.where(sql<boolean>`(created_at, id) < (${fromMicroseconds(time)}, ${id}::uuid)`);
