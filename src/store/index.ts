@@ -235,7 +235,6 @@ export {
   insertPolicy,
   listPolicies,
   type PolicyRecord,
-  type PolicyText,
   updatePolicy,
 } from './permissions/policies.ts';
 export {

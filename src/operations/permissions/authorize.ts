@@ -49,8 +49,8 @@ export async function authorize(context: Context, action: PolicyAction, object: 
   );
 }
 
-/** The question of {@link authorize}, for callers that go on without. */
-export async function isAllowed(context: Context, action: PolicyAction, object: PolicyObject): Promise<boolean> {
+/** The question of {@link authorize}. */
+async function isAllowed(context: Context, action: PolicyAction, object: PolicyObject): Promise<boolean> {
   if (context.caller.isAdmin) return true;
   if (object.kind === 'organization') return action === 'read';
   const granting = await listGranting(context, action);
