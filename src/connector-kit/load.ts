@@ -19,7 +19,7 @@ export interface LoadPlan {
   readonly replacement: Replacement;
   readonly table: TableName;
   readonly columns: readonly LoadColumn[];
-  /** True for a key that a user declared, so that nothing in the source keeps it unique; absent = no. */
+  /** True for a key that nothing in the source keeps unique: a user declared it, or it is that of an API's pages; absent = no. */
   readonly isKeyDeclared?: boolean;
   readonly format: WireFormat;
   readonly hashing: Hashing;

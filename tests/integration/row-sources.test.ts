@@ -31,7 +31,8 @@ async function run(syncId: string) {
   const signal = AbortSignal.timeout(LIMIT_MS);
   const { id } = await server.client.startBulkSync(syncId, {}, signal);
   const { execution, receipt } = await untilEnded(server, syncId, id, signal);
-  return { id, status: execution.status, verdict: receipt?.verdict, schema: receipt?.schemas[0] };
+  const { status, status_message: message } = execution;
+  return { id, status, message, verdict: receipt?.verdict, schema: receipt?.schemas[0] };
 }
 
 function get(path: string) {
@@ -64,6 +65,21 @@ it(
     expect(await queryDatabase(target.ownerUrl, living)).toEqual([[1], [2], [4]]);
     const { data: rejects } = await get(`/api/x/bulk/syncs/${sync}/executions/${second.id}/rejects`);
     expect(rejects).toMatchObject([{ key: { id: '2' }, reason: 'The value of born is no date (YYYY-MM-DD).' }]);
+  },
+  LIMIT_MS,
+);
+
+it(
+  'are refused as a whole when the API gives one of them twice, as pages do that move meanwhile',
+  async () => {
+    api.records = [...listPeople(3)];
+    const sync = await makeCopy('people twice', ['duckdb', { path: 'twice.duckdb' }]);
+    expect(await run(sync)).toMatchObject({ status: 'completed' });
+    api.records = [...listPeople(3), toPerson(1)];
+    const message = expect.stringContaining('(id) does not tell apart');
+    expect(await run(sync)).toMatchObject({ status: 'failed', message });
+    const path = `${server.filesFolder}/twice.duckdb`;
+    expect(await queryFile(path, 'SELECT count(*)::INTEGER FROM people')).toEqual([[3]]);
   },
   LIMIT_MS,
 );

@@ -39,7 +39,8 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     imageNotes: [...image.notes, ...(format.madeOf === 'rows' ? [PAGES_NOTE] : [])],
     columns,
     obfuscated,
-    isKeyDeclared: (context.run.schemaOverrides.get(item.schema.id)?.primaryKey ?? null) !== null,
+    // Nor does a system that gives pages keep it unique: one may hold a record that an earlier one held.
+    isKeyDeclared: hasDeclaredKey(context, item) || format.madeOf === 'rows',
     shape,
     table: item.table,
     format: format.acceptance.format,
@@ -62,6 +63,10 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
         ? null
         : { field: item.selection.trackingField ?? '', guarantee: tracking.guarantee, reason: tracking.reason },
   };
+}
+
+function hasDeclaredKey({ run }: PlanContext, { schema }: SchemaToPlan): boolean {
+  return (run.schemaOverrides.get(schema.id)?.primaryKey ?? null) !== null;
 }
 
 async function planTracking(context: PlanContext, item: SchemaToPlan): Promise<TrackingPlan | null> {
