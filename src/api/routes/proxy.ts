@@ -1,13 +1,14 @@
 import { idParamsSchema, proxyEnvelope, proxyInfoEnvelope, proxyRequestSchema } from '../../contract/index.ts';
 import { getProxyInfo, proxyRequest } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { since } from '../versions/range.ts';
 
 /** Requests to the system behind a connection. */
 export const proxyRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     url: '/api/connections/:id/proxy',
-    versions: ['2025-09-18'],
+    versions: since('2025-09-18'),
     operationId: 'connections.executeProxy',
     summary: 'Send a request to the system behind a connection',
     params: idParamsSchema,
@@ -18,7 +19,7 @@ export const proxyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     url: '/api/connections/:id/proxy/info',
-    versions: ['2025-09-18'],
+    versions: since('2025-09-18'),
     operationId: 'connections.getProxyInfo',
     summary: 'Get what such a request begins with, and its limits',
     params: idParamsSchema,

@@ -99,6 +99,13 @@ describe('one schedule for several', () => {
     expect(after.additionalSchedules.map(({ id }) => id)).toEqual(['more 1', 'more 0']);
   });
 
+  it('leaves a default schedule that never comes alone, and keeps the others', () => {
+    const current = schedules(MANUAL, DAILY, { ...HOURLY, selectiveMode: 'incrementalFields' });
+    const [first] = toScheduleBody(current).multi?.schedules ?? [];
+    const after = write({ frequency: 'multi', multi: { schedules: [first] } }, current);
+    expect(after).toEqual(schedules(MANUAL, DAILY));
+  });
+
   it('changes nothing when it is sent back as it was read', () => {
     fc.assert(
       fc.property(stored, (current) => {
