@@ -10,6 +10,7 @@ import {
   listChildren,
   listConnections as listConnectionRows,
   listConnectionUsers,
+  lockConnections,
   requestSchemaRefresh,
   type ScopedStore,
   type StoreDatabase,
@@ -235,6 +236,8 @@ export async function deleteConnection(
   if (users.length > 0 && !options.force) throw inUse(name, users);
   for (const user of users) await permitDeleteOfUser(context, user);
   await context.store.transaction(async ({ db }) => {
+    // Before the syncs, as whoever saves a sync does: in the other order the two would wait for each other.
+    await lockConnections(db, organizationId, [id]);
     for (const user of users) await deleteUser(context, db, user);
     const result = await deleteConnectionRow(db, organizationId, id);
     if (result === 'in_use') throw inUse(name, []); // a sync was made meanwhile

@@ -366,6 +366,10 @@ describe('syncs that wait for others', () => {
     expect(circle.body.message).toContain('"third" waits for "second" waits for it');
     const self = await put(first.id, waitingFor(first.id));
     expect([self.status, self.body.message]).toEqual([422, expect.stringContaining('cannot wait for itself')]);
+    // Two that would close a circle together, at the same time.
+    const [one, other] = [await make({ name: 'one' }), await make({ name: 'other' })];
+    const answers = await Promise.all([put(one.id, waitingFor(other.id)), put(other.id, waitingFor(one.id))]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 422]);
     // Who is waited for may go.
     expect((await send('DELETE', `/api/syncs/${first.id}`)).status).toBe(200);
     expect((await send('GET', `/api/syncs/${second.id}`)).body.data.schedule.run_after.sync_ids).toEqual([first.id]);
