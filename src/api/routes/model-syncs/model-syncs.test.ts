@@ -450,6 +450,22 @@ describe('executions', () => {
   });
 });
 
+it('is kept when a model of it is deleted, and saved again only without that', async () => {
+  const fields = { id: 'number', email: 'string' } as const;
+  const passing = await storeModel(fixture.api, { connectionId: fixture.sourceId, name: 'Passing', fields });
+  const from = (field: string) => ({ model_id: passing.id, field });
+  const changes = {
+    identity: { source: from('id'), target: 'id', function: 'Equality' },
+    fields: [{ source: from('email'), target: 'email' }],
+  };
+  const { id } = await make(changes);
+  expect((await send('DELETE', `/api/models/${passing.id}`)).status).toBe(200);
+  expect((await send('GET', `/api/syncs/${id}`)).body.data.model_ids).toEqual([passing.id]);
+  const refused = await send('PUT', `/api/syncs/${id}`, bodyOf(changes));
+  expect([refused.status, refused.body.metadata.field]).toEqual([422, 'identity.source.model_id']);
+  expect((await send('PUT', `/api/syncs/${id}`, bodyOf())).status).toBe(200);
+});
+
 describe('connections of model syncs', () => {
   it('are in use, and are deleted with them by force', async () => {
     const connectionId = await fixture.connect('to be deleted', fixture.destination);
