@@ -33,6 +33,11 @@ export function toMicroseconds(time: RawBuilder<unknown>): RawBuilder<string> {
   return sql<string>`(extract(epoch FROM ${time}) * 1000000)::bigint::text`;
 }
 
+/** The first moment behind all that the API shows as this one: it shows milliseconds, and microseconds are stored. */
+export function nextMillisecond(shown: Date): Date {
+  return new Date(shown.getTime() + 1);
+}
+
 /** The inverse of `toMicroseconds`, for at most 17 digits. */
 export function fromMicroseconds(digits: string): RawBuilder<Date> {
   return sql<Date>`('epoch'::timestamptz + ${digits}::bigint * interval '1 microsecond')`;

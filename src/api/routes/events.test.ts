@@ -97,6 +97,7 @@ describe('events', () => {
     expect(await types(`starting_after=${encodeURIComponent('2999-01-01T00:00:00Z')}`)).toEqual([]);
     const earlier = (await ask('GET', `/api/events?limit=100&ending_before=${newest}`)).body.data;
     expect(earlier.map(({ id }: { id: string }) => id)).not.toContain(first.data[0].id);
+    expect(await types(`starting_after=${newest}`)).toEqual([]);
     const token = first.pagination.next_page_token;
     const second = (await ask('GET', `/api/events?limit=1&page_token=${token}`)).body;
     expect(second.data[0].id).toBe(earlier[0].id);

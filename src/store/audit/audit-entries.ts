@@ -1,4 +1,5 @@
 import type { Insertable, Selectable } from 'kysely';
+import { nextMillisecond } from '../columns.ts';
 import type { StoreDatabase } from '../database.ts';
 import type { AuditEntriesTable } from './tables.ts';
 
@@ -36,7 +37,7 @@ export async function listAuditEntries(
   if (query.objectType !== null) select = select.where('objectType', '=', query.objectType);
   if (query.objectId !== null) select = select.where('objectId', '=', query.objectId);
   if (query.actorId !== null) select = select.where('actorId', '=', query.actorId);
-  if (query.after !== null) select = select.where('createdAt', '>', query.after);
+  if (query.after !== null) select = select.where('createdAt', '>=', nextMillisecond(query.after));
   if (query.before !== null) select = select.where('createdAt', '<', query.before);
   if (query.position !== null) select = select.where('id', '<', query.position);
   const rows = await select

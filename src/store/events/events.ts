@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { ExecutionStatus } from '../../core/index.ts';
 import { VERIFICATION } from '../../core/index.ts';
-import { fromMicroseconds, toMicroseconds } from '../columns.ts';
+import { fromMicroseconds, nextMillisecond, toMicroseconds } from '../columns.ts';
 import type { StoreDatabase } from '../database.ts';
 import { insertMails, listErrorSubscribers } from '../mails/mails.ts';
 import type { EventPayload, EventsTable } from './tables.ts';
@@ -148,7 +148,7 @@ export async function listEvents(
     .where('organizationId', '=', organizationId)
     .where('createdAt', '>', sql<Date>`now() - ${KEPT}`);
   if (query.type !== null) select = select.where('type', '=', query.type);
-  if (query.after !== null) select = select.where('createdAt', '>', query.after);
+  if (query.after !== null) select = select.where('createdAt', '>=', nextMillisecond(query.after));
   if (query.before !== null) select = select.where('createdAt', '<', query.before);
   if (query.readableBy !== null)
     select = select.where(sql<boolean>`EXISTS (SELECT FROM bulk_syncs b WHERE b.id = (payload->>'sync_id')::uuid
