@@ -4,6 +4,7 @@ import { connectPages, servePages } from '../../../tests/setup/pages/http-pages.
 import { listPeople, PEOPLE, toPerson } from '../../../tests/setup/pages/people.ts';
 import { copySchema, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
 import type { Connector } from '../connector.ts';
+import { CreditPool, MemoryCredit } from '../memory-credit.ts';
 import type { SourceChunk } from '../source.ts';
 import { describeSource } from '../testing/index.ts';
 
@@ -114,5 +115,29 @@ describe('a delta of rows', () => {
     expect(next).toEqual({ version: 1, field: 'seen_at', value: '2026-03-01T11:55:00.000Z' });
     const { asked } = await readAll([], { from: { version: 1, field: 'seen_at', value: '2026-03-01T11:55:00.000Z' } });
     expect(asked).toEqual(['/people?page=0&seen_at=2026-03-01T11:55:00.000Z']);
+  });
+});
+
+describe('a long row', () => {
+  it('is encoded and given on only with leave of the memory credit, which it gives back', async () => {
+    const pool = new CreditPool(64 * 1024 * 1024);
+    const long = toPerson(1).replace('"other":1', `"name":"${'x'.repeat(6_000_000)}"`);
+    await using server = await servePages([long, toPerson(2)], 1);
+    const { source } = connectPages(server, PEOPLE, new MemoryCredit(pool.openAccount()));
+    if (source === undefined) throw new Error('no source');
+    const [offer] = source.offer(PEOPLE.fields);
+    await using snapshot = await source.openSnapshot(NEVER);
+    const [range] = await source.planSegments(
+      { schema: PEOPLE, snapshot, segmentBytes: 1, from: null, filters: [] },
+      NEVER,
+    );
+    if (offer === undefined || range === undefined) throw new Error('nothing to read');
+    const taken: number[] = [];
+    const request = { schema: PEOPLE, format: offer.format, fields: offer.fields, range, snapshot, from: null };
+    for await (const { chunk } of source.read({ ...request, filters: [] }, NEVER))
+      taken.push(chunk.ends.length, pool.state().takenBytes);
+    expect([taken[0], taken[2], taken[3]]).toEqual([1, 1, 0]);
+    expect(taken[1]).toBeGreaterThan(18_000_000);
+    expect(pool.state().takenBytes).toBe(0);
   });
 });

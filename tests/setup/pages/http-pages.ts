@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Connector, createLoneCredit } from '../../../src/connector-kit/index.ts';
+import { type Connector, createLoneCredit, type MemoryCredit } from '../../../src/connector-kit/index.ts';
 import { createRowSource, type PageRequest, type RowSystem } from '../../../src/connector-kit/rows/index.ts';
 import type { SchemaDescription } from '../../../src/core/index.ts';
 
@@ -65,10 +65,14 @@ class PagesSystem implements RowSystem {
 }
 
 /** The connector on a server, by the kit's way for such systems. */
-export function connectPages({ url }: Pick<PagesServer, 'url'>, schema: SchemaDescription): Connector {
+export function connectPages(
+  { url }: Pick<PagesServer, 'url'>,
+  schema: SchemaDescription,
+  credit: MemoryCredit = createLoneCredit(64 * 1024 * 1024),
+): Connector {
   return {
     check: async () => {},
-    source: createRowSource(new PagesSystem(url, schema), { credit: createLoneCredit(64 * 1024 * 1024) }),
+    source: createRowSource(new PagesSystem(url, schema), { credit }),
     async [Symbol.asyncDispose]() {},
   };
 }
