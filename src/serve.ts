@@ -131,7 +131,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   const planner = createPlanner({ store, ...wiring, columnPrefix: config.columnPrefix });
   const address = { url: config.url ?? localUrl(config.host, config.port) };
   const services = { ...toServices(store, engine, planner, wiring), publicUrl: () => address.url };
-  if (config.roles.has('scheduler')) startScheduler(config, services, { engine, ...wiring }, log, shutdown);
+  if (config.roles.has('scheduler')) startScheduler(config, services, engine, log, shutdown);
   const url = await listen(config, log, shutdown, {
     services,
     productVersion: version,
@@ -142,13 +142,7 @@ async function start(config: Config, log: Logger, shutdown: Shutdown, version: s
   announce(config, url, keys);
 }
 
-function startScheduler(
-  config: Config,
-  services: Services,
-  { engine, resolveHost }: { readonly engine: Engine; readonly resolveHost: Wiring['resolveHost'] },
-  log: Logger,
-  shutdown: Shutdown,
-): void {
+function startScheduler(config: Config, services: Services, engine: Engine, log: Logger, shutdown: Shutdown): void {
   const refresher = startSchemaRefresher(services, { log });
   shutdown.onStop('the reading of schemas', () => refresher.stop());
   const schedules = startScheduleRunner(services, { log });
@@ -157,6 +151,8 @@ function startScheduler(
   shutdown.onStop('the checks of connections', () => health.stop());
   const jobs = startJobRunner(services, { log });
   shutdown.onStop('the jobs', () => jobs.stop());
+  // Named by who runs the server, so it may well be in a private network.
+  const resolveHost = createAddressCheck({ denyPrivate: false });
   const outbox = startOutbox(services, {
     log,
     ...(config.mail === undefined ? {} : { sendMail: createMailer({ ...config.mail, resolveHost }) }),
@@ -227,7 +223,6 @@ interface Wiring {
   readonly contextFor: (organizationId: string, applicationName: string) => ConnectorContext;
   readonly failpoint: (name: string) => void;
   readonly http: GuardedClient;
-  readonly resolveHost: (host: string) => Promise<string>;
 }
 
 function wireConnectors(
@@ -246,7 +241,6 @@ function wireConnectors(
     contextFor: (organizationId, applicationName) => createContext(settings, tools, organizationId, applicationName),
     failpoint: tools.failpoint,
     http: createGuardedClient({ resolveHost: tools.resolveHost }),
-    resolveHost: tools.resolveHost,
   };
 }
 
