@@ -227,12 +227,12 @@ it('answers an id of another organization like one of nothing, on every route', 
   expect(await countRows()).toEqual(before);
 });
 
-/** How many rows of the other organization there are, by table. */
-async function countRows(): Promise<Record<string, number>> {
+/** How many rows of an organization there are, by table. */
+async function countRows(organizationId = theirs.organizationId): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const table of await listTenantTables()) {
     const { rows } = await sql<{ count: number }>`
-      SELECT count(*)::int AS count FROM ${sql.table(table)} WHERE organization_id = ${theirs.organizationId}`.execute(
+      SELECT count(*)::int AS count FROM ${sql.table(table)} WHERE organization_id = ${organizationId}`.execute(
       fixture.api.services.store.db,
     );
     counts[table] = rows[0]?.count ?? 0;
@@ -319,4 +319,17 @@ it('asks for permission on every route', { timeout: 120_000 }, async () => {
       seen.push(`${version} ${method} ${url} ${answer.statusCode} ${answer.body.slice(0, 150)}`);
   }
   expect(seen).toEqual([]);
+});
+
+it('deletes an organization with everything in it', async () => {
+  const { organizationId } = ours;
+  const before = await countRows(organizationId);
+  expect(Object.values(before).filter((count) => count > 0).length).toBeGreaterThan(10);
+  const url = `/api/organizations/${organizationId}`;
+  const authorization = `Bearer ${fixture.api.keys.deploymentKey}`;
+  const answer = await fixture.api.send({ method: 'DELETE', url, authorization });
+  expect([answer.statusCode, answer.body]).toEqual([200, '']);
+  const left = Object.entries(await countRows(organizationId)).filter(([, count]) => count > 0);
+  expect(left).toEqual([]);
+  expect((await fixture.api.send({ url: '/api/me' })).statusCode).toBe(200);
 });

@@ -40,6 +40,22 @@ describe('authentication', () => {
     expect(data).toMatchObject({ is_user: false, is_system: true, organization_id: api.keys.organizationId });
   });
 
+  it('locks an address out from which unknown keys keep coming, but not keys that were good there', async () => {
+    const ask = (key: string, remoteAddress: string) =>
+      api.app.inject({ url: '/api/me', headers: { authorization: `Bearer ${key}` }, remoteAddress });
+    await ask(api.keys.userKey, '192.0.2.1');
+    for (let count = 0; count < 20; count++) expect((await ask(`nope${count}`, '192.0.2.1')).statusCode).toBe(401);
+    const locked = await ask('nope', '192.0.2.1');
+    expect([locked.statusCode, locked.json().key, Number(locked.headers['retry-after']) > 0]).toEqual([
+      429,
+      'LOCKED_OUT',
+      true,
+    ]);
+    expect((await ask(api.keys.deploymentKey, '192.0.2.1')).statusCode).toBe(429);
+    expect((await ask(api.keys.userKey, '192.0.2.1')).statusCode).toBe(200);
+    expect((await ask(api.keys.deploymentKey, '192.0.2.2')).statusCode).toBe(200);
+  });
+
   it('asks for an organization where there are two', async () => {
     const { db } = api.services.store;
     const id = api.services.newId();

@@ -64,8 +64,16 @@ export async function updateOrganization(
   }
 }
 
-/** Deletes an organization with everything in it. @returns false when there is no such one */
+/** What refers to connections, which are deleted only when nothing does; in this order. */
+const USERS_OF_CONNECTIONS = ['modelSyncs', 'models', 'bulkSyncs'] as const;
+
+/**
+ * Deletes an organization with everything in it.
+ * @param db of a transaction
+ * @returns false when there is no such one
+ */
 export async function deleteOrganization(db: StoreDatabase, id: string): Promise<boolean> {
+  for (const table of USERS_OF_CONNECTIONS) await db.deleteFrom(table).where('organizationId', '=', id).execute();
   const result = await db.deleteFrom('organizations').where('id', '=', id).executeTakeFirst();
   return result.numDeletedRows > 0n;
 }
