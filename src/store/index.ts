@@ -263,7 +263,7 @@ export {
 export { listSchemaOverrides, saveSchemaOverrides } from './schema-overrides.ts';
 export { tryExclusively } from './session-lock.ts';
 export { createSessionPool } from './session-pool.ts';
-export { findParents, insertChild, listChildren } from './shared-connections.ts';
+export { findParents, insertChild, isSharing, listChildren } from './shared-connections.ts';
 export {
   type BulkSyncScheduleRecord,
   type DueSync,

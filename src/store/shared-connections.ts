@@ -35,6 +35,18 @@ export function listChildren(db: StoreDatabase, organizationId: string, parentId
     .execute();
 }
 
+/** Whether connections of other organizations point to some of this one. */
+export async function isSharing(db: StoreDatabase, organizationId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('connections as child')
+    .innerJoin('connections as parent', 'parent.id', 'child.parentConnectionId')
+    .select('child.id')
+    .where('parent.organizationId', '=', organizationId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Points to a connection from another organization, and asks for its schemas. */
 export async function insertChild(
   db: StoreDatabase,

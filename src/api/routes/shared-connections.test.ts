@@ -188,6 +188,24 @@ describe('sharing a connection', () => {
     expect([answer.statusCode, answer.json().message]).toEqual([422, expect.stringContaining('shared')]);
   });
 
+  it('keeps an organization whose connections others use', async () => {
+    const { db } = api.services.store;
+    const sharer = randomUUID();
+    await db.insertInto('organizations').values({ id: sharer, name: 'Sharer', ownerId: owner }).execute();
+    const id = await shared(await connect());
+    const { parentConnectionId } = await db
+      .updateTable('connections')
+      .set({ organizationId: sharer, name: 'Moved there', secrets: null })
+      .where('id', '=', (where) => where.selectFrom('connections').select('parentConnectionId').where('id', '=', id))
+      .returning('id as parentConnectionId')
+      .executeTakeFirstOrThrow();
+    const drop = () => api.send({ method: 'DELETE', url: `/api/organizations/${sharer}`, ...partner });
+    const kept = await drop();
+    expect([kept.statusCode, kept.json().key, typeof parentConnectionId]).toEqual([422, 'CONNECTION_IN_USE', 'string']);
+    await api.send({ method: 'DELETE', url: `/api/connections/${id}`, ...child });
+    expect((await drop()).statusCode).toBe(200);
+  });
+
   it('forgets, when the parent moves, what syncs behind shared connections remember', async () => {
     const parent = await connect();
     const id = await shared(parent);

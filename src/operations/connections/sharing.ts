@@ -1,8 +1,8 @@
-import { SyncError } from '../../core/index.ts';
-import { findReachable, insertChild, listChildren } from '../../store/index.ts';
+import { insertChild, listChildren } from '../../store/index.ts';
 import { loadActorNames, toActorColumns } from '../actors.ts';
 import { recordAudit } from '../audit/record.ts';
-import type { Context, Services } from '../context.ts';
+import type { Context } from '../context.ts';
+import { enterOrganization, requireReach } from '../organizations/reach.ts';
 import { authorize, newPolicies } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
 import { definitionOf } from './configuration.ts';
@@ -33,21 +33,22 @@ export async function shareConnection(
   path: SharedPath,
   input: ShareInput,
 ): Promise<{ readonly id: string }> {
-  const owner = await enter(context, path.organizationId ?? context.caller.organizationId);
+  const { services } = requireReach(context);
+  const { context: owner } = await enterOrganization(context, path.organizationId ?? context.caller.organizationId);
   const parent = await requireConnection(owner, path.connectionId);
   await authorize(owner, 'edit', { kind: 'connection', policies: parent.policies });
   if (parent.parentConnectionId !== null)
     throw refuseField('connection_id', 'the connection is shared from another organization itself; share that one');
   if (input.childOrganizationId === parent.organizationId)
     throw refuseField('child_organization_id', 'the connection is in that organization already; name another one');
-  const there = await enter(context, input.childOrganizationId);
+  const { context: there } = await enterOrganization(context, input.childOrganizationId);
   const { organizationId } = there.caller;
   const policies = await newPolicies(there, 'connection', []);
   const id = owner.newId();
   const name = input.name ?? parent.name;
   const { source } = definitionOf(owner, parent).capabilities;
   const actor = toActorColumns(context.caller);
-  await owner.installation.store.transaction(async ({ db }) => {
+  await services.store.transaction(async ({ db }) => {
     const by = { createdBy: actor.id, createdByType: actor.type };
     const child = { id, organizationId, name, policies, hasSchemas: source !== undefined, by };
     if ((await insertChild(db, parent, child)) === 'name_taken')
@@ -64,31 +65,12 @@ export async function shareConnection(
 
 /** The connections of other organizations that point to this one, by name. @throws `NOT_FOUND`, `FORBIDDEN` */
 export async function listSharedConnections(context: Context, path: SharedPath): Promise<readonly Connection[]> {
-  const owner = path.organizationId === null ? context : await enter(context, path.organizationId);
+  const owner =
+    path.organizationId === null ? context : (await enterOrganization(context, path.organizationId)).context;
   const parent = await requireConnection(owner, path.connectionId);
   const children = await owner.store.acrossOrganizations(({ db }) =>
     listChildren(db, parent.organizationId, parent.id),
   );
   const parents = new Map(children.map(({ id }) => [id, parent]));
   return toConnections(owner, children, parents, await loadActorNames(owner));
-}
-
-/** The same caller, in an organization within its reach. */
-async function enter(context: Context, organizationId: string): Promise<Context & { readonly installation: Services }> {
-  const { caller, installation } = context;
-  if (installation === null)
-    throw new SyncError(
-      'FORBIDDEN',
-      'Connections are shared by whoever owns several organizations. Use a partner key or the deployment key.',
-    );
-  const reach = caller.ownerId === undefined ? 'all' : { ownerId: caller.ownerId };
-  const organization = await findReachable(installation.store.db, reach, organizationId);
-  if (organization === undefined) throw new SyncError('NOT_FOUND', `There is no organization ${organizationId}.`);
-  const { id, name } = organization;
-  return {
-    ...context,
-    store: installation.store.forOrganization(id),
-    caller: { ...caller, organizationId: id, organizationName: name },
-    installation,
-  };
 }

@@ -5,6 +5,7 @@ import {
   findReachable,
   insertBuiltInPermissions,
   insertOrganization,
+  isSharing,
   listReachable,
   type OrganizationRecord,
   updateOrganization as updateRecord,
@@ -110,6 +111,11 @@ export async function deleteOrganization(context: Context, id: string): Promise<
     const all = await listReachable(db, 'all');
     if (all.length === 1)
       throw new SyncError('FORBIDDEN', 'The last organization cannot be deleted: a new installation would begin.');
+    if (await isSharing(db, id))
+      throw new SyncError(
+        'CONNECTION_IN_USE',
+        `Other organizations use connections that "${organization.name}" shares with them. Delete the shared connections there first.`,
+      );
     if (!(await deleteRecord(db, id))) throw unknown(id);
     await audit(db, context, 'delete', toView(organization), null);
   });
