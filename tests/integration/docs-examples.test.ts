@@ -23,7 +23,9 @@ const VERSIONS = readPage('docs/api/versions.md');
 const NOTICES = ['audit', 'events', 'webhooks', 'notifications', 'logs'].map((name) => readPage(`docs/api/${name}.md`));
 const MODEL_SYNCS = readPage('docs/api/model-syncs.md');
 const MODELS = ['models', 'jobs', 'queries'].map((name) => readPage(`docs/api/${name}.md`));
-const PERMISSIONS = ['organizations', 'users', 'permissions'].map((name) => readPage(`docs/api/${name}.md`));
+const PERMISSIONS = ['organizations', 'users', 'permissions', 'connections'].map((name) =>
+  readPage(`docs/api/${name}.md`),
+);
 const CURL = fileURLToPath(new URL('../setup/curl.ts', import.meta.url));
 const LIMIT_MS = 120_000;
 
