@@ -76,6 +76,13 @@ it('fails with what the work says, and without what a defect says', async () => 
   expect((await read(broken.id)).data.error).toMatch(/the log tells why/);
 });
 
+it('says that one has to ask again after what passes by itself', async () => {
+  const { id } = await ask();
+  const lost = new SyncError('CONN_LOST', 'Reading failed: closed; it is tried again by itself.');
+  await work({ exportlogs: { ...once, run: () => Promise.reject(lost) } });
+  expect((await read(id)).data.error).toBe('Reading failed: closed. Ask again.');
+});
+
 it('is stopped when its time is over', async () => {
   const { id } = await ask();
   const run: JobHandlers['x'] = {

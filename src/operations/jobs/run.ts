@@ -56,8 +56,15 @@ function failed(error: string) {
 
 /** What is a defect of ours stands in the log, not in an answer. */
 function describe(error: unknown): string {
+  if (error instanceof SyncError && error.kind === 'transient') return askAgain(error.message);
   if (error instanceof SyncError && error.kind !== 'internal') return error.message;
   return serializeError(error).code === 'CANCELED' ? 'It was canceled.' : 'Millrace failed; the log tells why.';
+}
+
+/** What passes by itself is tried again by the engine, and not here: a job may be asked for anew. */
+function askAgain(message: string): string {
+  const said = message.replace(/[;.]?[^.;]*again by itself[^.]*\./, '');
+  return `${said.replace(/\.$/, '')}. Ask again.`;
 }
 
 /** Tells others that this process lives, until it is disposed of. */

@@ -6,7 +6,20 @@ import { UNKNOWN_ID, useBulkFixture } from '../../../../tests/setup/bulk-fixture
 import { queryDatabase } from '../../../../tests/setup/databases.ts';
 import { queryFile } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
 import { API_VERSIONS } from '../../../contract/index.ts';
-import { runJob, takeNextJob } from '../../../operations/index.ts';
+import {
+  createContext,
+  createModel,
+  deleteModel,
+  describeModelSource,
+  getModel,
+  listAllModels,
+  runJob,
+  sampleModel,
+  startCreateModel,
+  startQuery,
+  takeNextJob,
+} from '../../../operations/index.ts';
+import { toModelInput } from '../../views/models.ts';
 
 const fixture = useBulkFixture();
 const CONTRACTS = new Map<string, ReturnType<typeof readContract>>(
@@ -181,6 +194,37 @@ describe('changing a model', () => {
     expect(body.data.map((entry: Body) => entry.action)).toEqual(['delete', 'update', 'create']);
     expect(body.data[1]).toMatchObject({ before: { name: 'Customers' }, after: { name: 'Renamed' } });
   });
+});
+
+it('is made, read and listed by those whose roles allow it', async () => {
+  const { id } = await make();
+  const { services, keys } = fixture.api;
+  const caller = {
+    kind: 'user',
+    organizationId: keys.organizationId,
+    organizationName: 'Organization',
+    userId: services.newId(),
+    name: 'Nobody',
+    email: null,
+    role: null,
+    roleIds: [],
+    isAdmin: false,
+  } as const;
+  const nobody = createContext(services, caller);
+  const forbidden = { code: 'FORBIDDEN' };
+  const input = toModelInput({
+    name: 'Customers',
+    connection_id: fixture.sourceId,
+    configuration: { table: 'public.customers' },
+  });
+  await expect(getModel(nobody, id)).rejects.toMatchObject(forbidden);
+  await expect(deleteModel(nobody, id)).rejects.toMatchObject(forbidden);
+  await expect(sampleModel(nobody, id, { for: 'request' })).rejects.toMatchObject(forbidden);
+  await expect(createModel(nobody, input, { for: 'request' })).rejects.toMatchObject(forbidden);
+  await expect(startCreateModel(nobody, input)).rejects.toMatchObject(forbidden);
+  await expect(startQuery(nobody, fixture.sourceId, 'SELECT 1')).rejects.toMatchObject(forbidden);
+  await expect(describeModelSource(nobody, fixture.sourceId, {})).rejects.toMatchObject(forbidden);
+  expect(await listAllModels(nobody)).toEqual([]);
 });
 
 it('keeps its connection from being deleted, unless that is forced', async () => {
