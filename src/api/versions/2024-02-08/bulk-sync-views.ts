@@ -47,5 +47,5 @@ export function warnOfUnsaid(syncs: readonly BulkSyncView[]): string | null {
   const partly = syncs.filter((sync) => listUnsaid(sync).length > 0);
   if (partly.length === 0) return null;
   const whose = partly.length === 1 ? `bulk sync ${partly[0]?.record.id}` : `${partly.length} bulk syncs`;
-  return `299 - "schedule leaves out schedules of ${whose} that this version cannot say; see /api/bulk/syncs/{id}/schedules, or ask for a later version"`;
+  return `299 - "schedule leaves out schedules of ${whose} that this version cannot say; see /api/bulk/syncs/{id}/schedules in 2024-02-08 or later"`;
 }

@@ -87,7 +87,7 @@ function refuseUnsaid(current: Schedules): void {
   if (unsaid.length === 0) return;
   throw new SyncError(
     'REQUEST_REFUSED',
-    `\`schedule\`: the sync has ${unsaid.length === 1 ? 'a schedule' : `${unsaid.length} schedules`} for some schemas only, or with a resync mode, which this version cannot say and would take away. Send \`schedule\` as it was read, delete those first (DELETE /api/bulk/syncs/{id}/schedules/{schedule_id}), or use a later version.`,
+    `\`schedule\`: the sync has ${unsaid.length === 1 ? 'a schedule' : `${unsaid.length} schedules`} for some schemas only, or with a resync mode, which this version cannot say and would take away. Send \`schedule\` as it was read, or delete those first (DELETE /api/bulk/syncs/{id}/schedules/{schedule_id} in version 2024-02-08 or later).`,
     { detail: { field: 'schedule', schedules: unsaid } },
   );
 }
