@@ -21,3 +21,6 @@ for (const file of globSync(join(root, 'src/**/*.sql'))) {
 const { workerUrl } = await import(pathToFileURL(join(dist, 'runtime/worker-url.js')).href);
 if (!existsSync(workerUrl()))
   throw new Error(`The built package would start its workers from ${workerUrl()}, which is missing.`);
+// Queries on DuckDB files run in a process of their own, which is started by URL, too.
+const child = join(dist, 'connector-kit/duckdb/queries/child.js');
+if (!existsSync(child)) throw new Error(`The built package would start its queries from ${child}, which is missing.`);
