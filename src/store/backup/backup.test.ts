@@ -43,6 +43,16 @@ beforeAll(async () => {
     `UPDATE execution_schemas SET status = 'running', completed_at = NULL WHERE execution_id = ${running}`,
   );
   await history.sql(`INSERT INTO workers (id, host, pid, build) VALUES (gen_random_uuid(), 'here', 1, '1')`);
+  const organization = `'${history.organizationId}'`;
+  await history.sql(`INSERT INTO mails (organization_id, recipient, template, facts)
+    VALUES (${organization}, 'a@example.com', 'invitation', '{}')`);
+  await history.sql(`INSERT INTO webhooks (id, organization_id, endpoint, secret)
+    VALUES (gen_random_uuid(), ${organization}, 'https://example.com', '')`);
+  await history.sql(
+    `INSERT INTO events (organization_id, type, payload) VALUES (${organization}, 'bulk_sync.failed', '{}')`,
+  );
+  await history.sql(`INSERT INTO webhook_deliveries (organization_id, webhook_id, event_id)
+    SELECT w.organization_id, w.id, e.id FROM webhooks w, events e`);
   full = await read({ withKey: true });
   plain = await read({ withKey: false });
 }, 120_000);
@@ -106,7 +116,7 @@ describe('a backup', () => {
     const target = await openTarget();
     const restored = await target.restore(full);
     expect(restored).toMatchObject({ interrupted: 1, broughtKey: true });
-    const changed = ['executions', 'execution_schemas', 'workers', 'bulk_sync_schemas'];
+    const changed = ['executions', 'execution_schemas', 'workers', 'bulk_sync_schemas', 'mails', 'webhook_deliveries'];
     for (const table of listOwnTables(await readMigrations())) {
       const image = `SELECT count(*)::int AS count${changed.includes(table) ? '' : `, md5(string_agg(t::text, '|' ORDER BY t::text)) AS sum`} FROM ${table} t`;
       expect([table, await target.sql(image)]).toEqual([table, await history.sql(image)]);
@@ -125,6 +135,10 @@ describe('a backup', () => {
     ).toEqual([]);
     expect(await target.sql('SELECT count(*)::int AS count FROM workers WHERE dead_at IS NULL')).toEqual([
       { count: 0 },
+    ]);
+    // What waited to be sent is no news any more.
+    expect(await target.sql('SELECT m.state AS mail, d.state AS delivery FROM mails m, webhook_deliveries d')).toEqual([
+      { mail: 'failed', delivery: 'canceled' },
     ]);
     expect(await target.sql('SELECT cursor, generation FROM bulk_sync_schemas')).toEqual([
       { cursor: null, generation: '5' },
