@@ -39,15 +39,19 @@ function documentOptions(version: ApiVersion, productVersion: string): DocumentO
       components: {
         securitySchemes: {
           userKey: { type: 'http', scheme: 'bearer', description: "A user's API key." },
-          deploymentKey: {
+          organizationKey: {
             type: 'http',
             scheme: 'basic',
             description:
-              'Organization id as user name and deployment key as password; or the deployment key alone as user name, where there is one organization.',
+              'Organization id as user name and partner or deployment key as password; or the deployment key alone as user name, where there is one organization.',
+          },
+          partnerKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A partner or deployment key, over organizations.',
           },
         },
       },
-      security: [{ userKey: [] }, { deploymentKey: [] }],
     },
     transform: (document) => {
       const { schema, route, url } = document;

@@ -144,11 +144,19 @@ function addRoute(
   });
 }
 
+/** The keys of an operation's callers, as OpenAPI names them (`openapi.ts`). */
+const SECURITY: Readonly<Record<RouteCallers, { [scheme: string]: string[] }[]>> = {
+  organization: [{ userKey: [] }, { organizationKey: [] }],
+  partner: [{ partnerKey: [] }],
+  any: [{ userKey: [] }, { organizationKey: [] }, { partnerKey: [] }],
+};
+
 function toFastifySchema(route: Route, version: ApiVersion): FastifySchema {
   return {
     operationId: route.operationId,
     summary: route.summary,
     tags: [route.operationId.split('.').slice(0, -1).join('.')],
+    security: SECURITY[route.callers ?? 'organization'],
     ...(route.params === undefined ? {} : { params: route.params }),
     ...(route.query === undefined ? {} : { querystring: route.query }),
     ...(route.body === undefined ? {} : { body: route.body }),

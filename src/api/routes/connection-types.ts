@@ -10,6 +10,7 @@ export const connectionTypeRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     url: '/api/connection_types',
+    callers: 'any',
     versions: API_VERSIONS,
     operationId: 'connections.getTypes',
     summary: 'List connection types',

@@ -67,6 +67,7 @@ describe('callers', () => {
   it('are kept apart: a partner key does not act inside an organization, others do not reach several', async () => {
     const inside = await ask('GET', '/api/connections');
     expect([inside.status, inside.body.key]).toEqual([403, 'FORBIDDEN']);
+    expect((await ask('GET', '/api/connection_types')).status).toBe(200);
     const id = await makeOrganization();
     for (const key of [`Bearer ${api.keys.userKey}`, basic(`${own}:${api.keys.deploymentKey}`)]) {
       for (const [method, url, body] of [
