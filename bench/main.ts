@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describeFailure, prepareHome } from '../src/runtime/index.ts';
 import { provideCommands } from '../tests/setup/system-packages.ts';
+import { measureApi, reportApi } from './api.ts';
 import { compareDuckdb, comparePostgresql, measureMemory, withProduct } from './compare.ts';
 import { type BenchDatabase, openBenchDatabase } from './database.ts';
 import { measureFormats } from './formats.ts';
@@ -28,6 +29,7 @@ async function main(): Promise<number> {
   try {
     const options = readOptions(process.argv.slice(2));
     if (options.parts.every((part) => part === 'formats')) return reportFormats(options);
+    if (options.parts.every((part) => part === 'api')) return reportApi(await measureApi(), options.isJson);
     const missing = provideCommands([
       { command: 'psql', debianPackage: 'postgresql-client' },
       { command: 'bash', debianPackage: 'bash' },

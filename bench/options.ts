@@ -16,7 +16,7 @@ export const PARTS = [
   'list',
 ] as const;
 /** Parts that are measured only when they are asked for: they install other tools, or say nothing about a sync as a whole. */
-const OTHER_PARTS = ['peers', 'formats'] as const;
+const OTHER_PARTS = ['peers', 'formats', 'api'] as const;
 export type Part = (typeof PARTS)[number] | (typeof OTHER_PARTS)[number];
 
 export interface BenchOptions {
@@ -33,7 +33,7 @@ export interface BenchOptions {
   readonly writesDocs: boolean;
 }
 
-export const USAGE = `npm run bench -- [peers|formats] [--rows 6000000] [--pairs 5] [--tables 10000] [--only ${[...PARTS, ...OTHER_PARTS].join(',')}] [--json] [--docs]`;
+export const USAGE = `npm run bench -- [peers|formats|api] [--rows 6000000] [--pairs 5] [--tables 10000] [--only ${[...PARTS, ...OTHER_PARTS].join(',')}] [--json] [--docs]`;
 
 /** @throws `RangeError` or the parser's `TypeError`, one sentence naming the option */
 export function readOptions(args: readonly string[]): BenchOptions {

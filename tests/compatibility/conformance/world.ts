@@ -13,6 +13,8 @@ import type { Target } from './transports.ts';
 export interface World extends AsyncDisposable {
   readonly target: Target;
   readonly furniture: Furniture;
+  /** Of the server's own database, as its owner. */
+  readonly metadataUrl: string;
   /** The last lines of the server's log, for a run that went wrong. */
   readLog(): string;
 }
@@ -51,6 +53,7 @@ export async function createWorld(): Promise<World> {
     return {
       target,
       furniture,
+      metadataUrl: metadata,
       readLog: () => home.readLog().slice(-5_000),
       [Symbol.asyncDispose]: () => disposing.disposeAsync(),
     };
