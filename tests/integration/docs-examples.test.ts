@@ -68,7 +68,8 @@ async function runShell(script: string): Promise<Ran> {
   const prelude = [
     'set -euo pipefail',
     `millrace() { ${node} "${ROOT}/bin/millrace.mjs" "$@"; }`,
-    `curl() { ${node} "${CURL}" "$@"; }`,
+    // Unlike its default: an example that is refused is a wrong example.
+    `if command -v curl >/dev/null; then curl() { command curl -sS --fail-with-body "$@"; }; else curl() { ${node} "${CURL}" "$@"; }; fi`,
   ];
   const child = spawn('bash', ['-c', [...prelude, script].join('\n')], {
     cwd: place,
