@@ -17,9 +17,13 @@ export type WebhookBody = z.infer<typeof webhookSchema>;
 export const oldWebhookSchema = z.object(webhookFields).meta({ id: 'OldWebhook' });
 export type OldWebhookBody = z.infer<typeof oldWebhookSchema>;
 
+/** One webhook. */
 export const webhookEnvelope = envelope(webhookSchema);
+/** Every webhook, of which there is one at most. */
 export const webhookListEnvelope = envelope(z.array(webhookSchema));
+/** One webhook in the oldest version. */
 export const oldWebhookEnvelope = envelope(oldWebhookSchema);
+/** Every webhook in the oldest version. */
 export const oldWebhookListEnvelope = envelope(z.array(oldWebhookSchema));
 
 /** Making and replacing ask for the same. */

@@ -256,6 +256,10 @@ describe('e-mails', () => {
       await happen(fixture.api, await begin(), end);
     }
     expect((await readState()).length).toBe(1);
+    const test = await begin();
+    await services().store.db.updateTable('executions').set({ isTest: true }).where('id', '=', test).execute();
+    await happen(fixture.api, test, 'fail');
+    expect((await readState()).length).toBe(1);
     await sendNextMail(services(), mailer);
     expect(mails[0]?.replace(/=\r?\n/g, '')).toContain('completed with errors</title>');
     await subscribe();

@@ -18,6 +18,7 @@ const TYPE_OF: Readonly<Partial<Record<ExecutionStatus, string>>> = {
   interrupted: 'bulk_sync.failed',
   errors: 'bulk_sync.completed_with_error',
 };
+const WITHOUT_REASON = 'The execution ended without a reason given; its console log may tell more.';
 /** Events that tell how the execution came about. */
 const ENDED = ['bulk_sync.completed', 'bulk_sync.failed', 'bulk_sync.completed_with_error'];
 
@@ -36,6 +37,7 @@ export async function announceExecution(
     .selectFrom('executions')
     .innerJoin('bulkSyncs', 'bulkSyncs.id', 'executions.syncId')
     .select(['executions.organizationId', 'executions.type', 'executions.statusMessage', 'executions.syncId'])
+    .select('executions.isTest')
     .select(['bulkSyncs.name', 'bulkSyncs.sourceConnectionId', 'bulkSyncs.destinationConnectionId'])
     .where('executions.id', '=', executionId)
     .executeTakeFirst();
@@ -48,10 +50,11 @@ export async function announceExecution(
     source_connection_id: execution.sourceConnectionId,
     destination_connection_id: execution.destinationConnectionId,
     ...(ENDED.includes(type) ? { trigger_source: execution.type } : {}),
-    ...(type === 'bulk_sync.failed' ? { error: execution.statusMessage ?? 'The work was lost and given up.' } : {}),
+    ...(type === 'bulk_sync.failed' ? { error: execution.statusMessage ?? WITHOUT_REASON } : {}),
   };
   await insertEvent(db, execution.organizationId, type, payload);
-  if (type !== 'bulk_sync.failed' && type !== 'bulk_sync.completed_with_error') return;
+  // Who tries something waits for the answer.
+  if (execution.isTest || (type !== 'bulk_sync.failed' && type !== 'bulk_sync.completed_with_error')) return;
   await mailSubscribers(db, execution.organizationId, executionId, { ...payload, status }, execution.statusMessage);
 }
 
