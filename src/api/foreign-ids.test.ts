@@ -45,7 +45,7 @@ beforeAll(async () => {
 async function send(method: string, url: string, authorization: string, body?: unknown) {
   const answer = await fixture.api.send({ method: method as 'GET', url, authorization, body }); // one of the API's methods
   if (answer.statusCode >= 300) throw new Error(`${method} ${url} answered ${answer.statusCode}: ${answer.body}`);
-  return answer.json();
+  return answer.body === '' ? null : answer.json();
 }
 
 async function fill(organizationId: string, userKey: string): Promise<Tenant> {
@@ -328,6 +328,13 @@ it('deletes an organization with everything in it', async () => {
   expect(Object.values(before).filter((count) => count > 0).length).toBeGreaterThan(10);
   const url = `/api/organizations/${organizationId}`;
   const authorization = `Bearer ${fixture.api.keys.deploymentKey}`;
+  const shared = await send('POST', `${url}/connections/${ours.ids.connections}/shared`, authorization, {
+    child_organization_id: theirs.organizationId,
+    name: 'shared',
+  });
+  const refused = await fixture.api.send({ method: 'DELETE', url, authorization });
+  expect([refused.statusCode, refused.json().key]).toEqual([422, 'CONNECTION_IN_USE']);
+  await send('DELETE', `/api/connections/${shared.data.id}`, `Bearer ${theirs.userKey}`);
   const answer = await fixture.api.send({ method: 'DELETE', url, authorization });
   expect([answer.statusCode, answer.body]).toEqual([200, '']);
   const left = Object.entries(await countRows(organizationId)).filter(([, count]) => count > 0);

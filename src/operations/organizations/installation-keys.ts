@@ -108,7 +108,9 @@ async function findMeant(db: StoreDatabase, id: string | null): Promise<Organiza
   if (first !== undefined && second === undefined) return first;
   throw new SyncError(
     'REQUEST_REFUSED',
-    `There are ${first === undefined ? 'no' : 'several'} organizations. Say which one is meant by its id.`,
+    first === undefined
+      ? 'There is no organization yet, so there is nobody to make a key for. Start the server once, or name its home folder.'
+      : 'There are several organizations. Say which one is meant by its id.',
   );
 }
 

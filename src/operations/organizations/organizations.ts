@@ -95,7 +95,8 @@ export async function changeOrganization(
 
 /**
  * Deletes an organization with all that it has; what its syncs wrote stays.
- * @throws `FORBIDDEN` also for the partner's own, and for the last one of the installation; `NOT_FOUND`
+ * @throws `FORBIDDEN` also for the partner's own, and for the last one of the installation; `NOT_FOUND`;
+ *   `CONNECTION_IN_USE` when it shares connections with others
  */
 export async function deleteOrganization(context: Context, id: string): Promise<void> {
   const { services, reach } = requireReach(context);
@@ -116,7 +117,13 @@ export async function deleteOrganization(context: Context, id: string): Promise<
         'CONNECTION_IN_USE',
         `Other organizations use connections that "${organization.name}" shares with them. Delete the shared connections there first.`,
       );
-    if (!(await deleteRecord(db, id))) throw unknown(id);
+    const outcome = await deleteRecord(db, id);
+    if (outcome === 'shared')
+      throw new SyncError(
+        'CONNECTION_IN_USE',
+        `Other organizations use connections of "${organization.name}". Delete the shared connections there first.`,
+      );
+    if (outcome === 'absent') throw unknown(id);
     await audit(db, context, 'delete', toView(organization), null);
   });
 }

@@ -1,7 +1,7 @@
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely';
 import type { StoreDatabase } from '../database.ts';
 import type { Database } from '../tables.ts';
-import { isUniqueViolation } from '../violations.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../violations.ts';
 
 /** One organization; its SSO secrets are still sealed. */
 export type OrganizationRecord = Selectable<Database['organizations']>;
@@ -68,14 +68,18 @@ export async function updateOrganization(
 const USERS_OF_CONNECTIONS = ['modelSyncs', 'models', 'bulkSyncs'] as const;
 
 /**
- * Deletes an organization with everything in it.
- * @param db of a transaction
- * @returns false when there is no such one
+ * Deletes an organization with everything in it; `shared` when another one uses its connections.
+ * @param db of a transaction, which is lost when the answer is `shared`
  */
-export async function deleteOrganization(db: StoreDatabase, id: string): Promise<boolean> {
+export async function deleteOrganization(db: StoreDatabase, id: string): Promise<'deleted' | 'absent' | 'shared'> {
   for (const table of USERS_OF_CONNECTIONS) await db.deleteFrom(table).where('organizationId', '=', id).execute();
-  const result = await db.deleteFrom('organizations').where('id', '=', id).executeTakeFirst();
-  return result.numDeletedRows > 0n;
+  try {
+    const result = await db.deleteFrom('organizations').where('id', '=', id).executeTakeFirst();
+    return result.numDeletedRows > 0n ? 'deleted' : 'absent';
+  } catch (error) {
+    if (isForeignKeyViolation(error)) return 'shared';
+    throw error;
+  }
 }
 
 /** How many other organizations a partner's owner organization owns. */
