@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import type { BulkMode, FieldType, IdentityFunction, ModelMode, ResyncMode } from '../core/index.ts';
-import type { ChoiceList } from './choices.ts';
 import type { BulkDestination } from './destination.ts';
 import type { MemoryCredit } from './memory-credit.ts';
 import type { ModelReader } from './models.ts';
@@ -22,6 +21,28 @@ export interface ConnectorDefinition<Config> {
   /** Fields of the connection's, or of its syncs', configuration whose values can be listed. Absent = none. */
   readonly choices?: Readonly<Record<string, ChoiceList>>;
   connect(config: Config, context: ConnectorContext): Promise<Connector>;
+}
+
+/** One value that a field of a configuration can have, and what people call it. */
+export interface Choice {
+  readonly label: string;
+  readonly value: string;
+}
+
+/** Values of one field that the system itself, or the place where it lies, can list. */
+export interface ChoiceList {
+  /** True where other values than the listed ones are taken, and made. */
+  readonly allowsCreation: boolean;
+  /**
+   * Called before a connection exists, too. At most 1,000 are used; order is kept.
+   * @param given what somebody has filled in so far, not checked yet, secrets in clear
+   * @throws a `CONN_…` error; `REQUEST_MALFORMED` where more must be filled in first
+   */
+  list(
+    given: Readonly<Record<string, unknown>>,
+    context: ConnectorContext,
+    signal: AbortSignal,
+  ): Promise<readonly Choice[]>;
 }
 
 /** Absent side = the system cannot be that. */

@@ -1,8 +1,9 @@
-export { type Choice, type ChoiceList, MAX_CHOICES } from './choices.ts';
 export { collectRefusals } from './collect-refusals.ts';
 export { type ColumnCounts, guardColumns, harmlessLoss } from './column-loss.ts';
 export type {
   Capabilities,
+  Choice,
+  ChoiceList,
   ConfigurationValue,
   Connector,
   ConnectorContext,

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChoiceList } from '../choices.ts';
+import type { ChoiceList } from '../connector.ts';
 
 const MAX_PATHS = 1_000;
 const MAX_DEPTH = 6;

@@ -3,7 +3,7 @@ const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000,
 const SHORTEST_MS = 10_000;
 
 /** Milliseconds of a duration such as `90s` or `1h30m`, at least ten seconds. */
-export function toIntervalMs(duration: string): number {
+function toIntervalMs(duration: string): number {
   const parts = [...duration.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   const sum = parts.reduce((total, [, amount = '0', unit = 's']) => total + Number(amount) * (UNITS_MS[unit] ?? 0), 0);
   return Math.max(SHORTEST_MS, Math.round(sum));

@@ -1,4 +1,4 @@
-import { type Choice, type ChoiceList, type ConnectorDefinition, MAX_CHOICES } from '../../connector-kit/index.ts';
+import type { Choice, ChoiceList, ConnectorDefinition } from '../../connector-kit/index.ts';
 import { isAbort, SyncError } from '../../core/index.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
@@ -26,6 +26,8 @@ export interface ParameterQuestion {
 }
 
 const LIMIT_MS = 30_000;
+/** More help nobody. */
+const MAX_CHOICES = 1_000;
 
 /**
  * The values of one field of a type, asked of the system with what is filled in.
