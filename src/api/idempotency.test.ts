@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestApi, type TestApi, type TestRequest } from '../../tests/setup/api.ts';
 import { createMemorySystem } from '../../tests/setup/memory-connector.ts';
+import { renewIdempotent } from '../operations/index.ts';
 import { removeExpiredIdempotencyKeys } from '../store/index.ts';
 
 const system = createMemorySystem([]);
@@ -204,5 +205,26 @@ describe('what is kept', () => {
     const row = await rows().where('key', '=', key).executeTakeFirstOrThrow();
     expect([lease, row.leaseUntil]).toEqual([expect.any(Date), null]);
     expect(row.expiresAt.getTime() - Date.now()).toBeGreaterThan(23 * 3_600_000);
+  });
+
+  it('stays leased for as long as its process says so, and no longer than until its answer', async () => {
+    const key = randomUUID();
+    const leaseOf = async () => (await rows().where('key', '=', key).executeTakeFirstOrThrow()).leaseUntil;
+    let renewed: Date | null = null;
+    happens = async () => {
+      const { attempt } = await rows().where('key', '=', key).executeTakeFirstOrThrow();
+      await api.services.store.db
+        .updateTable('idempotencyKeys')
+        .set({ leaseUntil: new Date(0) })
+        .where('key', '=', key)
+        .execute();
+      await renewIdempotent(api.services.store, [attempt]);
+      renewed = await leaseOf();
+    };
+    await create(key, body());
+    expect(Number(renewed)).toBeGreaterThan(Date.now());
+    const { attempt } = await rows().where('key', '=', key).executeTakeFirstOrThrow();
+    await renewIdempotent(api.services.store, [attempt]);
+    expect(await leaseOf()).toBeNull();
   });
 });

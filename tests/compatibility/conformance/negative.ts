@@ -95,6 +95,7 @@ function bodyMisfits(params: readonly string[], fields: readonly TopField[], isP
         call: { params, body: { ...body, [name]: WRONG[type] } },
         field: name,
       })),
+    ...(JSON.stringify(body).includes(UNKNOWN_ID) ? [{ name: 'ids of nothing', call: { params, body } }] : []),
     { name: 'a list for a body', call: { params, body: [] } },
     { name: 'a text for a body', call: { params, body: '"text"' } },
   ];
