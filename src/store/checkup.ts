@@ -218,7 +218,11 @@ async function listConnections(client: pg.Client, source: MasterKeySource): Prom
     type: string;
     configuration: Record<string, unknown>;
     secrets: Buffer | null;
-  }>('SELECT id, organization_id, name, type, configuration, secrets FROM connections ORDER BY name, id');
+  }>(
+    // Shared ones have no configuration of their own. An older database does not know of them.
+    `SELECT id, organization_id, name, type, configuration, secrets FROM connections c
+     WHERE to_jsonb(c) ->> 'parent_connection_id' IS NULL ORDER BY name, id`,
+  );
   return rows.map(({ id, organization_id: organizationId, name, type, configuration, secrets }) => {
     const opened = secrets === null ? {} : box.unseal(secrets, { organizationId, connectionId: id });
     return { id, organizationId, name, type, config: { ...configuration, ...opened } };

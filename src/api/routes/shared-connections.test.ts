@@ -135,6 +135,15 @@ describe('sharing a connection', () => {
     ]);
   });
 
+  it('is proved by what the parent leads to, before its schemas are read again', async () => {
+    const id = await shared(await connect());
+    const { db } = api.services.store;
+    const sick = { status: 'unhealthy', statusError: 'It was down.' } as const;
+    await db.updateTable('connections').set(sick).where('id', '=', id).execute();
+    const url = `/api/connections/${id}/schemas/refresh`;
+    expect((await api.send({ method: 'POST', url, ...child })).statusCode).toBe(202);
+  });
+
   it('sends the secrets of the parent nowhere else', async () => {
     const id = await shared(await connect());
     const body = { type: 'memory', configuration: { hostname: 'mine.example' }, connection_id: id };

@@ -10,7 +10,7 @@ import {
   setConnectionStatus,
 } from '../../store/index.ts';
 import { proveConfiguration } from '../connections/check.ts';
-import { definitionOf, openConfiguration, openConnector, parseConfiguration } from '../connections/configuration.ts';
+import { openConnector, openStored, parseConfiguration } from '../connections/configuration.ts';
 import type { Context, ScopedServices } from '../context.ts';
 import { notReady } from './not-ready.ts';
 import { requireSource } from './source.ts';
@@ -79,10 +79,10 @@ export async function requestRefresh(context: Context, connectionId: string): Pr
 
 async function proveAgain(context: Context, connection: ConnectionRecord): Promise<void> {
   const { organizationId } = context.caller;
-  const definition = definitionOf(context, connection);
   try {
-    const configuration = parseConfiguration(definition, openConfiguration(context, connection));
-    await proveConfiguration(context, organizationId, definition, configuration);
+    const opened = await openStored(context, connection);
+    const configuration = parseConfiguration(opened.definition, opened.configuration);
+    await proveConfiguration(context, opened.organizationId, opened.definition, configuration);
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;
     throw unhealthy(connection, error.message);
