@@ -20,6 +20,9 @@ const config = z.object({
 });
 type Config = z.infer<typeof config>;
 
+/** Connectors that this thread holds open. */
+let open = 0;
+
 const memory: ConnectorDefinition<Config> = {
   type: 'memory',
   label: 'Memory',
@@ -28,7 +31,16 @@ const memory: ConnectorDefinition<Config> = {
   capabilities: {},
   connect: async ({ records, fails }) => {
     if (fails === 'connect') throw new SyncError('CONN_UNREACHABLE', 'Nothing answers.');
-    return { ...reading(records), ...writing(fails), check: async () => {}, [Symbol.asyncDispose]: async () => {} };
+    open += 1;
+    return {
+      ...reading(records),
+      ...writing(fails),
+      target: counting(),
+      check: async () => {},
+      [Symbol.asyncDispose]: async () => {
+        open -= 1;
+      },
+    };
   },
 };
 
@@ -57,6 +69,16 @@ function writing(fails: Config['fails']): Pick<Connector, 'destination'> {
   };
   // Only `open` is asked of a destination in a pipeline thread.
   return { destination: { open } as unknown as NonNullable<Connector['destination']> };
+}
+
+/** Tells how many connectors are open. */
+function counting(): NonNullable<Connector['target']> {
+  return {
+    listObjects: async () => [{ id: String(open), name: 'open' }],
+    describeFields: async () => null,
+    toObjectId: () => '',
+    creationProperties: async () => [],
+  };
 }
 
 servePipelines({

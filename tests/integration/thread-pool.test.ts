@@ -84,3 +84,13 @@ describe.each([null, '/data/file'])('a segment into what %s owns', (ownerKey) =>
     await expect(running).rejects.toMatchObject({ kind: 'canceled' });
   });
 });
+
+describe('what a thread has opened to be asked for targets', () => {
+  it('is closed when its holder lets go of it', async () => {
+    const ask = (holder: string) =>
+      pool.run({ kind: 'listTargets', target: { ...side({}), holder } }, '/data/file', NEVER);
+    expect(await ask('one')).toMatchObject([{ id: '1' }]);
+    await pool.release('one');
+    expect(await ask('two')).toMatchObject([{ id: '1' }]);
+  });
+});

@@ -259,5 +259,6 @@ class PipelineThread {
 function holdersOf(job: Job): readonly string[] {
   const source = 'source' in job ? [job.source.holder] : [];
   const destination = 'destination' in job && job.destination !== null ? [job.destination.holder] : [];
-  return [...source, ...destination];
+  const target = 'target' in job ? [job.target.holder] : [];
+  return [...source, ...destination, ...target];
 }
