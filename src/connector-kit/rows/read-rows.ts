@@ -1,4 +1,12 @@
-import { matchesFilter, type RowFilter, readFilter, type SchemaDescription, SyncError } from '../../core/index.ts';
+import {
+  type FieldDescription,
+  matchesFilter,
+  type RowFilter,
+  readFilter,
+  type SchemaDescription,
+  SyncError,
+  toFilterKind,
+} from '../../core/index.ts';
 import { createRowEncoder, type Row, type RowEncoder, readKey } from '../../formats/index.ts';
 import type { CreditShare, MemoryCredit } from '../memory-credit.ts';
 import type { Reject } from '../reject.ts';
@@ -73,12 +81,12 @@ function createFilter(
     const field = fields.find(({ id }) => id === filter.field);
     // Refuses the filter as such, so that what fails later is a value.
     if (field !== undefined) readFilter(field, filter);
-    return field === undefined ? [] : [{ field, filter }];
+    return field === undefined ? [] : [{ field, filter, toValue: createValueReader(field) }];
   });
   return (row, encoder) => {
-    for (const { field, filter } of tests) {
+    for (const { field, filter, toValue } of tests) {
       try {
-        if (matchesFilter(field, row[field.id], filter)) continue;
+        if (matchesFilter(field, toValue(row), filter)) continue;
       } catch {
         encoder.undo();
         return `The value of ${field.id} cannot be compared with a filter’s.`;
@@ -87,6 +95,23 @@ function createFilter(
       return null;
     }
     return null;
+  };
+}
+
+/**
+ * What a filter compares: the text that the destination gets, since one value can come in many forms (a UUID in capitals,
+ * a decimal as 1e-7). Lists and JSON are looked into, so they stay as they are.
+ */
+function createValueReader(field: FieldDescription): (row: Row) => unknown {
+  const { id, logicalType } = field;
+  const kind = toFilterKind(field);
+  if (kind === 'array' || kind === 'json') return (row) => (Object.hasOwn(row, id) ? row[id] : null);
+  const encoder = createRowEncoder('csv', [{ id, logicalType }]);
+  const place = [{ id, logicalType, position: 0 }];
+  return (row) => {
+    const fault = encoder.add(row);
+    if (fault !== null) throw new TypeError(fault);
+    return readKey(encoder.take(), 0, place)[id] ?? null;
   };
 }
 

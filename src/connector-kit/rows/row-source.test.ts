@@ -3,6 +3,7 @@ import { connectFile, createFilesRoot, queryFile } from '../../../tests/setup/du
 import { connectPages, servePages } from '../../../tests/setup/pages/http-pages.ts';
 import { listPeople, PEOPLE, toPerson } from '../../../tests/setup/pages/people.ts';
 import { copySchema, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
+import type { RowFilter } from '../../core/index.ts';
 import type { Connector } from '../connector.ts';
 import { CreditPool, MemoryCredit } from '../memory-credit.ts';
 import type { SourceChunk } from '../source.ts';
@@ -78,7 +79,7 @@ describe('rows of an HTTP API', () => {
 
 async function readAll(
   records: readonly string[],
-  request: { from?: { version: 1; field: string; value: string } } = {},
+  request: { from?: { version: 1; field: string; value: string }; filters?: readonly RowFilter[] } = {},
 ) {
   await using server = await servePages(records);
   const source = connectPages(server, PEOPLE).source;
@@ -87,7 +88,8 @@ async function readAll(
   await using snapshot = await source.openSnapshot(NEVER);
   const chunks: SourceChunk[] = [];
   const range = { text: 'whole table', value: {} };
-  const read = { schema: PEOPLE, format: 'csv' as const, fields: offer?.fields ?? [], range, snapshot, filters: [] };
+  const { filters = [] } = request;
+  const read = { schema: PEOPLE, format: 'csv' as const, fields: offer?.fields ?? [], range, snapshot, filters };
   for await (const { chunk, rejects } of source.read({ ...read, from: request.from ?? null }, NEVER))
     chunks.push({ chunk: { ...chunk, payload: chunk.payload.slice() }, ...(rejects === undefined ? {} : { rejects }) });
   return { chunks, asked: server.asked };
@@ -99,6 +101,20 @@ describe('a row that does not fit its schema', () => {
     const { chunks } = await readAll([toPerson(1), odd, toPerson(3)]);
     expect(chunks.map(({ chunk }) => chunk.ends.length)).toEqual([2]);
     expect(chunks[0]?.rejects).toEqual([{ key: { id: '2' }, reason: 'The value of born is no date (YYYY-MM-DD).' }]);
+  });
+});
+
+describe('a filter of rows', () => {
+  const small = toPerson(2).replace('"-0.5"', '1e-4').replace('6BA7B810', 'ABCDEF00');
+  it.each<RowFilter>([
+    { field: 'token', function: 'Equality', value: 'abcdef00-9dad-11d1-80b4-000000000002' },
+    { field: 'amount', function: 'Equality', value: '0.0001' },
+    { field: 'wakes', function: 'Equality', value: '07:05:00' },
+    { field: 'name', function: 'Equality', value: '{"a":1}' },
+  ])('sees the value that lands, whatever form the API gave it: $field', async (filter) => {
+    const odd = small.replace('"06:30:00"', '"07:05"').replace('""', '{"a":1}');
+    const { chunks } = await readAll([toPerson(1), odd, toPerson(3)], { filters: [filter] });
+    expect(chunks.map(({ chunk, rejects }) => [chunk.ends.length, rejects])).toEqual([[1, undefined]]);
   });
 });
 
