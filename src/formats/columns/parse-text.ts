@@ -89,8 +89,15 @@ function setLongInteger(column: Column, row: number, digits: string): boolean {
 
 function setFloatText(column: Column, row: number, text: Uint8Array, start: number, end: number): boolean {
   const digits = toText(text, start, end);
-  if (!FLOAT.test(digits) && !SPECIAL_FLOATS.has(digits)) return false;
-  return setExactFloat(column, row, Number(digits));
+  if (SPECIAL_FLOATS.has(digits)) return setExactFloat(column, row, Number(digits));
+  const value = Number(digits);
+  if (!FLOAT.test(digits) || isOutOfRange(digits, value)) return false;
+  return setExactFloat(column, row, value);
+}
+
+/** What is too far from or too near to zero would become an infinity or zero; the databases refuse it as well. */
+function isOutOfRange(digits: string, value: number): boolean {
+  return Math.abs(value) === Number.POSITIVE_INFINITY || (value === 0 && /^[^e]*[1-9]/i.test(digits));
 }
 
 /** False when the value is no 32-bit float and the type is one: it would be rounded. */

@@ -79,10 +79,12 @@ function setFloat(column: Column, row: number, value: unknown): string | null {
   return setExactFloat(column, row, value) ? null : misfit(column);
 }
 
-/** Whatever it is has a text: of an object or a list it is its JSON. */
+/** Whatever it is has a text: of bytes it is their canonical one, of an object or a list its JSON. */
 function setText(column: Column, row: number, value: unknown): string | null {
   if (typeof value === 'string') return setString(column, row, value);
-  if (value instanceof Date) return setString(column, row, value.toISOString());
+  if (value instanceof Date)
+    return Number.isNaN(value.getTime()) ? misfit(column) : setString(column, row, value.toISOString());
+  if (value instanceof Uint8Array) return setString(column, row, `\\x${Buffer.from(value).toString('hex')}`);
   return typeof value === 'object' ? setJson(column, row, value) : setString(column, row, String(value));
 }
 
