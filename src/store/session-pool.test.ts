@@ -1,6 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase } from '../../tests/setup/databases.ts';
 import { FaultProxy } from '../../tests/setup/fault-proxy.ts';
+import { startPooler } from '../../tests/setup/pgbouncer.ts';
+import { hasCommand } from '../../tests/setup/system-packages.ts';
 import { createSessionPool } from './session-pool.ts';
 
 it('outlives a session that breaks before it has come into the hands of who asked for it', async () => {
@@ -30,3 +32,16 @@ it('breaks a session whose statement a network has swallowed, and leaves a long 
   await expect(lost.query('SELECT 1')).rejects.toThrow();
   lost.release(true);
 });
+
+it.skipIf(!hasCommand('pgbouncer'))(
+  'leaves a long statement alone behind a pooler, whose numbers are its own',
+  async () => {
+    await using database = await createTestDatabase();
+    await using pooler = await startPooler(database.ownerUrl, 'session');
+    const pool = createSessionPool({ url: pooler.url, maxConnections: 1, patienceMs: 200 });
+    // The pooler ends when its clients have gone.
+    await using ending = new AsyncDisposableStack();
+    ending.defer(() => pool.end());
+    expect((await pool.query('SELECT pg_sleep(1.5), 1 AS one')).rows).toMatchObject([{ one: 1 }]);
+  },
+);

@@ -26,6 +26,7 @@ export function watchSilence(pool: pg.Pool, url: string, patienceMs: number = PA
   const sessions = new Map<pg.PoolClient, Watched>();
   let isAsking = false;
   const look = async (): Promise<void> => {
+    if (pool.ending && sessions.size === 0) return clearInterval(timer);
     const silent = [...sessions.values()].filter((session) => isSilent(session, patienceMs));
     if (silent.length > 0) await breakForgotten(url, silent);
   };
@@ -47,7 +48,6 @@ export function watchSilence(pool: pg.Pool, url: string, patienceMs: number = PA
   });
   pool.on('remove', (client) => {
     sessions.delete(client);
-    if (pool.ending && sessions.size === 0) clearInterval(timer);
   });
 }
 
@@ -64,6 +64,7 @@ function isSilent(session: Watched, patienceMs: number): boolean {
 async function breakForgotten(url: string, silent: readonly Watched[]): Promise<void> {
   const pids = silent.map(({ inside }) => inside.processID);
   const atWork = await askWhoWorks(url, pids);
+  if (atWork === null) return;
   for (const { inside, bytes } of silent) {
     const { stream } = inside.connection;
     if (atWork.has(inside.processID) || inside.readyForQuery || stream.bytesRead !== bytes) continue;
@@ -71,7 +72,8 @@ async function breakForgotten(url: string, silent: readonly Watched[]): Promise<
   }
 }
 
-async function askWhoWorks(url: string, pids: readonly (number | null)[]): Promise<ReadonlySet<number | null>> {
+/** Null where a pooler stands in between, which gives its clients numbers that the server does not know. */
+async function askWhoWorks(url: string, pids: readonly (number | null)[]): Promise<ReadonlySet<number | null> | null> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'millrace watch',
@@ -83,11 +85,15 @@ async function askWhoWorks(url: string, pids: readonly (number | null)[]): Promi
   });
   try {
     await client.connect();
+    // The driver's own field.
+    const { processID } = client as unknown as Inside;
     const { rows } = await client.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND state IS DISTINCT FROM 'idle' AND state IS DISTINCT FROM 'idle in transaction'`,
+      `SELECT pid FROM pg_stat_activity WHERE pid = pg_backend_pid()
+         OR (pid = ANY($1::int[]) AND state IS DISTINCT FROM 'idle' AND state IS DISTINCT FROM 'idle in transaction')`,
       [pids],
     );
-    return new Set(rows.map(({ pid }) => pid));
+    const found = new Set<number | null>(rows.map(({ pid }) => pid));
+    return found.has(processID) ? found : null;
   } finally {
     await client.end().catch(() => {});
   }
