@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LOAD_PLAN, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import type { LoadPlan, SegmentRange } from '../../connector-kit/index.ts';
+import { SyncError } from '../../core/index.ts';
 import { finishLoad } from './finish-load.ts';
 import type { FinishJob } from './jobs.ts';
 
@@ -56,6 +57,23 @@ describe('replace', () => {
     expect(outcome.counts.inserted).toBe(5);
     expect(load.calls).toEqual(['seal', 'digest id below 3', 'digest id from 3', 'publish']);
     expect(reached).toEqual(['before-digest', 'before-publish', 'after-publish']);
+  });
+
+  it('is done when the swap of an earlier owner takes the shadow from under its proof', async () => {
+    const analyze = async () => {
+      await load.publish();
+      throw new SyncError('TABLE_DIFFERS', 'The shadow is gone.');
+    };
+    const outcome = await finishLoad(toJob('replace'), Object.assign(load, { analyze }), failpoint, NEVER);
+    expect(outcome).toMatchObject({ source: WHOLE, destination: WHOLE, published: true, counts: { inserted: 5 } });
+    expect(load.calls.filter((call) => call === 'publish')).toHaveLength(1);
+  });
+
+  it('is not published when its table cannot be analyzed', async () => {
+    const analyze = () => Promise.reject(new SyncError('DISK_FULL', 'The disk is full.'));
+    const finishing = finishLoad(toJob('replace'), Object.assign(load, { analyze }), failpoint, NEVER);
+    await expect(finishing).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(load.calls).not.toContain('publish');
   });
 
   it('is not published when a record was altered, and names the range', async () => {

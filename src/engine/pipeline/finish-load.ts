@@ -25,7 +25,15 @@ export async function finishLoad(
     failpoint('after-publish');
     return proveAfter(job, load, source, counts, signal);
   }
-  const proof = await proveAndAnalyze(job, load, source, signal);
+  let proof: Proof;
+  try {
+    proof = await proveAndAnalyze(job, load, source, signal);
+  } catch (error) {
+    // The swap of an earlier owner, on its way when it lost the work to us, takes the shadow from under the proof.
+    const swapped = await load.published(signal).catch(() => null);
+    if (swapped === null) throw error;
+    return proveAfter(job, load, source, swapped, signal);
+  }
   if (proof.differences.length > 0) throw verificationFailed(job, proof.differences);
   failpoint('before-publish');
   const counts = await load.publish({ ...job.guard, loaded: proof.total.records }, signal);
