@@ -36,6 +36,11 @@ export function jsonQuerySchema<T extends z.ZodType>(value: T) {
 /** A JSON object whose keys another schema decides, such as a connector's. */
 export const jsonObjectSchema = z.record(z.string(), z.unknown());
 
+/** One record of a source, by field. Unlike in `jsonObjectSchema`, a field may have any name, such as `__proto__`. For answers only. */
+export const recordSchema = z
+  .custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null)
+  .meta({ type: 'object', additionalProperties: {} });
+
 /** Path parameters of the routes that name one object. */
 export const idParamsSchema = z.object({ id: idSchema });
 

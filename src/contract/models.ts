@@ -7,6 +7,7 @@ import {
   jsonObjectSchema,
   jsonQuerySchema,
   queryBooleanSchema,
+  recordSchema,
   timestampSchema,
 } from './common.ts';
 import { jobSchema } from './jobs.ts';
@@ -77,9 +78,7 @@ export const modelPreviewSchema = z.object({
 
 /** Records of a model, or the job that reads them. */
 export const modelSampleSchema = z.object({
-  data: z
-    .object({ records: z.array(z.record(z.string(), jsonObjectSchema)), warnings: z.array(z.string()) })
-    .optional(),
+  data: z.object({ records: z.array(z.record(z.string(), recordSchema)), warnings: z.array(z.string()) }).optional(),
   job: jobSchema.optional(),
 });
 

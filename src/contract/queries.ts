@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { JOB_STATUSES } from '../core/index.ts';
-import { idSchema, jsonObjectSchema } from './common.ts';
+import { idSchema, recordSchema } from './common.ts';
 
 /** A query. `fields`, `count` and one page of `results` are there when it is done, `error` when it failed. */
 export const querySchema = z
@@ -11,7 +11,7 @@ export const querySchema = z
     expires: z.string().optional().describe('Until when it can be asked for.'),
     fields: z.array(z.string()).optional(),
     count: z.int().optional().describe('Records that are kept, on all pages.'),
-    results: z.array(jsonObjectSchema).optional(),
+    results: z.array(recordSchema).optional(),
   })
   .meta({ id: 'RunQueryResult' });
 export type QueryBody = z.infer<typeof querySchema>;

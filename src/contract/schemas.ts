@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FIELD_TYPES } from '../core/index.ts';
-import { envelope, idSchema, jsonObjectSchema, pickValueSchema, timestampSchema } from './common.ts';
+import { envelope, idSchema, pickValueSchema, recordSchema, timestampSchema } from './common.ts';
 
 /** A foreign key seen from its field. */
 const associationSchema = z
@@ -44,7 +44,7 @@ export const schemaStatusSchema = z
 export const schemaStatusEnvelope = envelope(schemaStatusSchema);
 
 /** A few records, by field id. */
-export const recordsEnvelope = envelope(z.array(jsonObjectSchema));
+export const recordsEnvelope = envelope(z.array(recordSchema));
 
 /** Path of what belongs to one schema of a connection. */
 export const schemaParamsSchema = z.object({ id: idSchema, schema_id: z.string() });

@@ -82,6 +82,7 @@ describe('values of a connection that is being filled in', () => {
   it.each([
     ['an unknown type', 'nothing', { field: 'path', parameters: {} }, 404, 'nothing'],
     ['a field without a list', 'duckdb', { field: 'format', parameters: {} }, 422, 'path'],
+    ['what every object has', 'postgresql', { field: 'constructor', parameters: {} }, 422, 'schema'],
     [
       'an unknown connection',
       'duckdb',

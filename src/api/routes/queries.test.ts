@@ -62,6 +62,16 @@ it('takes its text in the body as well', async () => {
   expect(links).toEqual({});
 });
 
+it('shows columns of any name', async () => {
+  const { id } = await run('SELECT 1 AS "__proto__", 2 AS "constructor"');
+  await work();
+  const { data } = await get(`/api/queries/${id}`);
+  expect(Object.entries(data.results[0])).toEqual([
+    ['__proto__', 1],
+    ['constructor', 2],
+  ]);
+});
+
 it('keeps so much and says so in a header', async () => {
   const { id } = await run('SELECT n FROM generate_series(1, 10001) n');
   await work();
@@ -72,13 +82,14 @@ it('keeps so much and says so in a header', async () => {
 
 it.each([
   ['SELECT nothing', 'does not exist'],
+  ['SELECT * FROM nowhere', /\(SQLSTATE 42P01\)\.$/],
   ['DELETE FROM orders', 'syntax error'],
   ['WITH d AS (DELETE FROM orders RETURNING 1) SELECT * FROM d', 'data-modifying'],
 ])('fails with what the system says of it: %s', async (text, says) => {
   const { id } = await run(text);
   await work();
   const { data } = await get(`/api/queries/${id}`);
-  expect(data).toMatchObject({ status: 'failed', error: expect.stringContaining(says) });
+  expect(data).toMatchObject({ status: 'failed', error: expect.stringMatching(says) });
   expect(data).not.toHaveProperty('results');
 });
 

@@ -41,7 +41,9 @@ export async function listTypeParameterValues(
 ): Promise<Readonly<Record<string, ParameterValues>>> {
   const definition = requireKnownType(context, type);
   const stored = await openBase(context, question.connectionId, type);
-  const list = definition.choices?.[question.field];
+  const { choices = {} } = definition;
+  // The field's name is the caller's: "constructor" names no list, though every object has one.
+  const list = Object.hasOwn(choices, question.field) ? choices[question.field] : undefined;
   if (list === undefined) throw noList(definition, question.field);
   const filledIn = unmaskConfiguration(definition, question.parameters, stored.configuration);
   const given = { ...stored.configuration, ...filledIn };

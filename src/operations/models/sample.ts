@@ -37,7 +37,9 @@ export async function sampleModel(context: Context, id: string, waiting: Waiting
   );
   return {
     records: found.records.map((record) => ({
-      [model.id]: Object.fromEntries(model.fields.map(({ name }) => [name, record[name] ?? null])),
+      [model.id]: Object.fromEntries(
+        model.fields.map(({ name }) => [name, Object.hasOwn(record, name) ? record[name] : null]),
+      ),
     })),
     warnings: [...found.warnings, ...gone.map(({ name }) => `The source no longer shows the field "${name}".`)],
   };

@@ -251,11 +251,11 @@ it('lists models latest change first, page by page', async () => {
 });
 
 it('shows a few records, with null for what the source does not have', async () => {
-  const additional = [{ name: 'score', label: 'Score', type: 'number' }];
+  const additional = ['score', 'constructor'].map((name) => ({ name, label: name, type: 'number' }));
   const model = await make({ fields: ['id', 'plan'], additional_fields: additional });
   const { data } = await ask(200, 'GET /api/models/{id}/sample', `/api/models/${model.id}/sample`);
   expect(data.records).toHaveLength(10);
-  expect(data.records[0]).toEqual({ [model.id]: { id: 1, plan: 'team', score: null } });
+  expect(data.records[0]).toEqual({ [model.id]: { id: 1, plan: 'team', score: null, constructor: null } });
 });
 
 it('tells the fields of a model that it does not make', async () => {

@@ -6,7 +6,7 @@ const OF_THE_STATEMENT = /^(0A|21|22|25(?!P0[34])|2F|34|38|39|3F|42|44|54|55|570
 /** What failed in a user's statement, as the user's own business; everything else stays what it is. */
 export function toQueryError(error: unknown, timeoutMs: number): unknown {
   if (!(error instanceof SyncError) || isAbort(error)) return error;
-  if (error.code === 'SOURCE_CHANGED') return new SyncError('QUERY_FAILED', error.message);
+  if (error.code === 'SOURCE_CHANGED') return new SyncError('QUERY_FAILED', shorten(error.message));
   const { sqlState } = error.detail;
   if (typeof sqlState !== 'string' || !OF_THE_STATEMENT.test(sqlState)) return error;
   if (sqlState === '57014' || sqlState === '55P03') {
