@@ -178,6 +178,13 @@ describe('a row', () => {
     expect(Buffer.from(encoder.take().payload).toString()).toBe(',,x\nc,p,\n');
   });
 
+  it('holds memory for each of its fields, though all are NULL', () => {
+    const fields = Array.from({ length: 300 }, (_, i) => ({ id: `f${i}`, logicalType: { kind: 'text' as const } }));
+    const encoder = createRowEncoder('csv', fields);
+    for (let i = 0; i < 500; i++) encoder.add({});
+    expect(encoder.heldBytes).toBeGreaterThan(1024 * 1024);
+  });
+
   it('may come in any number, and long or short, through one encoder', () => {
     const encoder = createRowEncoder('csv', [{ id: 'v', logicalType: { kind: 'text' } }]);
     for (const [count, length] of [
@@ -188,7 +195,7 @@ describe('a row', () => {
     ] as const) {
       const text = '"'.repeat(length);
       for (let i = 0; i < count; i++) encoder.add({ v: text });
-      expect([encoder.records, encoder.heldBytes]).toEqual([count, count * length]);
+      expect([encoder.records, encoder.heldBytes]).toEqual([count, count * (8 + length)]);
       const { payload, ends } = encoder.take();
       expect(ends).toHaveLength(count);
       expect(payload.length).toBe(count * (2 * length + 3));

@@ -30,7 +30,8 @@ export function createRowEncoder(
   const texts = batch.columns.filter(({ type }) => storageOf(type) === 'bytes');
   // Every object has a `constructor` from elsewhere, and it may be a field's name as well.
   const isInherited = fields.map(({ id }) => id in Object.prototype);
-  const recordBytes = 8 * (fields.length - texts.length);
+  // Texts as well, NULL or not: their places take room, and their encoding is given more.
+  const recordBytes = 8 * fields.length;
   const encoder = createEncoder(format, batch);
   return {
     add(row) {
