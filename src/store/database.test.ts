@@ -232,9 +232,15 @@ describe('row-level security', () => {
     const store = await open((await freshDatabase()).ownerUrl, freshKeyFile());
     const ids = [crypto.randomUUID(), crypto.randomUUID()];
     for (const id of ids) await store.db.insertInto('organizations').values({ id, name: id }).execute();
-    for (const id of [...ids, ...ids]) {
+    const look = async (id: string) =>
       expect(await store.forOrganization(id).db.selectFrom('organizations').select('id').execute()).toEqual([{ id }]);
+    for (const id of [...ids, ...ids]) {
+      const failed = store.forOrganization(id).transaction(() => Promise.reject(new Error('rolled back')));
+      await expect(failed).rejects.toThrow('rolled back');
+      await look(id);
     }
+    // More callers than sessions, which go from the one to the other in any order.
+    await Promise.all(Array.from({ length: 30 }, (_, index) => look(ids[index % 2] ?? '')));
   });
 
   it('covers every table that has an organization', async () => {

@@ -114,14 +114,20 @@ function countSessions(name: string, { totalCount, idleCount, waitingCount, opti
 /** Where sessions come from. */
 type Sessions = { connect(): Promise<pg.PoolClient>; readonly options: object };
 
+/** What each session names, so that it is said again only where a session changes hands; nothing else ever sets it. */
+const namedOrganizations = new WeakMap<pg.PoolClient, string>();
+
 /** Sessions that name one organization, which row-level security then holds them to. */
 function sessionsOf(pool: pg.Pool, organizationId: string): Sessions {
   return {
     options: pool.options,
     connect: async () => {
       const client = await pool.connect();
+      if (namedOrganizations.get(client) === organizationId) return client;
       try {
+        namedOrganizations.delete(client);
         await client.query("SELECT set_config('millrace.organization_id', $1, false)", [organizationId]);
+        namedOrganizations.set(client, organizationId);
         return client;
       } catch (error) {
         client.release(true);
