@@ -16,7 +16,8 @@ export type UserBody = z.infer<typeof userSchema>;
 /** A user up to version 2023-04-25. */
 const wordUserSchema = userSchema.omit({ role_ids: true }).meta({ id: 'UserWithRole' });
 
-const emailSchema = z.email().max(320);
+/** As browsers judge it: a host needs no dot, as in the first user's admin@localhost. */
+const emailSchema = z.email({ pattern: z.regexes.html5Email }).max(320);
 const roleSchema = z.string().optional().describe('Deprecated: admin, member, sync_editor or viewer.');
 const roleIdsSchema = z.array(idSchema).optional().describe('Ids of roles; instead of `role`.');
 

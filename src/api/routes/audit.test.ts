@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { type BulkFixture, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { postgresConfiguration } from '../../../tests/setup/syncs.ts';
 
 const fixture = useBulkFixture();
 const send: BulkFixture['send'] = (...request) => fixture.send(...request);
@@ -110,4 +111,18 @@ it('comes in pages and is filtered by type, time and actor', async () => {
   expect((await send('GET', '/api/x/audit?starting_after=2999-01-01T00:00:00Z')).body.data).toEqual([]);
   expect((await send('GET', '/api/x/audit?object_type=bulk_sync&page_token=nothing')).status).toBe(400);
   expect((await send('GET', '/api/x/audit?who=me')).status).toBe(400);
+});
+
+it('tells of a delete once, however many ask for it at the same moment', async () => {
+  const connection = { name: 'deleted', type: 'postgresql', configuration: postgresConfiguration(fixture.source.url) };
+  const webhook = { endpoint: 'http://127.0.0.1:9/', secret: 'hidden' };
+  for (const [path, body] of [
+    ['/api/connections', connection],
+    ['/api/webhooks', webhook],
+  ] as const) {
+    const { id } = (await send('POST', path, body)).body.data;
+    const answers = await Promise.all(Array.from({ length: 5 }, () => send('DELETE', `${path}/${id}`)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 404, 404, 404, 404]);
+    expect((await history(id)).map(({ action }) => action)).toEqual(['create', 'delete']);
+  }
 });

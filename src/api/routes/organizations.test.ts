@@ -265,6 +265,13 @@ describe('users', () => {
     expect((await ask('GET', '/api/me', { key: admin.key })).body.data.role).toBe('viewer');
   });
 
+  it('may have an address without a dot, as the first one has', async () => {
+    const url = `/api/organizations/${await makeOrganization()}/users`;
+    const { data } = (await ask('POST', url, { body: { email: 'admin@localhost', role: 'admin' } })).body;
+    const changed = await ask('PUT', `${url}/${data.id}`, { body: { email: 'admin@localhost', role: 'viewer' } });
+    expect([changed.status, changed.body.data.role]).toEqual([200, 'viewer']);
+  });
+
   it('that are no Admins read users and change none', async () => {
     const id = await makeOrganization();
     const { id: userId, key } = await makeUser(id, 'member');

@@ -77,7 +77,7 @@ export async function requireConnection(
   action: PolicyAction = 'read',
 ): Promise<ConnectionRecord> {
   const row = await findConnection(context.store.db, context.caller.organizationId, id);
-  if (row === undefined) throw new SyncError('NOT_FOUND', `There is no connection ${id} in this organization.`);
+  if (row === undefined) throw unknown(id);
   for (const needed of new Set(['read', action] as const))
     await authorize(context, needed, { kind: 'connection', policies: row.policies });
   return row;
@@ -240,10 +240,15 @@ export async function deleteConnection(
     await lockConnections(db, organizationId, [id]);
     for (const user of users) await deleteUser(context, db, user);
     const result = await deleteConnectionRow(db, organizationId, id);
+    if (result === 'absent') throw unknown(id); // deleted meanwhile, and noted by whoever did it
     if (result === 'in_use') throw inUse(name, []); // a sync was made meanwhile
     const before = describe(definition, { ...stored, configuration: openConfiguration(context, stored) });
     await recordAudit(db, context, { action: 'delete', object: { type: 'connection', id, name }, before, after: null });
   });
+}
+
+function unknown(id: string): SyncError {
+  return new SyncError('NOT_FOUND', `There is no connection ${id} in this organization.`);
 }
 
 /** What other organizations made of it is theirs, so no force deletes it from here. */

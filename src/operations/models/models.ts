@@ -175,7 +175,8 @@ export async function patchModel(
 export async function deleteModel(context: Context, id: string): Promise<void> {
   const stored = await requireModel(context, id, 'delete');
   await context.store.transaction(async ({ db }) => {
-    await deleteModelRow(db, context.caller.organizationId, id);
+    const isDeleted = await deleteModelRow(db, context.caller.organizationId, id);
+    if (!isDeleted) throw new SyncError('NOT_FOUND', `Model ${id} was deleted meanwhile.`);
     await recordAudit(db, context, {
       action: 'delete',
       object: { type: 'model', id, name: stored.name },

@@ -89,7 +89,7 @@ export async function deleteWebhook(context: Context, id: string): Promise<void>
   await authorize(context, 'delete', { kind: 'organization' });
   const webhook = toWebhook(await requireWebhook(context, id));
   await context.store.transaction(async ({ db }) => {
-    await deleteRecord(db, context.caller.organizationId, id);
+    if (!(await deleteRecord(db, context.caller.organizationId, id))) throw unknown(id);
     await recordAudit(db, context, { action: 'delete', object: toObject(webhook), before: webhook, after: null });
   });
 }
