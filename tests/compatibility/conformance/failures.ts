@@ -1,7 +1,7 @@
 import type { ApiVersion } from '../../../src/contract/index.ts';
 import type { Contract } from '../contract.ts';
 import type { Outcome, PlainCall, Transport } from './calls.ts';
-import { buildBody } from './negative.ts';
+import { buildBody, senderOf } from './requests.ts';
 import { UNKNOWN_ID } from './scene.ts';
 
 /** For each operation a call without a key, and, where the path names something, one that names nothing. */
@@ -17,11 +17,6 @@ export async function callFailures(contract: Contract, transport: Transport, ver
     outcomes.push(await callOne(contract, transport, version, lost, [400, 403, 404, 422]));
   }
   return outcomes;
-}
-
-/** Who may call an operation at all. */
-export function senderOf(operation: string): 'partner' | 'user' {
-  return / \/api\/organizations|\/share$/.test(operation) ? 'partner' : 'user';
 }
 
 async function callOne(

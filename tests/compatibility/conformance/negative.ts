@@ -1,7 +1,7 @@
 import { type ApiVersion, apiErrorSchema } from '../../../src/contract/index.ts';
 import type { Contract, TopField } from '../contract.ts';
 import type { Answer, PlainCall, Transport } from './calls.ts';
-import { senderOf } from './failures.ts';
+import { senderOf, toBody } from './requests.ts';
 import { UNKNOWN_ID } from './scene.ts';
 
 /** One request that must be refused, with what came of it. */
@@ -49,16 +49,6 @@ export async function sendMisfits(
     }
   }
   return results;
-}
-
-/** A body with everything that is required, naming nothing that exists; undefined = none is taken. */
-export function buildBody(contract: Contract, operation: string): Record<string, unknown> | undefined {
-  const fields = contract.describeBody(operation);
-  return fields === null ? undefined : toBody(fields.filter(({ isRequired }) => isRequired));
-}
-
-function toBody(fields: readonly TopField[]): Record<string, unknown> {
-  return Object.fromEntries(fields.map(({ name, sample }) => [name, sample]));
 }
 
 function listMisfits(contract: Contract, operation: string): Misfit[] {
