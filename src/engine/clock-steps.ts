@@ -38,7 +38,10 @@ export async function pollAnew(queues: readonly string[]): Promise<void> {
   const { DBOSExecutor } = require(inside) as { DBOSExecutor: { readonly globalInstance?: Executor } };
   const executor = DBOSExecutor.globalInstance;
   if (executor === undefined) return;
-  await executor.deactivateEventReceivers();
-  await executor.stopWorkflowTimeoutSweep();
-  await executor.initEventReceivers(queues);
+  try {
+    await executor.deactivateEventReceivers();
+    await executor.stopWorkflowTimeoutSweep();
+  } finally {
+    await executor.initEventReceivers(queues);
+  }
 }
