@@ -14,13 +14,34 @@ export interface ConnectorDefinition<Config> {
   readonly config: z.ZodType<Config>;
   /** Keys of `Config` that are sealed at rest and never returned. */
   readonly secrets: readonly string[];
+  /** Keys inside secrets that are objects or lists, whose values are returned all the same, such as `name`. Absent = none. */
+  readonly shownInSecrets?: readonly string[];
   /** Facts as data. The engine branches on these, never on `type`. */
   readonly capabilities: Capabilities;
   /** Placement `owner` only: what names the one thing that a single thread must own, such as the file's real path. */
   ownerKey?(config: Config, context: ConnectorContext): string;
   /** Fields of the connection's, or of its syncs', configuration whose values can be listed. Absent = none. */
   readonly choices?: Readonly<Record<string, ChoiceList>>;
+  /** False where `check` cannot tell whether the system takes this configuration. Absent = it always can. */
+  canProve?(config: Config): boolean;
+  /** Systems that speak HTTP: what requests that users pass on to them begin with. Absent = none can be passed on. */
+  httpAccess?(config: Config): HttpAccess;
   connect(config: Config, context: ConnectorContext): Promise<Connector>;
+}
+
+/** Where requests to a system that speaks HTTP go, and what each of them carries. Values are secrets. */
+export interface HttpAccess {
+  /** `http:` or `https:`, without query and fragment. */
+  readonly baseUrl: string;
+  /** Each name at most once, whatever its case. */
+  readonly headers: readonly NamedValue[];
+  readonly query: readonly NamedValue[];
+}
+
+/** One header, or one parameter of a query. */
+export interface NamedValue {
+  readonly name: string;
+  readonly value: string;
 }
 
 /** One value that a field of a configuration can have, and what people call it. */

@@ -9,10 +9,12 @@ export type {
   ConnectorContext,
   ConnectorDefinition,
   DatabaseAddress,
+  HttpAccess,
   Leftover,
   ModelTargetCatalogue,
   ModelTargetField,
   ModelTargetMode,
+  NamedValue,
 } from './connector.ts';
 export { type ConnectorSettings, createContext } from './context.ts';
 export { keyNotUnique } from './declared-key.ts';

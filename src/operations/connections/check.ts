@@ -30,6 +30,11 @@ export async function proveConfiguration(
   }
 }
 
+/** Whether a check of that configuration says how the system is. */
+export function canProve(definition: ConnectorDefinition<unknown>, configuration: Configuration): boolean {
+  return definition.canProve?.(configuration) ?? true;
+}
+
 /** What is refused without asking the system, and so even when the caller wants no check. */
 const REFUSED_ALWAYS: readonly ErrorCode[] = ['CONN_ADDRESS_REFUSED', 'CONN_PATH_REFUSED'];
 

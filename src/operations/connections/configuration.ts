@@ -6,9 +6,6 @@ import { describeMisfits, toMisfits } from '../misfits.ts';
 import { refuseField } from '../refusals.ts';
 import { findOrigin } from './parents.ts';
 
-/** What stands for a stored secret in every answer; sent back, it keeps the stored one. */
-const SECRET_MASK = '********';
-
 export type Configuration = Readonly<Record<string, unknown>>;
 
 /** The connector of a type that somebody sent. @throws `REQUEST_REFUSED` naming the field */
@@ -49,41 +46,6 @@ export function sealConfiguration(
     configuration: JSON.stringify(Object.fromEntries(settings)),
     secrets: secrets.length === 0 ? null : services.store.secrets.seal(Object.fromEntries(secrets), owner),
   };
-}
-
-/** Configuration as it is answered: every secret that is set is masked. */
-export function maskConfiguration(
-  definition: ConnectorDefinition<unknown>,
-  configuration: Configuration,
-): Configuration {
-  return Object.fromEntries(
-    Object.entries(configuration).map(([key, value]) => [
-      key,
-      definition.secrets.includes(key) && value !== '' ? SECRET_MASK : value,
-    ]),
-  );
-}
-
-/**
- * Puts stored secrets where the mask was sent back.
- * @throws `REQUEST_REFUSED` when there is nothing stored that the mask could stand for
- */
-export function unmaskConfiguration(
-  definition: ConnectorDefinition<unknown>,
-  configuration: Configuration,
-  stored: Configuration,
-): Configuration {
-  return Object.fromEntries(
-    Object.entries(configuration).map(([key, value]) => {
-      if (value !== SECRET_MASK || !definition.secrets.includes(key)) return [key, value];
-      if (stored[key] === undefined)
-        throw refuseField(
-          `configuration.${key}`,
-          'no secret is stored that the mask stands for; send the secret itself',
-        );
-      return [key, stored[key]];
-    }),
-  );
 }
 
 /** Parses a configuration with its connector's schema. @throws `REQUEST_MALFORMED` naming the fields */

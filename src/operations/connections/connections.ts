@@ -21,18 +21,17 @@ import { recordAudit } from '../audit/record.ts';
 import type { Context } from '../context.ts';
 import { authorize, keepReadable, newPolicies, type PolicyAction } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
-import { proveConfiguration, refuseForbidden } from './check.ts';
+import { canProve, proveConfiguration, refuseForbidden } from './check.ts';
 import {
   type Configuration,
   definitionOf,
-  maskConfiguration,
   openConfiguration,
   parseConfiguration,
   requireType,
   sealConfiguration,
-  unmaskConfiguration,
 } from './configuration.ts';
 import { nextCheckAfter } from './interval.ts';
+import { maskConfiguration, unmaskConfiguration } from './masking.ts';
 import { lockUnchanged, refuseChanged } from './meanwhile.ts';
 import { loadParents } from './parents.ts';
 import { type Connection, toConnections } from './shown.ts';
@@ -107,7 +106,7 @@ export async function createConnection(
       type: input.type,
       ...sealConfiguration(context, definition, configuration, { organizationId, connectionId: id }),
       policies,
-      ...toHealth(context, input),
+      ...toHealth(context, definition, { ...input, configuration }),
       createdBy: actor.id,
       createdByType: actor.type,
       updatedBy: actor.id,
@@ -158,7 +157,7 @@ export async function updateConnection(
       name: input.name,
       ...sealConfiguration(context, definition, configuration, { organizationId, connectionId: id }),
       policies,
-      ...toHealth(context, input),
+      ...toHealth(context, definition, { ...input, configuration }),
       updatedBy: actor.id,
       updatedByType: actor.type,
     });
@@ -308,14 +307,19 @@ async function proveOrRefuse(
   await prove(context, context.caller.organizationId, definition, configuration);
 }
 
-function toHealth(context: Context, input: Pick<ConnectionInput, 'validate' | 'healthcheckInterval'>) {
+function toHealth(
+  context: Context,
+  definition: ConnectorDefinition<unknown>,
+  input: Pick<ConnectionInput, 'validate' | 'healthcheckInterval' | 'configuration'>,
+) {
   const now = context.clock();
+  const isProved = input.validate && canProve(definition, input.configuration);
   return {
     healthcheckInterval: input.healthcheckInterval,
     nextCheckAt: nextCheckAfter(now, input.healthcheckInterval),
-    status: input.validate ? ('healthy' as const) : ('unchecked' as const),
+    status: isProved ? ('healthy' as const) : ('unchecked' as const),
     statusError: null,
-    ...(input.validate ? { checkedAt: now } : {}),
+    ...(isProved ? { checkedAt: now } : {}),
   };
 }
 

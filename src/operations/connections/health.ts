@@ -1,7 +1,7 @@
 import { SyncError } from '../../core/index.ts';
 import { type ConnectionRecord, type Health, storeCheck, takeDueCheck } from '../../store/index.ts';
 import type { ScopedServices } from '../context.ts';
-import { proveConfiguration } from './check.ts';
+import { canProve, proveConfiguration } from './check.ts';
 import { openStored, parseConfiguration } from './configuration.ts';
 import { nextCheckAfter } from './interval.ts';
 
@@ -35,7 +35,9 @@ export async function checkConnection(
 async function examine(services: ScopedServices, connection: ConnectionRecord): Promise<Health> {
   try {
     const { definition, configuration, organizationId } = await openStored(services, connection);
-    await proveConfiguration(services, organizationId, definition, parseConfiguration(definition, configuration));
+    const parsed = parseConfiguration(definition, configuration);
+    await proveConfiguration(services, organizationId, definition, parsed);
+    if (!canProve(definition, parsed)) return { status: 'unchecked', statusError: null };
     return { status: 'healthy', statusError: null };
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;

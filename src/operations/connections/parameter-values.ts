@@ -2,8 +2,9 @@ import type { Choice, ChoiceList, ConnectorDefinition } from '../../connector-ki
 import { isAbort, SyncError } from '../../core/index.ts';
 import type { Context } from '../context.ts';
 import { refuseField } from '../refusals.ts';
-import { type Configuration, openStored, unmaskConfiguration } from './configuration.ts';
+import { type Configuration, openStored } from './configuration.ts';
 import { requireConnection } from './connections.ts';
+import { unmaskConfiguration } from './masking.ts';
 import { openBase } from './trial.ts';
 import { requireKnownType } from './types.ts';
 

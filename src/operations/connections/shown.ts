@@ -1,7 +1,8 @@
 import type { ConnectionRecord } from '../../store/index.ts';
 import type { Actor } from '../actors.ts';
 import type { ScopedServices } from '../context.ts';
-import { definitionOf, maskConfiguration, openConfiguration } from './configuration.ts';
+import { definitionOf, openConfiguration } from './configuration.ts';
+import { maskConfiguration } from './masking.ts';
 import { type ConnectionType, toConnectionType } from './types.ts';
 
 /** A connection as it may be shown: secrets are masked. */

@@ -9,8 +9,8 @@ import {
   openStored,
   parseConfiguration,
   requireType,
-  unmaskConfiguration,
 } from './configuration.ts';
+import { unmaskConfiguration } from './masking.ts';
 
 /** A configuration to try; nothing is stored. */
 export interface ConnectionTrial {

@@ -57,7 +57,8 @@ function toJsonSchema(definition: ConnectorDefinition<unknown>): Readonly<Record
   const { $schema: _, ...schema } = z.toJSONSchema(definition.config, { io: 'input', unrepresentable: 'any' });
   const properties = Object.entries(schema.properties ?? {}).map(([key, property]) => [
     key,
-    definition.secrets.includes(key) && typeof property === 'object'
+    // Objects and lists say themselves what in them is secret.
+    definition.secrets.includes(key) && typeof property === 'object' && property.type === 'string'
       ? { ...property, format: 'password', writeOnly: true }
       : property,
   ]);
