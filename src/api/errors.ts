@@ -18,8 +18,10 @@ const STATUS_OF: Readonly<Record<FailureKind, number>> = {
   rate_limited: 429,
   history_lost: 500,
   internal: 500,
+  bad_gateway: 502,
   canceled: 503,
   transient: 503,
+  gateway_timeout: 504,
 };
 
 /** Answers every thrown value as `ApiError`. What is nobody's fault but ours is logged whole and answered without its text. */

@@ -1,10 +1,11 @@
 import type { ConnectorDefinition } from '../connector-kit/index.ts';
+import { api } from './api/index.ts';
 import { duckdb } from './duckdb/index.ts';
 import { files } from './files/index.ts';
 import { parquet } from './parquet/index.ts';
 import { postgresql } from './postgresql/index.ts';
 
-const DEFINITIONS: readonly unknown[] = [postgresql, duckdb, files, parquet];
+const DEFINITIONS: readonly unknown[] = [postgresql, duckdb, files, parquet, api];
 
 /** Every system that this build can open, by connection type. One line each. */
 export const CONNECTORS: ReadonlyMap<string, ConnectorDefinition<unknown>> = new Map(

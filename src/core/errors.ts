@@ -11,6 +11,8 @@ export type FailureKind =
   | 'configuration'
   | 'transient'
   | 'rate_limited'
+  | 'bad_gateway'
+  | 'gateway_timeout'
   | 'history_lost'
   | 'data'
   | 'canceled'
@@ -92,6 +94,8 @@ export const ERROR_CODES = {
   CONN_POOLER: 'configuration',
   /** The address of the connection is one that Millrace never opens (its own database, link-local, metadata). */
   CONN_ADDRESS_REFUSED: 'configuration',
+  /** The path of a connection's health check was not answered with success. The message says with what. */
+  CONN_CHECK_FAILED: 'configuration',
   /** The file path lies outside the folder that connections may use. */
   CONN_PATH_REFUSED: 'configuration',
   /** The connection broke or the system is starting, stopping or out of a resource. Retried by itself. */
@@ -178,6 +182,12 @@ export const ERROR_CODES = {
   CONNECT_NOT_AVAILABLE: 'invalid_request',
   /** The system behind the connection does not speak HTTP, so no request can be passed on to it. */
   PROXY_NOT_AVAILABLE: 'invalid_request',
+  /** More requests were passed on through the connection, or in the organization, than one minute may have. Wait as long as `Retry-After` says. */
+  PROXY_RATE_LIMITED: 'rate_limited',
+  /** A request that was passed on was not answered: the system was not reached, or broke off. It may have done what was asked. */
+  PROXY_UPSTREAM_FAILED: 'bad_gateway',
+  /** A request that was passed on was not answered in time. The system may have done what was asked. */
+  PROXY_UPSTREAM_TIMEOUT: 'gateway_timeout',
   /** A URL to call is none, or has a scheme, user name or header that is not taken. Correct it. */
   HTTP_URL_REFUSED: 'configuration',
   /** An HTTP server did not answer in time. Check whether it is up, then try again. */
