@@ -81,7 +81,8 @@ export {
 export { checkConnection, takeConnectionToCheck } from './connections/health.ts';
 export { listParameterValues, listTypeParameterValues, type ParameterValues } from './connections/parameter-values.ts';
 export { patchConnection } from './connections/patch.ts';
-export { getProxyInfo, proxyRequest } from './connections/proxy.ts';
+export { proxyRequest } from './connections/proxy/execute.ts';
+export { getProxyInfo } from './connections/proxy/info.ts';
 export { getConnectionSettings, replaceConnectionSettings } from './connections/settings.ts';
 export { listSharedConnections, type SharedPath, shareConnection } from './connections/sharing.ts';
 export type { Connection } from './connections/shown.ts';

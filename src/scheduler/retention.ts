@@ -5,6 +5,7 @@ import {
   removeExpiredIdempotencyKeys,
   removeOldEvents,
   removeOldMails,
+  removeOldProxyCalls,
   removeOldWorkers,
   type Store,
   tryExclusively,
@@ -73,6 +74,7 @@ async function removeOldHistory(store: Store, options: RetentionOptions, signal:
   await drain(() => removeExpiredIdempotencyKeys(store.db, LIMIT.rows), signal);
   await drain(() => removeOldEvents(store.db, LIMIT.rows), signal);
   await drain(() => removeOldMails(store.db, LIMIT.rows), signal);
+  await drain(() => removeOldProxyCalls(store.db, LIMIT.rows), signal);
   if (retention === null) return;
   const executions = await drain(() => removeExpiredExecutions(store.db, retention, LIMIT), signal);
   if (executions > 0) log.info({ executions }, 'Old executions were removed.');

@@ -246,6 +246,7 @@ export {
   renameRole,
 } from './permissions/roles.ts';
 export type { PolicyGrant, PolicyKind, SystemRole } from './permissions/tables.ts';
+export { countProxyCall, readProxyCalls, removeOldProxyCalls } from './proxy-calls/proxy-calls.ts';
 export { type Rotation, rotateMasterKey } from './rotate-master-key.ts';
 export {
   findCachedSchema,

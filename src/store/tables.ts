@@ -44,6 +44,7 @@ import type { ModelSyncsTable } from './model-syncs/tables.ts';
 import type { ModelsTable } from './models/tables.ts';
 import type { ApiKeysTable, OrganizationsTable, UsersTable } from './organizations/tables.ts';
 import type { PoliciesTable, RolesTable } from './permissions/tables.ts';
+import type { ProxyCallsTable } from './proxy-calls/tables.ts';
 import type { WebhookAttemptsTable, WebhookDeliveriesTable, WebhooksTable } from './webhooks/tables.ts';
 
 /**
@@ -57,6 +58,7 @@ export interface Database {
   apiKeys: ApiKeysTable;
   roles: RolesTable;
   policies: PoliciesTable;
+  proxyCalls: ProxyCallsTable;
   connections: ConnectionsTable;
   schemaCaches: SchemaCachesTable;
   cachedSchemas: CachedSchemasTable;

@@ -2,6 +2,7 @@ import { idParamsSchema, proxyEnvelope, proxyInfoEnvelope, proxyRequestSchema } 
 import { getProxyInfo, proxyRequest } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { since } from '../versions/range.ts';
+import { toProxyAnswerView, toProxyInfoView } from '../views/proxy.ts';
 
 /** Requests to the system behind a connection. */
 export const proxyRoutes: readonly Route[] = [
@@ -14,7 +15,9 @@ export const proxyRoutes: readonly Route[] = [
     params: idParamsSchema,
     body: proxyRequestSchema,
     response: proxyEnvelope,
-    handle: (context, { params }) => proxyRequest(context, params.id),
+    handle: async (context, { params, body }) => ({
+      data: toProxyAnswerView(await proxyRequest(context, params.id, body.request)),
+    }),
   }),
   defineRoute({
     method: 'GET',
@@ -24,6 +27,6 @@ export const proxyRoutes: readonly Route[] = [
     summary: 'Get what such a request begins with, and its limits',
     params: idParamsSchema,
     response: proxyInfoEnvelope,
-    handle: (context, { params }) => getProxyInfo(context, params.id),
+    handle: async (context, { params }) => ({ data: toProxyInfoView(await getProxyInfo(context, params.id)) }),
   }),
 ];
