@@ -32,6 +32,12 @@ const OF_WRITES: Readonly<Record<number, string>> = {
   422: 'Well formed, but refused by a rule or by the system behind a connection',
 };
 
+const OF_THE_PROXY: Readonly<Record<number, string>> = {
+  413: 'The body is larger than is passed on',
+  502: 'The system behind the connection was not reached, or broke off',
+  504: 'The system behind the connection did not answer in time',
+};
+
 /**
  * Writes into a document what the server does for every operation alike: headers that each takes, the version that each
  * answers, and the errors that each may end with.
@@ -57,6 +63,7 @@ function addToOperation(operation: Node, method: string, path: string): void {
   const errors = {
     ...(path.includes('{') ? OF_PATHS : {}),
     ...(isWrite ? OF_WRITES : {}),
+    ...(path.endsWith('/proxy') ? OF_THE_PROXY : {}),
     ...ALWAYS,
   };
   const responses = operation.responses as Record<string, Node>;

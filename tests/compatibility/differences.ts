@@ -144,13 +144,6 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     versions: ['2025-09-18'],
-    kind: 'status',
-    operation: /POST \/api\/connections\/\{\}\/proxy/,
-    subject: /50[24]/,
-    reason: 'No connection type of Millrace is reached by HTTP yet, so there is no upstream that could fail.',
-  },
-  {
-    versions: ['2025-09-18'],
     kind: 'enum',
     operation: /POST \/api\/connections\/\{\}\/proxy/,
     subject: /request request\.method/,
@@ -178,14 +171,6 @@ export interface Refusal {
 
 /** Every operation that is refused deliberately. */
 export const REFUSALS: readonly Refusal[] = [
-  ...['POST /api/connections/{id}/proxy', 'GET /api/connections/{id}/proxy/info'].map(
-    (operation): Refusal => ({
-      versions: ['2025-09-18'],
-      operation,
-      status: 422,
-      reason: 'No connection type of Millrace is reached by HTTP yet.',
-    }),
-  ),
   {
     versions: NEWER,
     operation: 'POST /api/connections/connect/',

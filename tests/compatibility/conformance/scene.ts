@@ -11,6 +11,8 @@ export interface Furniture {
   readonly sourceConfiguration: Readonly<Record<string, unknown>>;
   /** An empty PostgreSQL. */
   readonly destinationId: string;
+  /** An HTTP API: the server itself. */
+  readonly httpApiId: string;
   readonly organizationId: string;
   readonly userId: string;
 }

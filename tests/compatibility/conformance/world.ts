@@ -109,12 +109,17 @@ async function furnish(server: MillraceProcess, source: string, destination: str
     );
     return id;
   };
+  const httpApi = await client.createConnection(
+    { name: 'itself', type: 'api', configuration: { url: server.url } },
+    signal,
+  );
   const answer = await fetch(`${server.url}/api/me`, { headers: { authorization: `Bearer ${server.apiKey}` } });
   const { data }: { data: { id: string; organization_id: string } } = JSON.parse(await answer.text());
   return {
     sourceId: await connect('shop', source),
     sourceConfiguration: postgresConfiguration(source),
     destinationId: await connect('warehouse', destination),
+    httpApiId: httpApi.id,
     organizationId: data.organization_id,
     userId: data.id,
   };

@@ -82,12 +82,16 @@ async function callFields(scene: Scene): Promise<void> {
   await scene.call({ operation: `DELETE ${schema}/primary_keys`, params });
 }
 
+/** Requests to the system behind a connection. */
+export async function callProxy(scene: Scene): Promise<void> {
+  const params = [scene.furniture.httpApiId];
+  const request = { method: 'GET', path: '/healthz' };
+  await scene.call({ operation: 'POST /api/connections/{id}/proxy', params, body: { request } });
+  await scene.call({ operation: 'GET /api/connections/{id}/proxy/info', params });
+}
+
 /** What no connection of ours can do yet, and says so. */
 export async function callRefusals(scene: Scene): Promise<void> {
-  const params = [scene.furniture.sourceId];
   const body = { name: scene.freshName('page'), redirect_url: 'https://example.org/back' };
   await scene.call({ operation: 'POST /api/connections/connect', body, status: 422 });
-  const request = { method: 'GET', path: '/' };
-  await scene.call({ operation: 'POST /api/connections/{id}/proxy', params, body: { request }, status: 422 });
-  await scene.call({ operation: 'GET /api/connections/{id}/proxy/info', params, status: 422 });
 }

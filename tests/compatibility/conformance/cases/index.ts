@@ -1,6 +1,6 @@
 import type { Scene } from '../scene.ts';
 import { callBulkSyncs, callExecutions } from './bulk-syncs.ts';
-import { callConnections, callRefusals, callSchemas } from './connections.ts';
+import { callConnections, callProxy, callRefusals, callSchemas } from './connections.ts';
 import { callIdentity } from './identity.ts';
 import { callModelSyncs } from './model-syncs.ts';
 import { callModels, callQueries } from './models.ts';
@@ -11,6 +11,7 @@ import { callTelling } from './telling.ts';
 export const AREAS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   identity: callIdentity,
   connections: callConnections,
+  proxy: callProxy,
   'refused on connections': callRefusals,
   schemas: callSchemas,
   'bulk syncs': callBulkSyncs,
