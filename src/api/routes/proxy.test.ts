@@ -1,11 +1,13 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readContract } from '../../../tests/compatibility/contract.ts';
 import { startTestApi, type TestApi } from '../../../tests/setup/api.ts';
-import { createAddressCheck } from '../../connector-kit/net/index.ts';
+import { createAddressCheck, createGuardedClient, type GuardedClient } from '../../connector-kit/net/index.ts';
 import { CONNECTORS } from '../../connectors/index.ts';
+import { countProxyCall, removeOldProxyCalls } from '../../store/index.ts';
 
 const contract = readContract('2025-09-18');
 const TOKEN = 'tok/en "quoted" 123';
@@ -55,6 +57,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   else if (kind === 'away') response.writeHead(302, { location: 'http://169.254.169.254/', 'set-cookie': 'a=b' }).end();
   else if (kind === 'long') response.end('x'.repeat(1024 * 1024 - 10) + TOKEN.repeat(5_000));
   else if (kind === 'packed') response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(TOKEN));
+  else if (kind === 'silent') return;
   else if (kind === 'broken') response.destroy();
   else if (kind === 'status') response.writeHead(Number(/\d+/.exec(request.url?.slice(4) ?? ''))).end('so');
   else {
@@ -94,6 +97,17 @@ async function answered(id: string, request: object) {
     [],
   ]);
   return response.json().data;
+}
+
+/** Another HTTP client for the server, until it is disposed. */
+function swapHttp(http: GuardedClient): AsyncDisposable {
+  const before = api.services.http;
+  Object.assign(api.services, { http });
+  return {
+    async [Symbol.asyncDispose]() {
+      Object.assign(api.services, { http: before });
+    },
+  };
 }
 
 describe('a connection of type api', () => {
@@ -315,6 +329,106 @@ describe('the proxy', () => {
     const failed = await pass(await connectedId(), { method: 'GET', path });
     expect([failed.statusCode, failed.json().key]).toEqual([502, 'PROXY_UPSTREAM_FAILED']);
     expect(contract.check('POST /api/connections/{id}/proxy', 502, failed.json())).toEqual([]);
+  });
+
+  it('answers 504 when the system is silent', async () => {
+    const { http } = api.services;
+    // As patient as a test can be; everything else is as it is.
+    await using _swap = swapHttp((request) => http({ ...request, timeoutMs: 50 }));
+    const failed = await pass(await connectedId(), { method: 'GET', path: '/silent' });
+    expect([failed.statusCode, failed.json().key]).toEqual([504, 'PROXY_UPSTREAM_TIMEOUT']);
+  });
+
+  it('opens no private address where these are denied', async () => {
+    const id = await connectedId();
+    const count = seen.length;
+    const resolveHost = createAddressCheck({ denyPrivate: true });
+    await using _swap = swapHttp(createGuardedClient({ resolveHost }));
+    const refused = await pass(id, { method: 'GET', path: '/echo' });
+    expect([refused.statusCode, refused.json().key, seen.length]).toEqual([422, 'CONN_ADDRESS_REFUSED', count]);
+  });
+
+  it('answers 502 when nobody listens, and says nothing of the request', async () => {
+    const id = await connectedId({ ...configuration(), url: 'http://127.0.0.1:1/hidden' });
+    const failed = await pass(id, { method: 'GET', path: '/private', query: { a: 'word' } });
+    expect([failed.statusCode, failed.json().key]).toEqual([502, 'PROXY_UPSTREAM_FAILED']);
+    expect(failed.body).not.toMatch(/hidden|private|word/);
+  });
+
+  it('needs the right to edit the connection', async () => {
+    const id = await connectedId();
+    const { db } = api.services.store;
+    const { organizationId } = api.keys;
+    const [roleId, userId, policyId] = [randomUUID(), randomUUID(), randomUUID()];
+    await db.insertInto('roles').values({ id: roleId, organizationId, name: 'Reader' }).execute();
+    const actions = [{ action: 'read' as const, roleIds: [roleId] }];
+    await db
+      .insertInto('policies')
+      .values({ id: policyId, organizationId, name: 'Readers', actions: JSON.stringify(actions) })
+      .execute();
+    await db
+      .insertInto('users')
+      .values({ id: userId, organizationId, email: 'reader@example.com', name: 'Reader', roleIds: [roleId] })
+      .execute();
+    const hash = createHash('sha256').update('millrace_user_reader').digest();
+    await db.insertInto('apiKeys').values({ id: randomUUID(), kind: 'user', organizationId, userId, hash }).execute();
+    await db
+      .updateTable('connections')
+      .set({ policies: [policyId] })
+      .where('id', '=', id)
+      .execute();
+    const authorization = 'Bearer millrace_user_reader';
+    const url = `/api/connections/${id}/proxy`;
+    const body = { request: { method: 'GET', path: '/echo' } };
+    expect((await api.send({ method: 'POST', url, body, authorization })).statusCode).toBe(403);
+    expect((await api.send({ url: `${url}/info`, authorization })).statusCode).toBe(200);
+  });
+
+  it('goes through a shared connection with what its parent has, and shows none of it', async () => {
+    const parentId = await connectedId();
+    const { db } = api.services.store;
+    const [child, id] = [randomUUID(), randomUUID()];
+    await db.updateTable('organizations').set({ ownerId: api.keys.organizationId }).execute();
+    await db
+      .insertInto('organizations')
+      .values({ id: child, name: 'Child', ownerId: api.keys.organizationId })
+      .execute();
+    const row = {
+      id,
+      organizationId: child,
+      name: 'shared',
+      type: 'api',
+      configuration: '{}',
+      parentConnectionId: parentId,
+      status: 'unchecked' as const,
+      createdByType: 'system' as const,
+      updatedByType: 'system' as const,
+    };
+    await db.insertInto('connections').values(row).execute();
+    const basic = Buffer.from(`${child}:${api.keys.deploymentKey}`).toString('base64');
+    const caller = { authorization: `Basic ${basic}` };
+    const url = `/api/connections/${id}/proxy`;
+    const body = { request: { method: 'GET', path: '/echo' } };
+    const sent = await api.send({ method: 'POST', url, body, ...caller });
+    expect([sent.statusCode, seen.at(-1)?.headers['x-token']]).toEqual([200, TOKEN]);
+    const info = await api.send({ url: `${url}/info`, ...caller });
+    expect(info.json().data).toMatchObject({ inheritedBase: { baseUrl: '[REDACTED]' }, stats: { callsLast24h: 1 } });
+  });
+
+  it('forgets counts that are older than a day', async () => {
+    const { db } = api.services.store;
+    const id = await connectedId();
+    const { organizationId } = api.keys;
+    for (const hours of [0, 26, 27])
+      await countProxyCall(db, organizationId, {
+        connectionId: id,
+        status: 200,
+        at: new Date(Date.now() - hours * 3_600_000),
+      });
+    expect(await removeOldProxyCalls(db, 1)).toBe(1);
+    while ((await removeOldProxyCalls(db, 100)) > 0);
+    const left = await db.selectFrom('proxyCalls').select('calls').where('connectionId', '=', id).execute();
+    expect(left).toEqual([{ calls: 1 }]);
   });
 
   it('tells what requests begin with, and how many there were', async () => {
