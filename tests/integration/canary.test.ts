@@ -26,6 +26,9 @@ const planted = {
   webhook: plant('webhook'),
   passphrase: plant('passphrase'),
   clientSecret: plant('client-secret'),
+  httpHeader: plant('http-header'),
+  httpParameter: plant('http-parameter'),
+  httpPassword: plant('http-password'),
 };
 
 const source = useDatabase();
@@ -96,6 +99,15 @@ async function makeRole(password: string): Promise<Record<string, unknown>> {
      ALTER TABLE people ADD PRIMARY KEY (id); GRANT SELECT ON people TO ${name}`,
   );
   return { ...postgresConfiguration(source.url), username: name, password };
+}
+
+/** Makes a connection to an HTTP API, and passes a request on to it. */
+async function passOn(configuration: object, name: string, status: number): Promise<void> {
+  const { id } = await must('POST', '/api/connections', { body: { name, type: 'api', configuration } });
+  const request = { method: 'POST', path: '/healthz', body: 'something' };
+  const answer = await send('answers', 'POST', `/api/connections/${id}/proxy`, { body: { request } });
+  expect(answer.status).toBe(status);
+  await must('GET', `/api/connections/${id}/proxy/info`);
 }
 
 const everyText = `SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM %TABLE% t`;
@@ -199,6 +211,14 @@ it(
     expect(refused.map(({ status }) => status)).toEqual([422, 422, 400, 422, 422, 422]);
     const unchecked = { ssh: true, ssh_host: 'nowhere.invalid', ssh_private_key: planted.sshKey };
     const sshId = (await create('unchecked', unchecked, { validate: false })).body.data.id;
+    const api = {
+      url: server.url,
+      headers: [{ name: 'X-Canary', value: planted.httpHeader }],
+      parameters: [{ name: 'canary', value: planted.httpParameter }],
+      auth: { basic: { username: 'canary', password: planted.httpPassword } },
+    };
+    await passOn(api, 'itself', 200);
+    await passOn({ ...api, url: 'http://127.0.0.1:9/' }, 'nobody', 502);
     const organization = await must('POST', '/api/organizations', {
       body: { name: 'Canary', client_id: 'id', client_secret: planted.clientSecret },
       ...deployment,
