@@ -7,6 +7,7 @@ import { readContract } from '../../../tests/compatibility/contract.ts';
 import { startTestApi, type TestApi } from '../../../tests/setup/api.ts';
 import { createAddressCheck, createGuardedClient, type GuardedClient } from '../../connector-kit/net/index.ts';
 import { CONNECTORS } from '../../connectors/index.ts';
+import { checkConnection } from '../../operations/index.ts';
 import { countProxyCall, removeOldProxyCalls } from '../../store/index.ts';
 
 const contract = readContract('2025-09-18');
@@ -137,6 +138,20 @@ describe('a connection of type api', () => {
     const given = { ...configuration(), healthcheck: path === '' ? '' : `/${path}` };
     const made = await connect(given);
     expect([made.statusCode, made.json().data.status]).toEqual([status, health]);
+  });
+
+  it.each([
+    ['', 'unchecked'],
+    ['/health', 'healthy'],
+    ['/status/500', 'unhealthy'],
+  ])('is after a check of the path "%s" %s, whatever it was', async (healthcheck, status) => {
+    const given = { ...configuration(), healthcheck };
+    const { id } = (await connect(given, { validate: false, healthcheck_interval: '10s' })).json().data;
+    const { db } = api.services.store;
+    const change = { status: 'unhealthy' as const, statusError: 'it was' };
+    const rows = await db.updateTable('connections').set(change).where('id', '=', id).returningAll().execute();
+    for (const row of rows) await checkConnection(api.services, row);
+    expect((await api.send({ url: `/api/connections/${id}` })).json().data.status).toBe(status);
   });
 
   it('carries its headers and its query to the health check', async () => {

@@ -36,7 +36,8 @@ export async function examineConnection(
   try {
     await using connector = await definition.connect(config.data, context);
     await connector.check(signal);
-    return [ok(check, 'answers'), ...(await examineLeftovers(check, connector, work, signal))];
+    const found = definition.canProve?.(config.data) === false ? 'names nothing that could be asked' : 'answers';
+    return [ok(check, found), ...(await examineLeftovers(check, connector, work, signal))];
   } catch (error) {
     const { message } = serializeError(error);
     if (signal.aborted)
