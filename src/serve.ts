@@ -269,6 +269,7 @@ async function listen(
         ...options,
         defaultVersion: config.apiVersion,
         limits: { requestsPerMinute: config.rateLimit, corsOrigins: config.corsOrigins },
+        trustedProxies: config.trustedProxies,
       })
     : createHealthServer(options);
   try {

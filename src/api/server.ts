@@ -17,6 +17,7 @@ import { logRequests } from './request-log.ts';
 import type { Route, RouteCallers } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 import { inRequestSpan } from './tracing.ts';
+import { answerUnreadable } from './unreadable.ts';
 import { validatorCompiler } from './validation.ts';
 import { isApiPath, parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
 import { hasOwnUnauthenticated } from './versions/2024-02-08/unauthenticated.ts';
@@ -42,6 +43,8 @@ export interface ServerOptions {
   readonly productVersion: string;
   /** Absent = none: any number of requests, and no web page. */
   readonly limits?: ClientLimits;
+  /** Addresses and networks of proxies that say for whom they ask; absent = none. */
+  readonly trustedProxies?: readonly string[];
   /** Absent = the metadata database is all that readiness asks about, and there are no metrics. */
   readonly watching?: Watching;
   /** Absent = silent. */
@@ -64,6 +67,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
+    trustProxy:
+      options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    clientErrorHandler: answerUnreadable,
     // A path that cannot be decoded never reaches the error handler.
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     // Schema ids stand in paths and may be as long as two names of a database, percent-encoded.

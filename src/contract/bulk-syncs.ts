@@ -28,7 +28,7 @@ const bulkSyncRequestFields = {
   destination_connection_id: idSchema,
   destination_configuration: jsonObjectSchema,
   default_schedule: defaultScheduleRequestSchema,
-  additional_schedules: z.array(additionalScheduleRequestSchema).nullish(),
+  additional_schedules: z.array(additionalScheduleRequestSchema).max(100).nullish(),
   active: z.boolean().nullish(),
   automatically_add_new_fields: autoAddSchema.nullish(),
   automatically_add_new_objects: autoAddSchema.nullish(),

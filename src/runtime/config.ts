@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { API_VERSIONS, type ApiVersion, SyncError } from '../core/index.ts';
@@ -37,6 +38,8 @@ export interface Config {
   readonly rateLimit: number;
   /** `MILLRACE_CORS_ORIGINS`: origins of web pages that may call the API; none = no page may. */
   readonly corsOrigins: readonly string[];
+  /** `MILLRACE_TRUSTED_PROXIES`: addresses and networks whose `X-Forwarded-For` says who asks; none = nobody's does. */
+  readonly trustedProxies: readonly string[];
   /** `MILLRACE_COLUMN_PREFIX`: begins the names of the columns that we add to destination records. */
   readonly columnPrefix: string;
   /** `MILLRACE_RETENTION_DAYS` and `MILLRACE_RETENTION_EXECUTIONS`: what is kept of the history; null = everything. */
@@ -108,6 +111,7 @@ export function readConfig(env: Environment = process.env, overrides: ConfigOver
     apiVersion: readApiVersion(read('MILLRACE_API_VERSION')),
     rateLimit: readNumber('MILLRACE_RATE_LIMIT', read('MILLRACE_RATE_LIMIT'), DEFAULT_RATE_LIMIT, 9_999_999),
     corsOrigins: readOrigins(read('MILLRACE_CORS_ORIGINS')),
+    trustedProxies: readNetworks(read('MILLRACE_TRUSTED_PROXIES')),
     columnPrefix: readColumnPrefix(read('MILLRACE_COLUMN_PREFIX') ?? '__millrace_'),
     retention: readRetention(read('MILLRACE_RETENTION_DAYS'), read('MILLRACE_RETENTION_EXECUTIONS')),
     ...optional('mail', readMail(read('MILLRACE_SMTP_URL'), read('MILLRACE_MAIL_FROM'))),
@@ -246,6 +250,22 @@ function readOrigins(text: string | undefined): readonly string[] {
     'MILLRACE_CORS_ORIGINS',
     `has "${wrong}", which is not an origin: write for example https://console.example.com, several separated by commas.`,
   );
+}
+
+function readNetworks(text: string | undefined): readonly string[] {
+  const networks = (text ?? '').split(',').flatMap((part) => part.trim() || []);
+  const wrong = networks.find((network) => !isNetwork(network));
+  if (wrong === undefined) return networks;
+  throw invalid(
+    'MILLRACE_TRUSTED_PROXIES',
+    `has "${wrong}", which is neither an address nor a network: write for example 127.0.0.1 or 10.0.0.0/8, several separated by commas.`,
+  );
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function readLogLevel(text: string | undefined): LogLevel {

@@ -38,6 +38,7 @@ export interface TestApiOptions {
   readonly defaultVersion?: string;
   readonly clock?: () => Date;
   readonly limits?: Parameters<typeof createServer>[0]['limits'];
+  readonly trustedProxies?: readonly string[];
 }
 
 /** Starts an API over the given connectors, bootstrapped: one organization, one user, its keys. */
@@ -75,6 +76,7 @@ export async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     defaultVersion: options.defaultVersion ?? '2025-09-18',
     productVersion: '0.0.0-test',
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
   });
   await app.ready();
   return {

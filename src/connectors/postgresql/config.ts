@@ -10,10 +10,10 @@ function notYet<Value extends z.ZodType>(value: Value, name: string): z.ZodOptio
 const OFF = 'is not available yet; leave it out';
 
 const settings = z.strictObject({
-  hostname: z.string().min(1).describe('Host name or IP address'),
-  username: z.string().min(1).describe('Name of the database user'),
+  hostname: z.string().min(1).max(255).describe('Host name or IP address'),
+  username: z.string().min(1).max(1_000).describe('Name of the database user'),
   password: z.string().describe('Password of the database user'),
-  database: z.string().min(1).describe('Name of the database'),
+  database: z.string().min(1).max(1_000).describe('Name of the database'),
   port: z.int().min(1).max(65535).default(5432).describe('Port'),
   ssl: z.boolean().default(true).describe('Encrypt, and verify the server’s certificate and name'),
   ca_cert: z.string().optional().describe('PEM certificate of the authority that signed the server’s certificate'),
