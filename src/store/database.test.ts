@@ -32,6 +32,9 @@ async function open(url: string, file: string, environment: string | null = null
 
 async function poolOn(url: string): Promise<pg.Pool> {
   const pool = new pg.Pool({ connectionString: url, max: 2 });
+  // The database is dropped while its last session may still be closing, and says so to it.
+  pool.on('connect', (client) => void client.on('error', () => {}));
+  pool.on('error', () => {});
   onTestFinished(() => pool.end());
   return pool;
 }
