@@ -19,7 +19,7 @@ import {
   toDatabaseError,
   writeCliFile,
 } from './runtime/index.ts';
-import { backupLines, type Restored, restoreBackup } from './store/index.ts';
+import { backupLines, type Restored, restoreBackup, splitLines } from './store/index.ts';
 
 /** What `millrace backup` was asked for. */
 export interface BackupRequest {
@@ -150,13 +150,8 @@ async function* readLines(file: string): AsyncGenerator<string> {
   const text = createGunzip().setEncoding('utf8');
   packed.on('error', (error) => text.destroy(error));
   packed.pipe(text);
-  let rest = '';
   try {
-    for await (const part of text) {
-      const lines = `${rest}${part}`.split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
+    yield* splitLines(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SyncError(
@@ -169,7 +164,6 @@ async function* readLines(file: string): AsyncGenerator<string> {
   } finally {
     packed.destroy();
   }
-  if (rest !== '') yield rest;
 }
 
 function fileProblem(file: string, why: string): SyncError {
