@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { afterAll, beforeAll } from 'vitest';
 import { createServer } from '../../src/api/index.ts';
 import { type ConnectorContext, type ConnectorDefinition, createLoneCredit } from '../../src/connector-kit/index.ts';
 import { createAddressCheck, createGuardedClient } from '../../src/connector-kit/net/index.ts';
@@ -10,6 +11,7 @@ import { createPlanner } from '../../src/engine/index.ts';
 import { bootstrap, type ExecutionQueue, type FirstKeys, type Services } from '../../src/operations/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { createTestDatabase } from './databases.ts';
+import { lateBound } from './late-bound.ts';
 
 /** One request as tests write it; the user key is sent unless `authorization` says otherwise (null = none). */
 export interface TestRequest {
@@ -39,6 +41,16 @@ export interface TestApiOptions {
   readonly clock?: () => Date;
   readonly limits?: Parameters<typeof createServer>[0]['limits'];
   readonly trustedProxies?: readonly string[];
+}
+
+/** An API for all tests of the file. */
+export function useTestApi(options: TestApiOptions): TestApi {
+  let api: TestApi | undefined;
+  beforeAll(async () => {
+    api = await startTestApi(options);
+  });
+  afterAll(() => api?.[Symbol.asyncDispose]());
+  return lateBound(() => api);
 }
 
 /** Starts an API over the given connectors, bootstrapped: one organization, one user, its keys. */

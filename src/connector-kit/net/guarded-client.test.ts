@@ -1,38 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCertificate } from '../../../tests/setup/certificate.ts';
+import { listen, useHttpRecorder } from '../../../tests/setup/http-recorder.ts';
 import { createAddressCheck } from './address-check.ts';
 import { createGuardedClient, type GuardedClient } from './guarded-client.ts';
 
 const METADATA = '169.254.169.254';
 
-/** Every request that reached the server, as `METHOD path`, with its headers. */
-const seen: { readonly line: string; readonly headers: IncomingMessage['headers']; readonly body: string }[] = [];
-let server: Server;
-let base: string;
-let port: number;
-
-beforeAll(async () => {
-  server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (part: Buffer) => {
-      body += part.toString();
-    });
-    request.on('end', () => {
-      seen.push({ line: `${request.method} ${request.url}`, headers: request.headers, body });
-      answer(request.url ?? '', response);
-    });
-  });
-  port = await listen(server);
-  base = `http://127.0.0.1:${port}`;
-});
-
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+/** Where the tests ask. */
+const recorder = useHttpRecorder((request, response) => answer(request.url ?? '', response));
+const { seen } = recorder;
 
 function answer(path: string, response: ServerResponse): void {
   const [, kind, argument = ''] = /^\/([a-z]+)\/?(.*)$/.exec(path) ?? [];
@@ -46,12 +24,6 @@ function answer(path: string, response: ServerResponse): void {
     response.write('half', () => response.destroy());
   } else if (kind === 'silence') response.writeHead(200).flushHeaders();
   else response.writeHead(kind === 'missing' ? 404 : 200, { 'x-answer': 'yes' }).end('done');
-}
-
-async function listen(instance: Server): Promise<number> {
-  await new Promise<void>((resolve) => instance.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has such an address.
-  return (instance.address() as AddressInfo).port;
 }
 
 /** A client whose names resolve to these answers in turn, the last one for good. */
@@ -69,18 +41,27 @@ const strict = createGuardedClient({ resolveHost: createAddressCheck({ denyPriva
 
 describe('createGuardedClient', () => {
   it('answers status, headers and body, also of a refusal by the host', async () => {
-    const good = await system({ method: 'POST', url: `${base}/plain?a=1`, body: 'text', headers: { 'x-sent': 'a' } });
+    const good = await system({
+      method: 'POST',
+      url: `${recorder.origin}/plain?a=1`,
+      body: 'text',
+      headers: { 'x-sent': 'a' },
+    });
     expect(good).toMatchObject({ status: 200, isTruncated: false, headers: { 'x-answer': 'yes' } });
     expect(good.body.toString()).toBe('done');
     expect(seen.at(-1)).toMatchObject({ line: 'POST /plain?a=1', body: 'text', headers: { 'x-sent': 'a' } });
-    expect((await system({ method: 'GET', url: `${base}/missing` })).status).toBe(404);
+    expect((await system({ method: 'GET', url: `${recorder.origin}/missing` })).status).toBe(404);
   });
 
   it('sets the headers of the hop itself', async () => {
     const headers = { Host: 'other.example', 'Transfer-Encoding': 'chunked', 'content-length': '99', connection: 'x' };
-    await system({ method: 'POST', url: `${base}/plain`, body: 'four', headers });
+    await system({ method: 'POST', url: `${recorder.origin}/plain`, body: 'four', headers });
     const last = seen.at(-1);
-    expect(last?.headers).toMatchObject({ host: `127.0.0.1:${port}`, 'content-length': '4', connection: 'close' });
+    expect(last?.headers).toMatchObject({
+      host: `127.0.0.1:${recorder.port}`,
+      'content-length': '4',
+      connection: 'close',
+    });
     expect(last?.headers).not.toHaveProperty('transfer-encoding');
   });
 
@@ -117,7 +98,7 @@ describe('createGuardedClient', () => {
     'localhost.',
   ])('refuses %s where private addresses are denied', async (host) => {
     const count = seen.length;
-    const asked = strict({ method: 'GET', url: `http://${host}:${port}/` });
+    const asked = strict({ method: 'GET', url: `http://${host}:${recorder.port}/` });
     await expect(asked).rejects.toMatchObject({ code: expect.stringMatching(/CONN_(ADDRESS_REFUSED|UNREACHABLE)/) });
     expect(seen).toHaveLength(count);
   });
@@ -134,28 +115,28 @@ describe('createGuardedClient', () => {
   });
 
   it('takes what stands behind a backslash for the path, as the host that it asks is checked', async () => {
-    await system({ method: 'GET', url: `${base}\\@${METADATA}/` });
+    await system({ method: 'GET', url: `${recorder.origin}\\@${METADATA}/` });
     expect(seen.at(-1)?.line).toBe(`GET /@${METADATA}/`);
   });
 
   it('connects to the address that was checked, whatever the name says a moment later', async () => {
     const { ask, lookups } = clientOf('127.0.0.1', METADATA);
-    expect((await ask({ method: 'GET', url: `http://turning.example:${port}/plain` })).status).toBe(200);
+    expect((await ask({ method: 'GET', url: `http://turning.example:${recorder.port}/plain` })).status).toBe(200);
     expect(lookups).toEqual(['turning.example']);
-    await expect(ask({ method: 'GET', url: `http://turning.example:${port}/plain` })).rejects.toMatchObject({
+    await expect(ask({ method: 'GET', url: `http://turning.example:${recorder.port}/plain` })).rejects.toMatchObject({
       code: 'CONN_ADDRESS_REFUSED',
     });
   });
 
   it('answers a redirect unless following was asked for', async () => {
-    const response = await system({ method: 'GET', url: `${base}/to/http:%2F%2F${METADATA}` });
+    const response = await system({ method: 'GET', url: `${recorder.origin}/to/http:%2F%2F${METADATA}` });
     expect(response).toMatchObject({ status: 302, headers: { location: `http://${METADATA}` } });
   });
 
   it.each([`http://${METADATA}/latest`, '//2852039166/', 'file:///etc/passwd', 'http://a:b@127.0.0.1/'])(
     'checks where a redirect leads: %s',
     async (target) => {
-      const url = `${base}/to/${encodeURIComponent(target)}`;
+      const url = `${recorder.origin}/to/${encodeURIComponent(target)}`;
       await expect(system({ method: 'GET', url, maxRedirects: 3 })).rejects.toMatchObject({
         code: expect.stringMatching(/CONN_ADDRESS_REFUSED|HTTP_URL_REFUSED/),
       });
@@ -164,30 +145,30 @@ describe('createGuardedClient', () => {
 
   it('resolves and checks a name again when it is redirected to itself', async () => {
     const { ask } = clientOf('127.0.0.1', METADATA);
-    const url = `http://turning.example:${port}/keep`;
+    const url = `http://turning.example:${recorder.port}/keep`;
     await expect(ask({ method: 'GET', url, maxRedirects: 3 })).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
   });
 
   it('shows headers to the host only that they are meant for', async () => {
     const headers = { authorization: 'Bearer word' };
-    await system({ method: 'GET', url: `${base}/keep`, headers, maxRedirects: 1 });
+    await system({ method: 'GET', url: `${recorder.origin}/keep`, headers, maxRedirects: 1 });
     expect(seen.at(-1)).toMatchObject({ line: 'GET /end', headers });
-    const elsewhere = encodeURIComponent(`http://localhost:${port}/end`);
-    await system({ method: 'POST', url: `${base}/to/${elsewhere}`, headers, body: 'word', maxRedirects: 1 });
+    const elsewhere = encodeURIComponent(`http://localhost:${recorder.port}/end`);
+    await system({ method: 'POST', url: `${recorder.origin}/to/${elsewhere}`, headers, body: 'word', maxRedirects: 1 });
     expect(seen.at(-1)).toMatchObject({ line: 'GET /end', body: '' });
     expect(seen.at(-1)?.headers).not.toHaveProperty('authorization');
   });
 
   it('follows as many redirects as were allowed, and sends the body again where that is meant', async () => {
-    await system({ method: 'PUT', url: `${base}/keep`, body: 'text', maxRedirects: 1 });
+    await system({ method: 'PUT', url: `${recorder.origin}/keep`, body: 'text', maxRedirects: 1 });
     expect(seen.at(-1)).toMatchObject({ line: 'PUT /end', body: 'text' });
-    await expect(system({ method: 'GET', url: `${base}/again`, maxRedirects: 4 })).rejects.toMatchObject({
+    await expect(system({ method: 'GET', url: `${recorder.origin}/again`, maxRedirects: 4 })).rejects.toMatchObject({
       code: 'HTTP_ANSWER_REFUSED',
     });
   });
 
   it('takes no more of a body than it was told', async () => {
-    const request = { method: 'GET', url: `${base}/long`, maxBodyBytes: 1_000 };
+    const request = { method: 'GET', url: `${recorder.origin}/long`, maxBodyBytes: 1_000 };
     await expect(system(request)).rejects.toMatchObject({ code: 'HTTP_ANSWER_REFUSED' });
     const cut = await system({ ...request, onLongBody: 'cut' });
     expect(cut).toMatchObject({ status: 200, isTruncated: true });
@@ -196,22 +177,30 @@ describe('createGuardedClient', () => {
   });
 
   it('gives up a host that does not end its answer', async () => {
-    const asked = system({ method: 'GET', url: `${base}/silence`, timeoutMs: 50 });
+    const asked = system({ method: 'GET', url: `${recorder.origin}/silence`, timeoutMs: 50 });
     await expect(asked).rejects.toMatchObject({ code: 'HTTP_TIMEOUT' });
   });
 
   it('gives up a resolver that does not answer', async () => {
     const ask = createGuardedClient({ resolveHost: () => new Promise(() => {}) });
-    await expect(ask({ method: 'GET', url: base, timeoutMs: 50 })).rejects.toMatchObject({ code: 'HTTP_TIMEOUT' });
+    await expect(ask({ method: 'GET', url: recorder.origin, timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'HTTP_TIMEOUT',
+    });
   });
 
   it('stops with the reason of the signal', async () => {
-    const stopped = system({ method: 'GET', url: `${base}/silence`, signal: AbortSignal.abort(new Error('stop')) });
+    const stopped = system({
+      method: 'GET',
+      url: `${recorder.origin}/silence`,
+      signal: AbortSignal.abort(new Error('stop')),
+    });
     await expect(stopped).rejects.toThrow('stop');
   });
 
   it.each(['cut', 'switch'])('reports an answer that is none: %s', async (path) => {
-    await expect(system({ method: 'GET', url: `${base}/${path}` })).rejects.toMatchObject({ code: 'CONN_LOST' });
+    await expect(system({ method: 'GET', url: `${recorder.origin}/${path}` })).rejects.toMatchObject({
+      code: 'CONN_LOST',
+    });
   });
 
   it('says that nothing listens, without the path', async () => {
@@ -228,7 +217,9 @@ describe('createGuardedClient', () => {
     ['header', { headers: { 'x-bad': 'a\r\nhost: other' } }],
     ['method', { method: 'GET / HTTP/1.1\r\nx: y' }],
   ])('lets nothing be written through a %s', async (_name, change) => {
-    await expect(system({ method: 'GET', url: base, ...change })).rejects.toMatchObject({ code: 'HTTP_URL_REFUSED' });
+    await expect(system({ method: 'GET', url: recorder.origin, ...change })).rejects.toMatchObject({
+      code: 'HTTP_URL_REFUSED',
+    });
   });
 
   it('proves the certificate for the name, not for the address', async () => {
