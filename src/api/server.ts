@@ -6,6 +6,7 @@ import { type ApiVersion, apiErrorSchema, restErrorSchema } from '../contract/in
 import { SyncError } from '../core/index.ts';
 import { type Caller, createContext, type Services } from '../operations/index.ts';
 import { registerAuth } from './auth.ts';
+import { registerBodies } from './bodies.ts';
 import { registerDownloads } from './downloads/downloads.ts';
 import { registerErrors, sendError } from './errors.ts';
 import type { Watching } from './health.ts';
@@ -98,16 +99,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
     }
   });
   return app;
-}
-
-/** Clients send `content-type: application/json` with an empty body where there is nothing to say. */
-function registerBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeContentTypeParser('text/plain');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else void parse(request, body.toString(), done);
-  });
 }
 
 function registerHeaders(app: FastifyInstance): void {
