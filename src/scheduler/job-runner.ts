@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { type JobHandlers, removeOldJobs, runJob, type Services, takeNextJob } from '../operations/index.ts';
+import { findDueKinds } from '../store/index.ts';
 
 /** The part of a logger that is used here. */
 export interface JobLog {
@@ -62,6 +63,8 @@ async function startWaiting(
   running: Set<Promise<void>>,
   signal: AbortSignal,
 ): Promise<void> {
+  if (running.size >= MAX_AT_ONCE) return;
+  if (!(await findDueKinds(services.store.db, ['jobs'])).has('jobs')) return;
   while (running.size < MAX_AT_ONCE && !signal.aborted) {
     const job = await takeNextJob(services);
     if (job === undefined) return;

@@ -25,6 +25,7 @@ export {
   updateConnection,
 } from './connections.ts';
 export { openStore, type ScopedStore, type Store, type StoreDatabase, type StoreTransaction } from './database.ts';
+export { type DueKind, findDueKinds } from './due-rows.ts';
 export {
   type EntityRecord,
   type EntityType,

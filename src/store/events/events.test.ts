@@ -6,6 +6,8 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/setup/data
 import { fillHistory, type History } from '../../../tests/setup/history.ts';
 import { listAuditEntries } from '../audit/audit-entries.ts';
 import { openStore, type Store, type StoreDatabase } from '../database.ts';
+import { findDueKinds } from '../due-rows.ts';
+import { takeJob } from '../jobs/jobs.ts';
 import { removeOldMails, takeMail } from '../mails/mails.ts';
 import { listDeliveries } from '../webhooks/deliveries.ts';
 import { listEvents, removeOldEvents } from './events.ts';
@@ -43,6 +45,9 @@ beforeAll(async () => {
   await history.sql(`
     INSERT INTO mails (organization_id, recipient, template, facts, state, created_at)
       SELECT ${organization}, 'a@example.com', 'execution_failed', '{}', 'sent', now() - n * interval '1 minute' FROM generate_series(1, ${EVENTS}) n`);
+  await history.sql(`
+    INSERT INTO jobs (id, organization_id, type, status, caller, author_type, input, finished_at)
+      SELECT gen_random_uuid(), ${organization}, 'exportlogs', 'done', '{}', 'user', '{}', now() FROM generate_series(1, ${EVENTS})`);
   await history.sql('ANALYZE');
 }, 120_000);
 
@@ -76,13 +81,15 @@ it.each<[string, (db: StoreDatabase, organization: string) => Promise<unknown>]>
     (db, organization) => listDeliveries(db, organization, WEBHOOK, { limit: 20, position: PLACE }),
   ],
   ['a mail to send', (db) => takeMail(db, 1_000)],
+  ['a job to do', (db) => takeJob(db)],
+  ['what is due', (db) => findDueKinds(db, ['jobs', 'webhookDeliveries', 'mails'])],
   ['mails that are too old', (db) => removeOldMails(db, 100)],
   ['events that are too old', (db) => removeOldEvents(db, 100)],
 ])('nothing is read through for %s', async (_, work) => {
   const plans = await history.explain((db) => work(db, history.organizationId));
   expect(plans.length).toBeGreaterThan(0);
   for (const plan of plans)
-    expect(plan).not.toMatch(/Seq Scan on (events|audit_entries|webhook_deliveries|webhook_attempts|mails)\b/);
+    expect(plan).not.toMatch(/Seq Scan on (events|audit_entries|webhook_deliveries|webhook_attempts|mails|jobs)\b/);
 });
 
 it('events are removed after 48 hours with what was delivered of them, and mails after a week', async () => {

@@ -1,5 +1,6 @@
 import { type Insertable, type Selectable, sql } from 'kysely';
 import type { StoreDatabase } from '../database.ts';
+import { longestDue } from '../due-rows.ts';
 import type { Database } from '../tables.ts';
 import { toStorableJson } from './storable-json.ts';
 
@@ -57,17 +58,7 @@ export function takeJob(db: StoreDatabase): Promise<JobRecord | undefined> {
   return db
     .updateTable('jobs')
     .set({ status: 'running', freeAt: LEASE, takings: sql<number>`takings + 1`, attempts: sql<number>`attempts + 1` })
-    .where('id', '=', (select) =>
-      select
-        .selectFrom('jobs')
-        .select('id')
-        .where('finishedAt', 'is', null)
-        .where('freeAt', '<=', sql<Date>`clock_timestamp()`)
-        .orderBy('freeAt')
-        .limit(1)
-        .forUpdate()
-        .skipLocked(),
-    )
+    .where('id', '=', longestDue('jobs'))
     .returningAll()
     .executeTakeFirst();
 }

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { StoreDatabase } from '../database.ts';
+import { fromNow, longestDue } from '../due-rows.ts';
 import type { MailFacts, MailsTable, MailTemplate } from './tables.ts';
 
 /** One e-mail as stored. */
@@ -55,21 +56,8 @@ const STALE = sql`interval '24 hours'`;
 export function takeMail(db: StoreDatabase, leaseMs: number): Promise<MailRecord | undefined> {
   return db
     .updateTable('mails')
-    .set((eb) => ({
-      attempts: eb('attempts', '+', 1),
-      dueAt: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'`,
-    }))
-    .where('id', '=', (from) =>
-      from
-        .selectFrom('mails')
-        .select('id')
-        .where('state', '=', 'waiting')
-        .where('dueAt', '<=', sql<Date>`now()`)
-        .orderBy('dueAt')
-        .limit(1)
-        .forUpdate()
-        .skipLocked(),
-    )
+    .set((eb) => ({ attempts: eb('attempts', '+', 1), dueAt: fromNow(leaseMs) }))
+    .where('id', '=', longestDue('mails'))
     .returningAll()
     .executeTakeFirst();
 }
@@ -89,7 +77,7 @@ export async function finishMail(
         : {
             error: end.error,
             state: sql<'waiting'>`CASE WHEN ${end.retryInMs}::float8 IS NULL OR ${isStale} THEN 'failed' ELSE 'waiting' END`,
-            dueAt: sql<Date>`now() + coalesce(${end.retryInMs}::float8, 0) * interval '1 millisecond'`,
+            dueAt: fromNow(end.retryInMs ?? 0),
           },
     )
     .where('id', '=', mail.id)

@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import { fromMicroseconds, toMicroseconds } from '../columns.ts';
 import type { Store, StoreDatabase } from '../database.ts';
+import { fromNow, longestDue } from '../due-rows.ts';
 import type { EventRecord } from '../events/events.ts';
 import type { WebhookAttemptsTable, WebhookDeliveriesTable } from './tables.ts';
 import { findWebhook, type WebhookRecord } from './webhooks.ts';
@@ -40,21 +41,8 @@ export function takeDelivery(
       .execute();
     const taken = await db
       .updateTable('webhookDeliveries')
-      .set((eb) => ({
-        attempts: eb('attempts', '+', 1),
-        dueAt: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'`,
-      }))
-      .where('id', '=', (from) =>
-        from
-          .selectFrom('webhookDeliveries')
-          .select('id')
-          .where('state', '=', 'waiting')
-          .where('dueAt', '<=', sql<Date>`now()`)
-          .orderBy('dueAt')
-          .limit(1)
-          .forUpdate()
-          .skipLocked(),
-      )
+      .set((eb) => ({ attempts: eb('attempts', '+', 1), dueAt: fromNow(leaseMs) }))
+      .where('id', '=', longestDue('webhookDeliveries'))
       .returningAll()
       .executeTakeFirst();
     if (taken === undefined) return undefined;
@@ -91,7 +79,7 @@ export async function finishAttempt(
         ? { state: 'delivered' as const }
         : end.retryInMs === null
           ? { state: 'failed' as const }
-          : { dueAt: sql<Date>`now() + ${end.retryInMs} * interval '1 millisecond'` };
+          : { dueAt: fromNow(end.retryInMs) };
     await db
       .updateTable('webhookDeliveries')
       .set(change)
