@@ -2,12 +2,14 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFilesRoot, queryFile } from '../../../tests/setup/duckdb/duckdb-loads.ts';
 import { tryInProcess } from '../../../tests/setup/duckdb/duckdb-process.ts';
-import { leaseFile } from './client.ts';
+import { type FileLease, leaseFile } from './client.ts';
+import type { Session } from './session.ts';
 import { WORK_FOLDER } from './work-folder.ts';
 
 const signal = new AbortController().signal;
@@ -53,6 +55,72 @@ it('runs work in turn, and nothing of a failed transaction stays', async () => {
   );
   await expect(failing).rejects.toThrow('no');
   expect(await counting).toEqual([{ n: 0 }]);
+});
+
+describe('work beside what runs alone', () => {
+  const add = (lease: FileLease, id: number): Promise<number> =>
+    lease.beside(
+      'Testing',
+      (session) => session.transaction(() => session.run(`INSERT INTO t VALUES (${id})`)),
+      signal,
+    );
+  const list = (session: Session) => session.rows('FROM t ORDER BY a');
+
+  it('does not wait for it, and is seen by what begins later', async () => {
+    await using lease = await leaseFile(path);
+    await lease.exclusive('Testing', (session) => session.run('CREATE TABLE t (a INTEGER)'), signal);
+    const seen = await lease.exclusive(
+      'Testing',
+      async (session) => [await add(lease, 1), await list(session), await add(lease, 2)],
+      signal,
+    );
+    expect(seen).toEqual([1, [{ a: 1 }], 1]);
+    expect(await lease.exclusive('Testing', list, signal)).toEqual([{ a: 1 }, { a: 2 }]);
+  });
+
+  it('is done alone where it failed beside', async () => {
+    await using lease = await leaseFile(path);
+    await lease.exclusive('Testing', (session) => session.run('CREATE TABLE t AS SELECT 1 AS a'), signal);
+    const raise = (session: Session) => session.transaction(() => session.run('UPDATE t SET a = a + 10'));
+    let raised: Promise<number> | undefined;
+    await lease.exclusive(
+      'Testing',
+      (session) =>
+        session.transaction(async () => {
+          await session.run('UPDATE t SET a = a + 1');
+          raised = lease.beside('Testing', raise, signal);
+        }),
+      signal,
+    );
+    expect(await raised).toBe(1);
+    expect(await lease.exclusive('Testing', list, signal)).toEqual([{ a: 12 }]);
+  });
+
+  it('does not begin where it was cancelled, and fails behind the end of its lease', async () => {
+    await using keeper = await leaseFile(path);
+    const lease = await leaseFile(path);
+    await keeper.exclusive('Testing', (session) => session.run('CREATE TABLE t (a INTEGER)'), signal);
+    const canceled = lease.beside('Testing', list, AbortSignal.abort());
+    await expect(canceled).rejects.toThrow(/abort|cancel/i);
+    await lease[Symbol.asyncDispose]();
+    await expect(add(lease, 1)).rejects.toThrow(expect.objectContaining({ code: 'CONN_LOST' }));
+    expect(await keeper.exclusive('Testing', list, signal)).toEqual([]);
+  });
+});
+
+it('lends half of the cores while more than one segment is collected, and all of them else', async () => {
+  await using lease = await leaseFile(path);
+  const threads = async () => {
+    const rows = await lease.exclusive('Testing', (s) => s.rows("SELECT current_setting('threads') AS n"), signal);
+    return Number(rows[0]?.n);
+  };
+  const all = availableParallelism();
+  const first = lease.collect();
+  expect(await threads()).toBe(all);
+  const second = lease.collect();
+  expect(await threads()).toBe(Math.max(1, Math.floor(all / 2)));
+  for (const each of [first, second]) each[Symbol.dispose]();
+  expect(await threads()).toBe(all);
 });
 
 it('refuses a file that another thread of the process holds, until it is closed', async () => {

@@ -29,6 +29,7 @@ export class CollectedSegment implements AsyncDisposable {
   readonly #plan: LoadPlan;
   readonly #isolate: boolean;
   readonly #file: SegmentFile;
+  readonly #collecting: Disposable;
 
   /** @param options `name`: of the csv file, in the lease's folder; `isolate`: try every record when it is added */
   constructor(lease: FileLease, plan: LoadPlan, options: { readonly name: string; readonly isolate: boolean }) {
@@ -36,6 +37,7 @@ export class CollectedSegment implements AsyncDisposable {
     this.#plan = plan;
     this.#isolate = options.isolate;
     this.#file = new SegmentFile(`${lease.folder}/${options.name}.csv`);
+    this.#collecting = lease.collect();
   }
 
   get records(): number {
@@ -71,8 +73,9 @@ export class CollectedSegment implements AsyncDisposable {
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#file[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#collecting[Symbol.dispose]();
+    await this.#file[Symbol.asyncDispose]();
   }
 
   #readBy(way: ReadingWay): CollectedRecords {

@@ -104,6 +104,7 @@ const RULES: readonly Rule[] = [
       new SyncError(
         'CONN_LOST',
         `${action} ${path} failed: another transaction wrote the same records. It is tried again by itself.`,
+        { detail: { isConflict: true } },
       ),
   },
   {

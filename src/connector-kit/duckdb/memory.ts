@@ -19,17 +19,20 @@ export async function openReader(filesRoot: string, what: string): Promise<FileL
   const file = await openMemory({ memoryBytes, folder }, [root, folder]);
   let last: Promise<unknown> = Promise.resolve();
   let isClosed = false;
+  const exclusive: FileLease['exclusive'] = (action, work, signal) => {
+    const turn = last.then(() => {
+      signal.throwIfAborted();
+      if (isClosed) throw new SyncError('CONN_LOST', `${action} ${what} failed: it was closed. It is tried again.`);
+      return work(createSession(file.connection, action, what, signal));
+    });
+    last = turn.catch(() => {});
+    return turn;
+  };
   return {
     folder,
-    exclusive(action, work, signal) {
-      const turn = last.then(() => {
-        signal.throwIfAborted();
-        if (isClosed) throw new SyncError('CONN_LOST', `${action} ${what} failed: it was closed. It is tried again.`);
-        return work(createSession(file.connection, action, what, signal));
-      });
-      last = turn.catch(() => {});
-      return turn;
-    },
+    exclusive,
+    beside: exclusive,
+    collect: () => ({ [Symbol.dispose]: () => {} }),
     async [Symbol.asyncDispose]() {
       await last;
       if (isClosed) return;

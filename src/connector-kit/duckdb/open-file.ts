@@ -14,6 +14,8 @@ const MAX_MEMORY_SHARE = 0.4;
 /** A database that DuckDB has open here. */
 export interface OpenFile {
   readonly connection: DuckDBConnection;
+  /** For what does not wait until the other one is free. */
+  readonly beside: DuckDBConnection;
   close(): Promise<void>;
 }
 
@@ -46,7 +48,7 @@ export async function openFile(path: string, opening: Opening): Promise<OpenFile
       await file.close().finally(closed.resolve);
       await held;
     };
-    opened.resolve({ connection: file.connection, close });
+    opened.resolve({ ...file, close });
     await closed.promise;
   });
   held.catch((error: unknown) => opened.reject(toSyncError(error, 'Opening', path)));
@@ -85,19 +87,27 @@ async function openInstance(path: string, settings: Record<string, string>): Pro
   const { DuckDBInstance: Instance } = await import('@duckdb/node-api');
   const instance = await Instance.create(path, settings);
   try {
-    const connection = await instance.connect();
-    await connection.run("SET TimeZone = 'UTC'");
-    return { connection, close: () => close(instance, connection, settings.access_mode === 'READ_WRITE') };
+    const [connection, beside] = [await instance.connect(), await instance.connect()];
+    for (const each of [connection, beside]) await each.run("SET TimeZone = 'UTC'");
+    return {
+      connection,
+      beside,
+      close: () => close(instance, [connection, beside], settings.access_mode === 'READ_WRITE'),
+    };
   } catch (error) {
     instance.closeSync();
     throw error;
   }
 }
 
-async function close(instance: DuckDBInstance, connection: DuckDBConnection, isWritable: boolean): Promise<void> {
+async function close(
+  instance: DuckDBInstance,
+  connections: readonly DuckDBConnection[],
+  isWritable: boolean,
+): Promise<void> {
   // Closing would do the same, but on this thread's time. It fails on an invalidated database, which the next opening recovers.
-  if (isWritable) await connection.run('CHECKPOINT').catch(() => {});
-  connection.closeSync();
+  if (isWritable) await connections[0]?.run('CHECKPOINT').catch(() => {});
+  for (const connection of connections) connection.closeSync();
   instance.closeSync();
 }
 

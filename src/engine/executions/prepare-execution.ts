@@ -19,7 +19,7 @@ import {
 import { type LanePlan, passOn, WORKFLOW_PROTOCOL } from '../durable.ts';
 import { definitionOf, type EngineParts, holdFiles, isLocal, retryStore, specsOf } from '../engine-parts.ts';
 import type { ExecutionPlan } from '../planner/plan-execution.ts';
-import { laneCount, summarizePlan } from '../planner/plan-summary.ts';
+import { laneCount, summarizePlan, writerOf } from '../planner/plan-summary.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
 import { isRetryable, type RetryPolicy, waitBeforeRetry } from '../retry.ts';
 import { inSpan } from '../tracing.ts';
@@ -118,7 +118,7 @@ async function planLanes(parts: EngineParts, run: Run, { planned }: ExecutionPla
   const workers = isHere ? takers.filter(({ id }) => id === parts.workerId) : takers;
   const usual = workers.reduce((sum, { usualLanes }) => sum + usualLanes, 0);
   return {
-    lanes: laneCount(run, planned, usual),
+    lanes: laneCount(run, planned, writerOf(definitionOf(parts, run.destination.type)), usual),
     workers: Math.max(1, workers.length),
     isLocal: isHere || parts.isSoleProcess,
   };

@@ -52,7 +52,7 @@ async function planStart(
   try {
     const plan = await planDraft(parts, run, signal);
     const { added: addedSchemas, drift } = plan;
-    const lanes = laneCount(run, plan.planned, await usualLanes(parts, run));
+    const lanes = laneCount(run, plan.planned, base.writtenBy, await usualLanes(parts, run));
     return { ...base, refusals: [], lanes, addedSchemas, drift, schemas: describeSchemas(plan) };
   } catch (error) {
     return { ...base, refusals: [toRefusal(error)], lanes: 0, addedSchemas: [], drift: [], schemas: [] };

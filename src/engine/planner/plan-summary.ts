@@ -31,16 +31,19 @@ export function writerOf({ capabilities }: Pick<ConnectorDefinition<unknown>, 'c
 }
 
 /**
- * Pipelines that an execution keeps at work, at most.
- * @param usual those of a sync without a limit of its own: what the living workers offer
+ * Pipelines that an execution keeps at work, at most. Loads into a file take turns, so there is one more: while it loads, the
+ * others read.
+ * @param offered by the living workers, for a sync without a limit of its own
  */
 export function laneCount(
   { sync, execution }: Run,
   planned: readonly PlannedSchema[],
-  usual: number = Math.max(2, availableParallelism()),
+  writtenBy: PlacedWriter,
+  offered: number = Math.max(2, availableParallelism()),
 ): number {
   const reads = planned.reduce((sum, schema) => sum + schema.ranges.length, 0);
   const ofResync = execution.resyncMode === null ? null : sync.resyncConcurrencyLimit;
+  const usual = writtenBy === 'one_process' ? offered + 1 : offered;
   const limit = ofResync ?? sync.concurrencyLimit ?? usual;
   return Math.max(0, Math.min(limit, reads, MAX_LANES));
 }

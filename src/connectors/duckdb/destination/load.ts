@@ -49,12 +49,13 @@ export class DuckdbLoad implements Load {
     signal: AbortSignal,
   ): Promise<SegmentWriter> {
     const plan = this.#plan;
-    await this.#do(
-      'Beginning a segment of',
+    const lease = await this.#lease();
+    // In its turn it would wait until all other lanes have loaded, with nothing to read meanwhile.
+    await lease.beside(
+      `Beginning a segment of ${plan.schemaId} in`,
       (session) => session.transaction(() => raiseToken(session, plan, segment)),
       signal,
     );
-    const lease = await this.#lease();
     return new DuckdbSegmentWriter({ lease, plan, segment, isolate: options.isolate, failpoint: this.#failpoint });
   }
 

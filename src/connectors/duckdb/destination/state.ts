@@ -113,7 +113,11 @@ export async function raiseToken(
   await session.run(`UPDATE ${state('segments')} SET token = ${segment.token} WHERE ${where}`);
 }
 
-/** The last statement before a segment's commit. @throws `FENCE_LOST` when a later token or generation has begun */
+/**
+ * The last statement before a segment's commit. It writes the token, too: DuckDB sees a conflict with a token that was raised
+ * meanwhile only where both wrote the same column.
+ * @throws `FENCE_LOST` when a later token or generation has begun
+ */
 export async function commitSegment(
   session: Session,
   plan: LoadPlan,
@@ -121,10 +125,13 @@ export async function commitSegment(
   outcome: SegmentOutcome,
 ): Promise<void> {
   const fence = `EXISTS (SELECT 1 FROM ${state('fences')} WHERE ${isSchema(plan)} AND generation = ${plan.generation})`;
-  const committed = await session.run(
-    `UPDATE ${state('segments')} SET committed = true, outcome = ${quoteText(JSON.stringify(outcome))} ` +
-      `WHERE ${isSegment(plan, segment.no)} AND token = ${segment.token} AND NOT committed AND ${fence}`,
-  );
+  const update =
+    `UPDATE ${state('segments')} SET token = ${segment.token}, committed = true, outcome = ${quoteText(JSON.stringify(outcome))} ` +
+    `WHERE ${isSegment(plan, segment.no)} AND token = ${segment.token} AND NOT committed AND ${fence}`;
+  const committed = await session.run(update).catch((error: unknown) => {
+    if (error instanceof SyncError && error.detail.isConflict === true) return 0;
+    throw error;
+  });
   if (committed !== 1) throw fenceLost(plan, `segment ${segment.no} was taken over`);
 }
 
