@@ -1,11 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readContract } from '../../../../tests/compatibility/contract.ts';
-import { UNKNOWN_ID, useBulkFixture } from '../../../../tests/setup/bulk-fixture.ts';
+import { UNKNOWN_ID } from '../../../../tests/setup/bulk-fixture.ts';
 import { queryDatabase } from '../../../../tests/setup/databases.ts';
-import { queryFile } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
-import { API_VERSIONS } from '../../../contract/index.ts';
+import { namesOf, useModelRequests } from '../../../../tests/setup/model-requests.ts';
 import {
   createContext,
   createModel,
@@ -13,60 +9,14 @@ import {
   describeModelSource,
   getModel,
   listAllModels,
-  runJob,
   sampleModel,
   startCreateModel,
   startQuery,
-  takeNextJob,
 } from '../../../operations/index.ts';
 import { toModelInput } from '../../views/models.ts';
 
-const fixture = useBulkFixture();
-const CONTRACTS = new Map<string, ReturnType<typeof readContract>>(
-  API_VERSIONS.map((version) => [version, readContract(version)]),
-);
+const { fixture, ask, modelBody, make } = useModelRequests();
 const OLDEST = '2023-04-25';
-
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-// Answers are looked at in every depth; their shapes are proved against the published documents.
-type Body = ReturnType<typeof JSON.parse>;
-
-/** Sends one request, proves its answer against the published document, and answers it. */
-async function ask(
-  status: number,
-  operation: string,
-  url: string,
-  body?: unknown,
-  version = '2025-09-18',
-): Promise<Body> {
-  const [method] = operation.split(' ') as [Method];
-  const answer = await fixture.send(method, url, body, version);
-  expect([url, answer.status, answer.status === status ? '' : answer.body]).toEqual([url, status, '']);
-  if (answer.body === null) return null;
-  const contract = CONTRACTS.get(version);
-  expect([url, contract?.check(operation, status, answer.body)]).toEqual([url, []]);
-  if (status < 300) expect([url, contract?.listUnknownKeys(operation, status, answer.body)]).toEqual([url, []]);
-  return answer.body;
-}
-
-const modelBody = (changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
-  name: 'Customers',
-  connection_id: fixture.sourceId,
-  configuration: { table: 'public.customers' },
-  ...changes,
-});
-
-const make = async (changes: Readonly<Record<string, unknown>> = {}): Promise<Body> =>
-  (await ask(200, 'POST /api/models', '/api/models', modelBody(changes))).data;
-
-const namesOf = (model: Body): string[] => model.fields.map((field: { name: string }) => field.name);
-
-/** Does the job that was asked for, and answers it as its author reads it. */
-async function finish(job: { job_id: string; type: string }): Promise<Body> {
-  const taken = await takeNextJob(fixture.api.services);
-  if (taken !== undefined) await runJob(fixture.api.services, taken, new AbortController().signal);
-  return (await ask(200, 'GET /api/jobs/{type}/{id}', `/api/jobs/${job.type}/${job.job_id}`)).data;
-}
 
 describe('making a model', () => {
   it('asks the source for the fields, and keeps what was said about them', async () => {
@@ -191,7 +141,7 @@ describe('changing a model', () => {
     expect(await ask(200, 'DELETE /api/models/{id}', `/api/models/${model.id}?async=true`)).toBeNull();
     await ask(404, 'GET /api/models/{id}', `/api/models/${model.id}`);
     const { body } = await fixture.send('GET', `/api/x/audit?object_id=${model.id}`);
-    expect(body.data.map((entry: Body) => entry.action)).toEqual(['delete', 'update', 'create']);
+    expect(body.data.map((entry: { action: string }) => entry.action)).toEqual(['delete', 'update', 'create']);
     expect(body.data[1]).toMatchObject({ before: { name: 'Customers' }, after: { name: 'Renamed' } });
   });
 });
@@ -243,132 +193,11 @@ it('lists models latest change first, page by page', async () => {
   expect(first.data).toHaveLength(2);
   const token = first.pagination.next_page_token;
   const second = await ask(200, 'GET /api/models', `/api/models?limit=50&page_token=${token}`);
-  const times = [...first.data, ...second.data].map((model: Body) => model.updated_at);
+  const times = [...first.data, ...second.data].map((model: { updated_at: string }) => model.updated_at);
   expect(times).toEqual([...times].sort().reverse());
   const { data } = await ask(200, 'GET /api/models', '/api/models', undefined, '2024-02-08');
   expect(data).toHaveLength(times.length);
   await ask(400, 'GET /api/models', '/api/models?page_token=nonsense');
-});
-
-it('shows a few records, with null for what the source does not have', async () => {
-  const additional = ['score', 'constructor'].map((name) => ({ name, label: name, type: 'number' }));
-  const model = await make({ fields: ['id', 'plan'], additional_fields: additional });
-  const { data } = await ask(200, 'GET /api/models/{id}/sample', `/api/models/${model.id}/sample`);
-  expect(data.records).toHaveLength(10);
-  expect(data.records[0]).toEqual({ [model.id]: { id: 1, plan: 'team', score: null, constructor: null } });
-});
-
-it('tells the fields of a model that it does not make', async () => {
-  const before = (await ask(200, 'GET /api/models', '/api/models', undefined, '2024-02-08')).data.length;
-  const body = modelBody({ configuration: { query: 'SELECT 1 AS one' } });
-  const { data, job } = await ask(200, 'POST /api/model-preview', '/api/model-preview', body);
-  expect(data.fields).toMatchObject([{ name: 'one', type: 'number' }]);
-  expect(job).toMatchObject({ status: 'done', type: 'previewmodel', result: [{ name: 'one' }] });
-  expect((await finish(job)).result).toEqual(job.result);
-  await ask(422, 'POST /api/model-preview', '/api/model-preview', modelBody({ fields: ['nothing'] }));
-  expect((await ask(200, 'GET /api/models', '/api/models', undefined, '2024-02-08')).data).toHaveLength(before);
-});
-
-describe('asked for as a job', () => {
-  it('makes, changes, reads, samples and previews a model', async () => {
-    const created = await finish((await ask(200, 'POST /api/models', '/api/models?async=true', modelBody())).job);
-    expect(created).toMatchObject({ status: 'done', result: { name: 'Customers', version: 1 } });
-    const url = `/api/models/${created.result.id}`;
-    const body = modelBody({ name: 'Later' });
-    const updated = await finish((await ask(200, 'PUT /api/models/{id}', `${url}?async=true`, body)).job);
-    expect(updated.result).toMatchObject({ name: 'Later', version: 2 });
-    const read = (await ask(200, 'GET /api/models/{id}', `${url}?async=true`)).job;
-    expect(read).toMatchObject({ status: 'done', result: { name: 'Later' } });
-    const sampled = await finish((await ask(200, 'GET /api/models/{id}/sample', `${url}/sample?async=true`)).job);
-    expect(sampled.result.records).toHaveLength(10);
-    const preview = await ask(200, 'POST /api/model-preview', '/api/model-preview?async=true', modelBody());
-    expect((await finish(preview.job)).result).toMatchObject([{ name: 'id' }, {}, {}, {}, {}]);
-  });
-
-  it('says why it could not', async () => {
-    const asked = await ask(200, 'POST /api/models', '/api/models?async=true', modelBody({ fields: ['nothing'] }));
-    expect(asked).not.toHaveProperty('data');
-    expect(await finish(asked.job)).toMatchObject({ status: 'failed', error: expect.stringContaining('fields[0]') });
-  });
-
-  it('shows nothing of a model that is gone', async () => {
-    const model = await make();
-    const { job } = await ask(200, 'GET /api/models/{id}', `/api/models/${model.id}?async=true`);
-    await ask(200, 'DELETE /api/models/{id}', `/api/models/${model.id}`);
-    expect((await finish(job)).result).toBeNull();
-  });
-});
-
-describe('what a model can be made of', () => {
-  const SOURCE = 'GET /api/connections/{id}/modelsync/source';
-  const FIELDS = 'GET /api/connections/{id}/modelsync/source/fields';
-  const params = (value: unknown): string => `?params=${encodeURIComponent(JSON.stringify(value))}`;
-
-  it('is told with the tables and views to choose from, and narrowed', async () => {
-    const url = `/api/connections/${fixture.sourceId}/modelsync/source`;
-    const { data } = await ask(200, SOURCE, url);
-    expect(data.requires_one_of).toEqual(['table', 'view', 'query']);
-    expect(data.configuration.view).toEqual({ type: 'string', items: ['public.big_orders'] });
-    expect(data.items.table).toMatchObject({ has_items: true, items: expect.arrayContaining(['archive.orders']) });
-    expect(data.items.query).toMatchObject({ has_items: false });
-    const narrowed = (await ask(200, SOURCE, `${url}${params({ table: ['archive.'] })}`)).data;
-    expect(narrowed).toMatchObject({ configuration: { table: { items: ['archive.orders'] } }, requires_one_of: [] });
-    await ask(422, SOURCE, `${url}${params({ bucket: ['x'] })}`);
-    await ask(400, SOURCE, `${url}?params=nonsense`);
-    await ask(404, SOURCE, `/api/connections/${UNKNOWN_ID}/modelsync/source`);
-  });
-
-  it('has fields', async () => {
-    const url = `/api/connections/${fixture.sourceId}/modelsync/source/fields`;
-    const { data } = await ask(200, FIELDS, `${url}${params({ table: ['public.notes'] })}`);
-    expect(data).toEqual([
-      { name: 'body', label: 'body', type: 'string', remote_type: 'text', unique: false, user_added: false },
-    ]);
-    const ofQuery = await ask(200, FIELDS, `${url}${params({ query: 'VALUES (1, true)' })}`);
-    expect(namesOf({ fields: ofQuery.data })).toEqual(['column1', 'column2']);
-    await ask(422, FIELDS, url);
-    await ask(422, FIELDS, `${url}${params({ table: ['a', 'b'] })}`);
-  });
-
-  it('is nothing for enrichment', async () => {
-    const { sourceId } = fixture;
-    await ask(
-      404,
-      'GET /api/connections/{id}/modelsync/enrichment-source',
-      `/api/connections/${sourceId}/modelsync/enrichment-source`,
-    );
-    const url = `/api/enrichment/${sourceId}/inputfields`;
-    const { message } = await ask(404, 'POST /api/enrichment/{connection_id}/inputfields', url, { configuration: {} });
-    expect(message).toContain('no enrichment');
-  });
-});
-
-it('makes models of tables and queries of a DuckDB file, and of tables of plain files', async () => {
-  const { filesRoot } = fixture.api.services.connectorContext(fixture.api.keys.organizationId);
-  await mkdir(filesRoot, { recursive: true });
-  await queryFile(join(filesRoot, 'shop.duckdb'), "CREATE TABLE tea AS SELECT 1 AS id, 'green' AS name");
-  await writeFile(join(filesRoot, 'cups.csv'), 'id,size\n1,small\n2,large\n');
-  const connect = async (type: string, configuration: object): Promise<string> => {
-    const { body } = await fixture.send('POST', '/api/connections', { name: type, type, configuration });
-    return body.data.id;
-  };
-  const file = await connect('duckdb', { path: 'shop.duckdb' });
-  const plain = await connect('files', { path: 'cups.csv', format: 'csv' });
-  const table = await make({ connection_id: file, configuration: { table: 'main.tea' } });
-  expect(namesOf(table)).toEqual(['id', 'name']);
-  const query = await make({ connection_id: file, configuration: { query: 'SELECT count(*) AS teas FROM tea' } });
-  const sample = await ask(200, 'GET /api/models/{id}/sample', `/api/models/${query.id}/sample`);
-  expect(sample.data.records).toEqual([{ [query.id]: { teas: 1 } }]);
-  const source = 'GET /api/connections/{id}/modelsync/source';
-  const { data } = await ask(200, source, `/api/connections/${plain}/modelsync/source`);
-  expect(data.requires_one_of).toEqual(['table']);
-  const [id] = data.items.table.items;
-  expect(namesOf(await make({ connection_id: plain, configuration: { table: id } }))).toEqual(['id', 'size']);
-  const refused = modelBody({ connection_id: plain, configuration: { query: 'SELECT 1' } });
-  const { message } = await ask(422, 'POST /api/models', '/api/models', refused);
-  expect(message).toContain('configuration.query');
-  const run = `/api/connections/${plain}/query?query=SELECT+1`;
-  await ask(404, 'POST /api/connections/{connection_id}/query', run, {});
 });
 
 it('serves the oldest version with its own paths and shapes', async () => {
