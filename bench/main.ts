@@ -14,6 +14,7 @@ import { comparePeers } from './peers.ts';
 import { formatLines, reportLines } from './report.ts';
 import type { Results } from './results.ts';
 import { say } from './say.ts';
+import { measureScaling } from './scaling.ts';
 import { compareOption, OPTION_PARTS } from './sync-options.ts';
 import { provideTable } from './table.ts';
 import { compareTls } from './tls.ts';
@@ -56,8 +57,7 @@ function reportFormats({ pairs, isJson }: BenchOptions): number {
 async function measure(options: BenchOptions): Promise<Results> {
   prepareHome(HOME);
   await using database = await openBenchDatabase(HOME);
-  const smallRows = Math.max(1_000, Math.floor(options.rows / 3));
-  for (const rows of options.parts.includes('memory') ? [options.rows, smallRows] : [options.rows]) {
+  for (const rows of tablesOf(options)) {
     say(`table of ${rows} records`);
     if (await provideTable(database.source, rows)) say('  made; it is kept for the next time');
   }
@@ -83,12 +83,25 @@ async function measure(options: BenchOptions): Promise<Results> {
       measureManyTables(product, database, options.tables),
     );
   }
-  if (options.parts.includes('memory')) results.memory = await measureMemory(HOME, database, [smallRows, options.rows]);
+  if (options.parts.includes('memory')) results.memory = await measureMemory(HOME, database, sizesOf(options));
   if (options.parts.includes('peers'))
     results.peers = await withProduct(HOME, database, (product) => comparePeers(product, database, HOME, options));
+  if (options.parts.includes('scaling')) results.scaling = await measureScaling(database, HOME, options);
   if (options.parts.includes('formats')) results.formats = measureFormats(options.pairs);
   if (options.parts.includes('list')) results.list = await withProduct(HOME, database, measureList);
   return results;
+}
+
+/** Records of the tables that are needed. */
+function tablesOf(options: BenchOptions): readonly number[] {
+  const { parts, rows } = options;
+  if (!parts.includes('memory')) return [rows];
+  const others = parts.some((part) => part !== 'memory') ? [rows] : [];
+  return [...new Set([...sizesOf(options), ...others])];
+}
+
+function sizesOf({ sizes, rows }: BenchOptions): readonly number[] {
+  return sizes.length > 0 ? sizes : [Math.max(1_000, Math.floor(rows / 3)), rows];
 }
 
 async function measureOptions(options: BenchOptions, database: BenchDatabase, results: Results): Promise<void> {

@@ -15,13 +15,15 @@ export const PARTS = [
   'memory',
   'list',
 ] as const;
-/** Parts that are measured only when they are asked for: they install other tools, or say nothing about a sync as a whole. */
-const OTHER_PARTS = ['peers', 'formats', 'api'] as const;
+/** Parts that are measured only when they are asked for: they take other tools or several processes, or say nothing about a sync as a whole. */
+const OTHER_PARTS = ['peers', 'scaling', 'formats', 'api'] as const;
 export type Part = (typeof PARTS)[number] | (typeof OTHER_PARTS)[number];
 
 export interface BenchOptions {
   /** Records of the table; the goals are set for 6,000,000. */
   readonly rows: number;
+  /** Tables whose memory is compared, by their records; empty: the table and a third of it. */
+  readonly sizes: readonly number[];
   /** Interleaved rounds of limit and product. */
   readonly pairs: number;
   readonly parts: readonly Part[];
@@ -33,7 +35,7 @@ export interface BenchOptions {
   readonly writesDocs: boolean;
 }
 
-export const USAGE = `npm run bench -- [peers|formats|api] [--rows 6000000] [--pairs 5] [--tables 10000] [--only ${[...PARTS, ...OTHER_PARTS].join(',')}] [--json] [--docs]`;
+export const USAGE = `npm run bench -- [memory|peers|scaling|formats|api] [--rows 6000000] [--pairs 5] [--sizes 2000000,6000000,20000000] [--tables 10000] [--only ${[...PARTS, ...OTHER_PARTS].join(',')}] [--json] [--docs]`;
 
 /** @throws `RangeError` or the parser's `TypeError`, one sentence naming the option */
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -42,6 +44,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     allowPositionals: true,
     options: {
       rows: { type: 'string', default: '6000000' },
+      sizes: { type: 'string', default: '' },
       pairs: { type: 'string', default: '5' },
       tables: { type: 'string', default: '10000' },
       only: { type: 'string', default: PARTS.join(',') },
@@ -49,11 +52,15 @@ export function readOptions(args: readonly string[]): BenchOptions {
       docs: { type: 'boolean', default: false },
     },
   });
+  const parts = (positionals.length > 0 ? positionals : values.only.split(',')).map(readPart);
+  const sizes = values.sizes === '' ? [] : values.sizes.split(',').map((text) => readNumber('--sizes', text, 1_000));
+  const isAboutSizes = sizes.length > 0 && parts.every((part) => part === 'memory');
   return {
-    rows: readNumber('--rows', values.rows, 1_000),
+    rows: isAboutSizes ? Math.max(...sizes) : readNumber('--rows', values.rows, 1_000),
+    sizes,
     pairs: readNumber('--pairs', values.pairs, 1),
     tables: readNumber('--tables', values.tables, 1),
-    parts: (positionals.length > 0 ? positionals : values.only.split(',')).map(readPart),
+    parts,
     isJson: values.json,
     writesDocs: values.docs,
   };

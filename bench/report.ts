@@ -1,6 +1,14 @@
 import { type Column, formatCount, formatTable } from '../src/cli/index.ts';
 import type { DuckdbFloor, LimitRun } from './limits.ts';
-import { type FormatFigure, median, megabytes, type Pair, type Results } from './results.ts';
+import {
+  type FormatFigure,
+  type MemoryFigure,
+  median,
+  megabytes,
+  type Pair,
+  type Results,
+  type ScalingFigure,
+} from './results.ts';
 
 /** The figures as aligned text, ready for a terminal or a code block. */
 export function reportLines(results: Results): string[] {
@@ -14,6 +22,7 @@ export function reportLines(results: Results): string[] {
     ...manyTablesLines(results),
     ...memoryLines(results),
     ...peerLines(results),
+    ...scalingLines(results),
     ...listLines(results),
     ...(results.formats === undefined ? [] : formatLines(results.formats)),
   ];
@@ -140,7 +149,43 @@ function memoryLines({ memory }: Results): string[] {
   return [
     ...section("Resident memory of the server's process, in a freshly started server"),
     ...formatTable(columns, rows),
+    ...flatnessLines(memory),
   ];
+}
+
+/** How far the highest peak of all sizes lies above the lowest one. */
+function flatnessLines(memory: readonly MemoryFigure[]): string[] {
+  const rows = [...Map.groupBy(memory, ({ destination }) => destination)].flatMap(([destination, figures]) =>
+    figures.length < 2
+      ? []
+      : [
+          [
+            destination,
+            spreadOf(figures, ({ firstPeakBytes, idleBytes }) => firstPeakBytes - idleBytes),
+            spreadOf(figures, ({ firstPeakBytes }) => firstPeakBytes),
+            spreadOf(figures, ({ secondPeakBytes, idleBytes }) => secondPeakBytes - idleBytes),
+            spreadOf(figures, ({ secondPeakBytes }) => secondPeakBytes),
+          ],
+        ],
+  );
+  if (rows.length === 0) return [];
+  const columns = [
+    { title: 'destination' },
+    right('first, above idle'),
+    right('whole process'),
+    right('second, above first idle'),
+    right('whole process'),
+  ];
+  return [
+    ...section('How flat that is: the highest peak of these tables above the lowest, in percent of the lowest'),
+    ...formatTable(columns, rows),
+  ];
+}
+
+function spreadOf(figures: readonly MemoryFigure[], peakOf: (figure: MemoryFigure) => number): string {
+  const peaks = figures.map(peakOf);
+  const [least, most] = [Math.min(...peaks), Math.max(...peaks)];
+  return `${((most / least - 1) * 100).toFixed(1)} % (${megabytes(most - least)} MB)`;
 }
 
 function peerLines({ peers }: Results): string[] {
@@ -155,6 +200,36 @@ function peerLines({ peers }: Results): string[] {
   const columns = [{ title: 'tool' }, right('records/s'), right('CPU s'), right('records per CPU s'), right('peak MB')];
   return [
     ...section('The same table by other tools, each as its guide begins; CPU and memory without PostgreSQL'),
+    ...formatTable(columns, rows),
+  ];
+}
+
+function scalingLines({ scaling }: Results): string[] {
+  if (scaling === undefined) return [];
+  const wallOf = ({ runs }: ScalingFigure) => median(runs.map(({ wallSeconds }) => wallSeconds));
+  const alone = scaling.find(({ workers }) => workers === 1);
+  const rows = scaling.map((figure) => [
+    String(figure.workers),
+    wallOf(figure).toFixed(2),
+    formatCount(Math.round(figure.rows / wallOf(figure))),
+    alone === undefined ? '' : fixed(wallOf(alone) / wallOf(figure)),
+    median(figure.runs.map(({ cpuSeconds }) => cpuSeconds)).toFixed(1),
+    figure.runs.map(({ lanes }) => lanes.join('+')).join(', '),
+    figure.runs.map(({ reads }) => reads.join('+')).join(', '),
+  ]);
+  const columns = [
+    right('workers'),
+    right('s'),
+    right('records/s'),
+    right('ratio to one'),
+    right('CPU s'),
+    right('lanes of each'),
+    right('segments of each'),
+  ];
+  return [
+    ...section(
+      'One sync by processes of role worker beside one with the API, receipt depth counts; CPU of all of them',
+    ),
     ...formatTable(columns, rows),
   ];
 }

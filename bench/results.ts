@@ -38,6 +38,24 @@ export interface PeerFigure {
   readonly recordsPerCpuSecond: number;
 }
 
+/** One execution of the same sync by several processes. */
+export interface ScalingRun {
+  readonly wallSeconds: number;
+  /** Of all workers and of the process with the API, PostgreSQL left out. */
+  readonly cpuSeconds: number;
+  /** Of each worker, the lanes that did a step. */
+  readonly lanes: readonly number[];
+  /** Of each worker, the segments that it read. */
+  readonly reads: readonly number[];
+}
+
+/** A sync by so many workers. */
+export interface ScalingFigure {
+  readonly workers: number;
+  readonly rows: number;
+  readonly runs: readonly ScalingRun[];
+}
+
 /** What one step of our own process costs, whatever the systems on both sides do. */
 export interface FormatFigure {
   readonly name: string;
@@ -68,6 +86,7 @@ export interface Results {
   duckdb?: readonly Pair<DuckdbFloor>[];
   memory?: readonly MemoryFigure[];
   peers?: readonly PeerFigure[];
+  scaling?: readonly ScalingFigure[];
   list?: { readonly syncs: number; readonly medianMs: number };
 }
 
