@@ -1,26 +1,72 @@
 import { expect, it } from 'vitest';
 import { useBulkFixture } from '../../tests/setup/bulk-fixture.ts';
+import { deleteConnection, updateConnection } from './connections.ts';
+import type { StoreTransaction } from './database.ts';
+import { deleteOrganization } from './organizations/organizations.ts';
+import { listCachedSchemaIds, requestSchemaRefresh, runPendingRefresh } from './schema-caches.ts';
 
 const fixture = useBulkFixture();
+const schemas = [
+  { id: 'public.orders', name: 'orders', fields: [], primaryKey: [], estimatedRecords: null, estimatedBytes: null },
+];
 
-it('deletes a connection while a refresh of its schemas is being stored, and neither waits for the other', async () => {
-  const id = await fixture.connect('to be deleted', fixture.source);
+/** What holds a row of the connection's when a refresh of its schemas is about to be stored, and then does more. */
+interface Rival {
+  begin(transaction: StoreTransaction, organizationId: string, connectionId: string): Promise<unknown>;
+  end(transaction: StoreTransaction, organizationId: string, connectionId: string): Promise<unknown>;
+}
+
+const lock = ({ client }: StoreTransaction, table: string, id: string) =>
+  client.query(`SELECT id FROM ${table} WHERE id = $1 FOR UPDATE`, [id]);
+
+const RIVALS: Readonly<Record<string, Rival>> = {
+  'a change of the name, which asks for another refresh': {
+    begin: ({ db }, organization, id) => updateConnection(db, organization, id, { name: 'renamed' }),
+    end: ({ db }, organization, id) => requestSchemaRefresh(db, organization, id),
+  },
+  'a delete of the connection': {
+    begin: (transaction, _, id) => lock(transaction, 'connections', id),
+    end: ({ db }, organization, id) => deleteConnection(db, organization, id),
+  },
+  'a delete of the organization': {
+    begin: (transaction, organization) => lock(transaction, 'organizations', organization),
+    end: ({ db }, organization) => deleteOrganization(db, organization),
+  },
+};
+
+it('stores what refreshes of one connection found that are asked for by many at once', async () => {
+  const id = await fixture.connect('asked by many', fixture.source);
+  const refresh = () => fixture.send('POST', `/api/connections/${id}/schemas/refresh`);
   const { store } = fixture.api.services;
-  const deleted = await store.transaction(async ({ client }) => {
-    const { rowCount } = await client.query('UPDATE schema_caches SET finished_at = now() WHERE connection_id = $1', [
-      id,
-    ]);
-    expect(rowCount).toBe(1);
-    const answer = fixture.send('DELETE', `/api/connections/${id}`);
-    await untilBlocked();
-    // As every record that refers to the connection does.
-    await client.query('SELECT id FROM connections WHERE id = $1 FOR KEY SHARE', [id]);
-    return { answer };
-  });
-  expect(await deleted.answer).toEqual({ status: 200, body: null });
+  const work = async () => {
+    await refresh();
+    return runPendingRefresh(store, id, async () => ({ schemas }));
+  };
+  const rename = (name: string) => updateConnection(store.db, fixture.api.keys.organizationId, id, { name });
+  const names = ['one', 'two', 'three', 'four'];
+  await Promise.all(names.flatMap((name) => [work(), rename(name)]));
+  expect(await listCachedSchemaIds(store.db, fixture.api.keys.organizationId, id)).toEqual(['public.orders']);
 });
 
-/** Until the delete waits for a lock. */
+it.each(Object.entries(RIVALS))(
+  'a refresh that is being stored does not wait in a circle with %s',
+  async (_, rival) => {
+    const id = await fixture.connect(`rival ${crypto.randomUUID()}`, fixture.source);
+    const { store } = fixture.api.services;
+    const { organizationId } = fixture.api.keys;
+    await requestSchemaRefresh(store.db, organizationId, id);
+    const refresh = await store.transaction(async (transaction) => {
+      await rival.begin(transaction, organizationId, id);
+      const refreshed = runPendingRefresh(store, id, async () => ({ schemas }));
+      await untilBlocked();
+      await rival.end(transaction, organizationId, id);
+      return { refreshed };
+    });
+    expect(await refresh.refreshed).toBe(true);
+  },
+);
+
+/** Until somebody waits for a lock. */
 async function untilBlocked(): Promise<void> {
   const blocked = `SELECT count(*)::int AS sessions FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'`;
@@ -28,5 +74,5 @@ async function untilBlocked(): Promise<void> {
     const { rows } = await fixture.api.services.store.pool.query(blocked);
     if (rows[0].sessions > 0) return;
   }
-  throw new Error('the delete waited for nothing');
+  throw new Error('nobody waited for anything');
 }

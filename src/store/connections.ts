@@ -101,14 +101,6 @@ export async function deleteConnection(
   organizationId: string,
   id: string,
 ): Promise<'deleted' | 'absent' | 'in_use'> {
-  // In the order of a refresh that ends meanwhile, first the cache and then the connection: else each waits for the other.
-  await db
-    .selectFrom('schemaCaches')
-    .select('connectionId')
-    .where('organizationId', '=', organizationId)
-    .where('connectionId', '=', id)
-    .forUpdate()
-    .execute();
   try {
     const result = await db
       .deleteFrom('connections')

@@ -165,10 +165,10 @@ export async function runPendingRefresh(
     );
     isLocked = rows[0]?.locked === true;
     if (!isLocked) return false;
-    const requestedAt = await beginRefresh(store.db, connectionId);
-    if (requestedAt === undefined) return false;
+    const begun = await beginRefresh(store.db, connectionId);
+    if (begun === undefined) return false;
     const outcome = await work();
-    await store.transaction(({ db }) => finishRefresh(db, connectionId, requestedAt, outcome));
+    await store.transaction(({ db }) => finishRefresh(db, connectionId, begun, outcome));
     return true;
   } finally {
     // Ending the session gives the lock back whatever state the session is in.
@@ -176,27 +176,34 @@ export async function runPendingRefresh(
   }
 }
 
-/** Exact text of the request that is now served; undefined when none is pending. */
-async function beginRefresh(db: StoreDatabase, connectionId: string): Promise<string | undefined> {
-  const row = await db
+/** A refresh that is under way. */
+interface BegunRefresh {
+  readonly organizationId: string;
+  /** Exact text of the request that is served. */
+  readonly requestedAt: string;
+}
+
+/** Undefined when none is pending. */
+function beginRefresh(db: StoreDatabase, connectionId: string): Promise<BegunRefresh | undefined> {
+  return db
     .updateTable('schemaCaches')
     .set({ startedAt: sql<Date>`clock_timestamp()` })
     .where('connectionId', '=', connectionId)
     .where(IS_PENDING)
-    .returning(sql<string>`requested_at::text`.as('requestedAt'))
+    .returning(['organizationId', sql<string>`requested_at::text`.as('requestedAt')])
     .executeTakeFirst();
-  return row?.requestedAt;
 }
 
 /** A request that came after the one served stays pending. */
 async function finishRefresh(
   db: StoreDatabase,
   connectionId: string,
-  requestedAt: string,
+  { organizationId, requestedAt }: BegunRefresh,
   outcome: RefreshOutcome,
 ): Promise<void> {
+  if (!(await lockOwners(db, organizationId, connectionId))) return; // deleted meanwhile
   const isSuccess = 'schemas' in outcome;
-  const cache = await db
+  await db
     .updateTable('schemaCaches')
     .set({
       finishedAt: sql<Date>`now()`,
@@ -204,10 +211,21 @@ async function finishRefresh(
       ...(isSuccess ? { succeededAt: sql<Date>`now()`, error: null } : { error: outcome.error }),
     })
     .where('connectionId', '=', connectionId)
-    .returning('organizationId')
-    .executeTakeFirst();
-  if (cache === undefined || !isSuccess) return; // the connection was deleted meanwhile, or there is nothing new
-  await replaceCachedSchemas(db, cache.organizationId, connectionId, outcome.schemas);
+    .execute();
+  if (isSuccess) await replaceCachedSchemas(db, organizationId, connectionId, outcome.schemas);
+}
+
+/**
+ * Keeps organization and connection from being deleted or renamed until the transaction ends. Whoever does that has their
+ * rows before that of the cache, so a refresh asks for them first, too: in the other order, which is that of the foreign
+ * keys' own checks, the two would wait for each other.
+ * @returns false when one of them is gone
+ */
+async function lockOwners(db: StoreDatabase, organizationId: string, connectionId: string): Promise<boolean> {
+  const organization = db.selectFrom('organizations').select('id').where('id', '=', organizationId).forKeyShare();
+  if ((await organization.executeTakeFirst()) === undefined) return false;
+  const connection = db.selectFrom('connections').select('id').where('id', '=', connectionId).forKeyShare();
+  return (await connection.executeTakeFirst()) !== undefined;
 }
 
 /** Rows of one INSERT; four parameters each, far below the protocol's 65,535. */
