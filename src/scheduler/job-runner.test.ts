@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startTestApi, type TestApi } from '../../tests/setup/api.ts';
 import { SyncError } from '../core/index.ts';
 import { createContext, type JobHandlers, runJob, startJob, takeNextJob } from '../operations/index.ts';
+import { deleteOrganization, insertOrganization, insertQueryPage } from '../store/index.ts';
 import { startJobRunner } from './job-runner.ts';
 
 let api: TestApi;
@@ -114,6 +116,19 @@ it('is not ended by a process that lost it', async () => {
   await work({ exportlogs: { ...once, maxAttempts: 2, run: async () => 'second' } });
   await runJob(api.services, first, NEVER, { exportlogs: { ...once, run: async () => 'first' } });
   expect((await read(id)).data.result).toBe('second');
+});
+
+it('ends without a word when its organization is deleted under it', async () => {
+  const { store } = api.services;
+  const organizationId = randomUUID();
+  await insertOrganization(store.db, { id: organizationId, name: 'to be deleted' });
+  const context = createContext(api.services, { ...caller(), organizationId });
+  await startJob(context, 'exportlogs', {});
+  const run = async (_context: unknown, job: { readonly id: string }) => {
+    await store.transaction(({ db }) => deleteOrganization(db, organizationId));
+    await insertQueryPage(store.db, organizationId, job.id, { number: 0, records: [{ id: 1 }] });
+  };
+  expect(await work({ exportlogs: { ...once, run } })).toBeUndefined();
 });
 
 it('is given back by a process that stops, and done by the next', async () => {

@@ -42,8 +42,9 @@ export async function runJob(
     if (hold.lost.aborted) return;
     if (signal.aborted) return releaseJob(db, job);
     const message = limit.aborted ? `It was stopped after ${handler.limitMs / 1000} s.` : describe(error);
-    await finishJob(db, job, { ...failed(message), keepSeconds });
-    if (!(error instanceof SyncError) && !limit.aborted) throw error;
+    const isOurs = await finishJob(db, job, { ...failed(message), keepSeconds });
+    // One that is gone, as with its organization, fails in whatever it does last, which is no defect.
+    if (isOurs && !(error instanceof SyncError) && !limit.aborted) throw error;
   }
 }
 
