@@ -147,6 +147,20 @@ describe('open pages', () => {
     expect(answer.headers['content-security-policy']).toContain("connect-src 'self'");
   });
 
+  it('serves the page with its script, and leads those to it who forget the slash', async () => {
+    const page = await api.send({ url: '/reference/', authorization: null });
+    expect([page.headers['content-type'], page.body]).toEqual([
+      'text/html; charset=utf-8',
+      expect.stringContaining('/openapi/2025-09-18.json'),
+    ]);
+    const script = await api.send({ url: '/reference/js/scalar.js', authorization: null });
+    expect([script.statusCode, script.headers['content-type']]).toEqual([200, 'application/javascript; charset=utf-8']);
+    expect(script.body.length).toBeGreaterThan(1_000_000);
+    const short = await api.send({ url: '/reference', authorization: null });
+    expect([short.statusCode, short.headers.location]).toEqual([301, '/reference/']);
+    expect((await api.send({ url: '/reference/other', authorization: null })).statusCode).toBe(404);
+  });
+
   it('leads / to the reference', async () => {
     const answer = await api.send({ url: '/', authorization: null });
     expect([answer.statusCode, answer.headers.location]).toEqual([302, '/reference']);
