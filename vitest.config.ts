@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './tests/setup/longest-first.ts';
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'bin/**/*.test.ts'],
     globalSetup: ['tests/setup/servers.ts'],
-    // Two cores must serve the tests and the PostgreSQL they share.
-    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    // Two cores must serve the tests and the PostgreSQL they share. Many tests wait, as for the silence of a worker that
+    // was killed: a third file fills the pauses of two.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     passWithNoTests: false,
