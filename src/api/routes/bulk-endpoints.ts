@@ -11,6 +11,20 @@ import { toBulkDestinationBody, toBulkSourceBody } from '../views/bulk-endpoints
 
 const VERSIONS = since('2024-02-08');
 
+/** What bulk syncs may write to a connection; an older version has it at another path. */
+export const bulkDestinationRoute = defineRoute({
+  method: 'GET',
+  url: '/api/connections/:id/bulksync/target',
+  versions: VERSIONS,
+  operationId: 'bulkSync.getDestination',
+  summary: 'Tell what a bulk sync may write to a connection',
+  params: idParamsSchema,
+  response: bulkDestinationEnvelope,
+  handle: async (context, { params }) => ({
+    data: toBulkDestinationBody(await getBulkDestination(context, params.id)),
+  }),
+});
+
 /** What bulk syncs may read from and write to a connection. */
 export const bulkEndpointRoutes: readonly Route[] = [
   defineRoute({
@@ -26,16 +40,5 @@ export const bulkEndpointRoutes: readonly Route[] = [
       data: toBulkSourceBody(await getBulkSource(context, params.id), query.include_fields),
     }),
   }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/connections/:id/bulksync/target',
-    versions: VERSIONS,
-    operationId: 'bulkSync.getDestination',
-    summary: 'Tell what a bulk sync may write to a connection',
-    params: idParamsSchema,
-    response: bulkDestinationEnvelope,
-    handle: async (context, { params }) => ({
-      data: toBulkDestinationBody(await getBulkDestination(context, params.id)),
-    }),
-  }),
+  bulkDestinationRoute,
 ];

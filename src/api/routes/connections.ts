@@ -10,6 +10,7 @@ import {
 } from '../../contract/index.ts';
 import {
   type ConnectionInput,
+  type Context,
   createConnection,
   deleteConnection,
   getConnection,
@@ -33,7 +34,7 @@ interface WritableBody {
 }
 
 /** A create or update as the operations take it, defaults filled in. */
-export function toConnectionInput(body: WritableBody): ConnectionInput {
+function toConnectionInput(body: WritableBody): ConnectionInput {
   return {
     name: body.name,
     configuration: body.configuration,
@@ -43,6 +44,18 @@ export function toConnectionInput(body: WritableBody): ConnectionInput {
     organizationId: body.organization_id ?? null,
   };
 }
+
+/** What the ways to make a connection have in common. */
+export const create = {
+  method: 'POST',
+  url: '/api/connections',
+  operationId: 'connections.create',
+  summary: 'Make a connection, proved against its system',
+  response: connectionEnvelope,
+  handle: async (context: Context, { body }: { readonly body: WritableBody & { readonly type: string } }) => ({
+    data: toConnectionBody(await createConnection(context, { ...toConnectionInput(body), type: body.type })),
+  }),
+} as const;
 
 const readRoutes: readonly Route[] = [
   defineRoute({
@@ -67,18 +80,7 @@ const readRoutes: readonly Route[] = [
 ];
 
 const writeRoutes: readonly Route[] = [
-  defineRoute({
-    method: 'POST',
-    url: '/api/connections',
-    versions: VERSIONS,
-    operationId: 'connections.create',
-    summary: 'Make a connection, proved against its system',
-    body: createConnectionSchema,
-    response: connectionEnvelope,
-    handle: async (context, { body }) => ({
-      data: toConnectionBody(await createConnection(context, { ...toConnectionInput(body), type: body.type })),
-    }),
-  }),
+  defineRoute({ ...create, versions: VERSIONS, body: createConnectionSchema }),
   defineRoute({
     method: 'POST',
     url: '/api/connections/test',

@@ -24,6 +24,36 @@ import { defineRoute, type Route } from '../route.ts';
 import { since } from '../versions/range.ts';
 import { toPolicyBody, toPolicyInput, toRoleBody, toRoleInput } from '../views/permissions.ts';
 
+/** Renames a role; an older version asks for it by another verb. */
+export const updateRoleRoute = defineRoute({
+  method: 'PUT',
+  url: '/api/permissions/roles/:id',
+  versions: since('2024-02-08'),
+  operationId: 'permissions.roles.update',
+  summary: 'Rename a role',
+  params: idParamsSchema,
+  body: roleRequestSchema,
+  response: roleEnvelope,
+  handle: async (context, { params, body }) => ({
+    data: toRoleBody(await updateRole(context, params.id, toRoleInput(body))),
+  }),
+});
+
+/** Replaces a policy; an older version asks for it by another verb. */
+export const updatePolicyRoute = defineRoute({
+  method: 'PUT',
+  url: '/api/permissions/policies/:id',
+  versions: since('2024-02-08'),
+  operationId: 'permissions.policies.update',
+  summary: 'Replace a policy',
+  params: idParamsSchema,
+  body: policyRequestSchema,
+  response: policyEnvelope,
+  handle: async (context, { params, body }) => ({
+    data: toPolicyBody(await updatePolicy(context, params.id, toPolicyInput(body))),
+  }),
+});
+
 const roleRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
@@ -54,19 +84,7 @@ const roleRoutes: readonly Route[] = [
     response: roleEnvelope,
     handle: async (context, { params }) => ({ data: toRoleBody(await getRole(context, params.id)) }),
   }),
-  defineRoute({
-    method: 'PUT',
-    url: '/api/permissions/roles/:id',
-    versions: since('2024-02-08'),
-    operationId: 'permissions.roles.update',
-    summary: 'Rename a role',
-    params: idParamsSchema,
-    body: roleRequestSchema,
-    response: roleEnvelope,
-    handle: async (context, { params, body }) => ({
-      data: toRoleBody(await updateRole(context, params.id, toRoleInput(body))),
-    }),
-  }),
+  updateRoleRoute,
   defineRoute({
     method: 'DELETE',
     url: '/api/permissions/roles/:id',
@@ -111,19 +129,7 @@ const policyRoutes: readonly Route[] = [
     response: policyEnvelope,
     handle: async (context, { params }) => ({ data: toPolicyBody(await getPolicy(context, params.id)) }),
   }),
-  defineRoute({
-    method: 'PUT',
-    url: '/api/permissions/policies/:id',
-    versions: since('2024-02-08'),
-    operationId: 'permissions.policies.update',
-    summary: 'Replace a policy',
-    params: idParamsSchema,
-    body: policyRequestSchema,
-    response: policyEnvelope,
-    handle: async (context, { params, body }) => ({
-      data: toPolicyBody(await updatePolicy(context, params.id, toPolicyInput(body))),
-    }),
-  }),
+  updatePolicyRoute,
   defineRoute({
     method: 'DELETE',
     url: '/api/permissions/policies/:id',

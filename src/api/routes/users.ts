@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import {
   API_VERSIONS,
   createKeyQuerySchema,
@@ -20,13 +21,12 @@ import {
   getUser,
   listUsers,
   type RolesInput,
+  type UserView,
   updateUser,
 } from '../../operations/index.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { since } from '../versions/range.ts';
 import { toUserBody } from '../views/organizations.ts';
-
-const VERSIONS = since('2024-02-08');
 
 /** Users of the caller's own organization. */
 const ownRoutes: readonly Route[] = [
@@ -86,76 +86,111 @@ const ownRoutes: readonly Route[] = [
   }),
 ];
 
-/** Users of any organization that a partner or deployment key reaches. */
+/** What the versions say differently about the users of an organization that a partner or deployment key reaches. */
+export interface PartnerUsers<UserShape> {
+  readonly versions: Route['versions'];
+  readonly toBody: (user: UserView) => UserShape;
+  readonly one: z.ZodType<{ data: UserShape }>;
+  readonly all: z.ZodType<{ data: UserShape[] }>;
+  readonly createSchema: z.ZodType<UserToInvite>;
+  readonly update: {
+    readonly method: 'PUT' | 'PATCH';
+    readonly summary: string;
+    readonly body: z.ZodType<UserToInvite>;
+  };
+}
+
+interface RolesBody {
+  readonly role?: string | undefined;
+  readonly role_ids?: readonly string[] | undefined;
+}
+
+interface UserToInvite extends RolesBody {
+  readonly email: string;
+}
+
+/** The routes of such users, as one range of versions has them. */
+export function createPartnerUserRoutes<UserShape>(shape: PartnerUsers<UserShape>): readonly Route[] {
+  return [...createCollectionRoutes(shape), ...createSingleRoutes(shape)];
+}
+
+function createCollectionRoutes<UserShape>(shape: PartnerUsers<UserShape>): readonly Route[] {
+  const users = { url: '/api/organizations/:org_id/users', versions: shape.versions, callers: 'partner' } as const;
+  return [
+    defineRoute({
+      ...users,
+      method: 'GET',
+      operationId: 'users.list',
+      summary: 'List users of an organization',
+      params: organizationParamsSchema,
+      response: shape.all,
+      handle: async (context, { params }) => ({
+        data: (await listUsers(await inside(context, params))).map(shape.toBody),
+      }),
+    }),
+    defineRoute({
+      ...users,
+      method: 'POST',
+      operationId: 'users.create',
+      summary: 'Invite a user into an organization',
+      params: organizationParamsSchema,
+      body: shape.createSchema,
+      response: shape.one,
+      handle: async (context, { params, body }) => ({
+        data: shape.toBody(await createUser(await inside(context, params), body.email, toRolesInput(body))),
+      }),
+    }),
+  ];
+}
+
+function createSingleRoutes<UserShape>(shape: PartnerUsers<UserShape>): readonly Route[] {
+  const user = {
+    url: '/api/organizations/:org_id/users/:id',
+    versions: shape.versions,
+    callers: 'partner',
+    params: organizationUserParamsSchema,
+    response: shape.one,
+  } as const;
+  return [
+    defineRoute({
+      ...user,
+      method: 'GET',
+      operationId: 'users.get',
+      summary: 'Get a user of an organization',
+      handle: async (context, { params }) => ({
+        data: shape.toBody(await getUser(await inside(context, params), params.id)),
+      }),
+    }),
+    defineRoute({
+      ...user,
+      ...shape.update,
+      operationId: 'users.update',
+      handle: async (context, { params, body }) => ({
+        data: shape.toBody(
+          await updateUser(await inside(context, params), params.id, { ...toRolesInput(body), email: body.email }),
+        ),
+      }),
+    }),
+    defineRoute({
+      ...user,
+      method: 'DELETE',
+      operationId: 'users.delete',
+      summary: 'Delete a user of an organization',
+      handle: async (context, { params }) => ({
+        data: shape.toBody(await deleteUser(await inside(context, params), params.id)),
+      }),
+    }),
+  ];
+}
+
 const partnerRoutes: readonly Route[] = [
-  defineRoute({
-    method: 'GET',
-    url: '/api/organizations/:org_id/users',
-    versions: VERSIONS,
-    callers: 'partner',
-    operationId: 'users.list',
-    summary: 'List users of an organization',
-    params: organizationParamsSchema,
-    response: userListEnvelope,
-    handle: async (context, { params }) => ({
-      data: (await listUsers(await inside(context, params))).map(toUserBody),
-    }),
-  }),
-  defineRoute({
-    method: 'POST',
-    url: '/api/organizations/:org_id/users',
-    versions: VERSIONS,
-    callers: 'partner',
-    operationId: 'users.create',
-    summary: 'Invite a user into an organization',
-    params: organizationParamsSchema,
-    body: createUserSchema,
-    response: userEnvelope,
-    handle: async (context, { params, body }) => ({
-      data: toUserBody(await createUser(await inside(context, params), body.email, toRolesInput(body))),
-    }),
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/organizations/:org_id/users/:id',
-    versions: VERSIONS,
-    callers: 'partner',
-    operationId: 'users.get',
-    summary: 'Get a user of an organization',
-    params: organizationUserParamsSchema,
-    response: userEnvelope,
-    handle: async (context, { params }) => ({
-      data: toUserBody(await getUser(await inside(context, params), params.id)),
-    }),
-  }),
-  defineRoute({
-    method: 'PUT',
-    url: '/api/organizations/:org_id/users/:id',
-    versions: VERSIONS,
-    callers: 'partner',
-    operationId: 'users.update',
-    summary: 'Change the roles of a user of an organization',
-    params: organizationUserParamsSchema,
-    body: updateUserSchema,
-    response: userEnvelope,
-    handle: async (context, { params, body }) => ({
-      data: toUserBody(
-        await updateUser(await inside(context, params), params.id, { ...toRolesInput(body), email: body.email }),
-      ),
-    }),
-  }),
-  defineRoute({
-    method: 'DELETE',
-    url: '/api/organizations/:org_id/users/:id',
-    versions: VERSIONS,
-    callers: 'partner',
-    operationId: 'users.delete',
-    summary: 'Delete a user of an organization',
-    params: organizationUserParamsSchema,
-    response: userEnvelope,
-    handle: async (context, { params }) => ({
-      data: toUserBody(await deleteUser(await inside(context, params), params.id)),
-    }),
+  ...createPartnerUserRoutes({
+    versions: since('2024-02-08'),
+    toBody: toUserBody,
+    one: userEnvelope,
+    all: userListEnvelope,
+    createSchema: createUserSchema,
+    update: { method: 'PUT', summary: 'Change the roles of a user of an organization', body: updateUserSchema },
   }),
   defineRoute({
     method: 'POST',
@@ -173,16 +208,11 @@ const partnerRoutes: readonly Route[] = [
   }),
 ];
 
-/** The context inside the organization that the path names. */
-export async function inside(context: Context, { org_id: id }: { readonly org_id: string }): Promise<Context> {
+async function inside(context: Context, { org_id: id }: { readonly org_id: string }): Promise<Context> {
   return (await enterOrganization(context, id)).context;
 }
 
-/** The roles that a body gives. */
-export function toRolesInput(body: {
-  readonly role?: string | undefined;
-  readonly role_ids?: readonly string[] | undefined;
-}): RolesInput {
+function toRolesInput(body: RolesBody): RolesInput {
   return { role: body.role ?? null, roleIds: body.role_ids ?? null };
 }
 

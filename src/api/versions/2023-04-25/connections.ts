@@ -5,10 +5,10 @@ import {
   olderConnectRequestSchema,
   updateConnectionSchema,
 } from '../../../contract/index.ts';
-import { createConnection, patchConnection } from '../../../operations/index.ts';
+import { patchConnection } from '../../../operations/index.ts';
 import { defineRoute } from '../../route.ts';
 import { connect } from '../../routes/connection-parameters.ts';
-import { toConnectionInput } from '../../routes/connections.ts';
+import { create } from '../../routes/connections.ts';
 import { toConnectionBody } from '../../views/connections.ts';
 import { withoutUndefined } from '../../views/without-nulls.ts';
 
@@ -32,18 +32,7 @@ export const connectionRoutes = [
     operationId: 'connections.connect',
     body: olderConnectRequestSchema,
   }),
-  defineRoute({
-    method: 'POST',
-    url: '/api/connections',
-    versions: VERSIONS,
-    operationId: 'connections.create',
-    summary: 'Make a connection, proved against its system',
-    body: createSchema,
-    response: connectionEnvelope,
-    handle: async (context, { body }) => ({
-      data: toConnectionBody(await createConnection(context, { ...toConnectionInput(body), type: body.type })),
-    }),
-  }),
+  defineRoute({ ...create, versions: VERSIONS, body: createSchema }),
   defineRoute({
     method: 'PATCH',
     url: '/api/connections/:id',

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import {
-  bulkDestinationEnvelope,
   bulkSourceEnvelope,
   bulkSourceQuerySchema,
   idParamsSchema,
@@ -9,16 +8,10 @@ import {
   schemaStatusEnvelope,
   sourceSchemaEnvelope,
 } from '../../../contract/index.ts';
-import {
-  getBulkDestination,
-  getBulkSource,
-  getSchema,
-  getSchemaStatus,
-  refreshNow,
-  sampleRecords,
-} from '../../../operations/index.ts';
+import { getBulkSource, getSchema, getSchemaStatus, refreshNow, sampleRecords } from '../../../operations/index.ts';
 import { defineRoute } from '../../route.ts';
-import { toBulkDestinationBody, toBulkSourceBody } from '../../views/bulk-endpoints.ts';
+import { bulkDestinationRoute } from '../../routes/bulk-endpoints.ts';
+import { toBulkSourceBody } from '../../views/bulk-endpoints.ts';
 import { toSchemaBody, toSchemaStatusBody } from '../../views/schemas.ts';
 
 const VERSIONS = ['2023-04-25'] as const;
@@ -77,16 +70,5 @@ export const sourceRoutes = [
       data: (await sampleRecords(context, params.connection_id, params.schema_id)).map((record) => ({ ...record })),
     }),
   }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/dest/:id',
-    versions: VERSIONS,
-    operationId: 'bulkSync.getDestination',
-    summary: 'Tell what a bulk sync may write to a connection',
-    params: idParamsSchema,
-    response: bulkDestinationEnvelope,
-    handle: async (context, { params }) => ({
-      data: toBulkDestinationBody(await getBulkDestination(context, params.id)),
-    }),
-  }),
+  { ...bulkDestinationRoute, url: '/api/bulk/dest/:id', versions: VERSIONS },
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  type ApiVersion,
   envelope,
   idParamsSchema,
   listBulkSyncsQuerySchema,
@@ -13,7 +14,7 @@ import {
   getBulkSync,
   listAllBulkSyncs,
 } from '../../../operations/index.ts';
-import { defineRoute, type RouteAnswer } from '../../route.ts';
+import { defineRoute, type Route, type RouteAnswer } from '../../route.ts';
 import { toSelection } from '../../views/bulk-schemas.ts';
 import { namingFields } from '../field-names.ts';
 import { bulkSyncRequestSchema, type OlderSyncRequest, olderBulkSyncSchema } from './bulk-sync-shapes.ts';
@@ -23,21 +24,8 @@ const SELECTION_IGNORED = '299 - "schemas was ignored: an update does not change
 const VERSIONS = ['2024-02-08'] as const;
 
 /** Bulk syncs with one schedule in the sync itself; the list has no pages. */
-export const bulkSyncRoutes = [
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/syncs',
-    versions: VERSIONS,
-    operationId: 'bulkSync.list',
-    summary: 'List all bulk syncs, latest change first',
-    query: listBulkSyncsQuerySchema.pick({ active: true }),
-    response: envelope(z.array(olderBulkSyncSchema)),
-    handle: async (context, { query }, answer) => {
-      const syncs = await listAllBulkSyncs(context, query.active ?? null);
-      warn(answer, [warnOfUnsaid(syncs)]);
-      return { data: syncs.map(toOlderSyncBody) };
-    },
-  }),
+export const bulkSyncRoutes: readonly Route[] = [
+  ...createReadRoutes(VERSIONS, olderBulkSyncSchema, toOlderSyncBody),
   defineRoute({
     method: 'POST',
     url: '/api/bulk/syncs',
@@ -47,21 +35,6 @@ export const bulkSyncRoutes = [
     body: bulkSyncRequestSchema,
     response: envelope(olderBulkSyncSchema),
     handle: async (context, { body }) => ({ data: toOlderSyncBody(await createOlderSync(context, body)) }),
-  }),
-  defineRoute({
-    method: 'GET',
-    url: '/api/bulk/syncs/:id',
-    versions: VERSIONS,
-    operationId: 'bulkSync.get',
-    summary: 'Get one bulk sync',
-    params: idParamsSchema,
-    query: refreshSchemasQuerySchema,
-    response: envelope(olderBulkSyncSchema),
-    handle: async (context, { params, query }, answer) => {
-      const sync = await getBulkSync(context, params.id, { refreshSchemas: query.refresh_schemas ?? false });
-      warn(answer, [warnOfUnsaid([sync])]);
-      return { data: toOlderSyncBody(sync) };
-    },
   }),
   defineRoute({
     method: 'PUT',
@@ -79,6 +52,45 @@ export const bulkSyncRoutes = [
     },
   }),
 ];
+
+/** The whole list and single syncs, as a version shows them, with a warning of what it cannot say. */
+export function createReadRoutes<SyncShape>(
+  versions: readonly ApiVersion[],
+  shape: z.ZodType<SyncShape>,
+  toBody: (sync: BulkSyncView) => SyncShape,
+): readonly Route[] {
+  return [
+    defineRoute({
+      method: 'GET',
+      url: '/api/bulk/syncs',
+      versions,
+      operationId: 'bulkSync.list',
+      summary: 'List all bulk syncs, latest change first',
+      query: listBulkSyncsQuerySchema.pick({ active: true }),
+      response: envelope(z.array(shape)),
+      handle: async (context, { query }, answer) => {
+        const syncs = await listAllBulkSyncs(context, query.active ?? null);
+        warn(answer, [warnOfUnsaid(syncs)]);
+        return { data: syncs.map(toBody) };
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      url: '/api/bulk/syncs/:id',
+      versions,
+      operationId: 'bulkSync.get',
+      summary: 'Get one bulk sync',
+      params: idParamsSchema,
+      query: refreshSchemasQuerySchema,
+      response: envelope(shape),
+      handle: async (context, { params, query }, answer) => {
+        const sync = await getBulkSync(context, params.id, { refreshSchemas: query.refresh_schemas ?? false });
+        warn(answer, [warnOfUnsaid([sync])]);
+        return { data: toBody(sync) };
+      },
+    }),
+  ];
+}
 
 /** Makes a sync of a request of this version. */
 export function createOlderSync(context: Context, request: OlderSyncRequest): Promise<BulkSyncView> {
