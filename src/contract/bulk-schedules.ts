@@ -1,28 +1,12 @@
 import { z } from 'zod';
 import { SCHEDULE_FREQUENCIES, SCHEDULE_RESYNC_MODES, SELECTIVE_MODES } from '../core/index.ts';
 import { actorSchema, idSchema, timestampSchema } from './common.ts';
+import { timePartAnswers, timePartRequests } from './time-parts.ts';
 
 /** How often a schedule comes. */
 export const frequencySchema = z.enum(SCHEDULE_FREQUENCIES).meta({ id: 'ScheduleFrequency' });
 const selectiveModeSchema = z.enum(SELECTIVE_MODES).meta({ id: 'BulkSelectiveMode' });
 const scheduleResyncModeSchema = z.enum(SCHEDULE_RESYNC_MODES).meta({ id: 'BulkScheduleSyncMode' });
-
-/** Parts of a time, in UTC, as strings (`"0"`, `"monday"`); clients send what they do not use as null. */
-const timePartSchemas = {
-  minute: z.string().nullish(),
-  hour: z.string().nullish(),
-  day_of_week: z.string().nullish(),
-  day_of_month: z.string().nullish(),
-  month: z.string().nullish(),
-};
-
-const timePartAnswers = {
-  minute: z.string().optional(),
-  hour: z.string().optional(),
-  day_of_week: z.string().optional(),
-  day_of_month: z.string().optional(),
-  month: z.string().optional(),
-};
 
 const auditAnswers = {
   created_at: timestampSchema,
@@ -33,7 +17,7 @@ const auditAnswers = {
 
 /** A sync's default schedule in a request; its `id`, when sent, says which stored schedule is kept. */
 export const defaultScheduleRequestSchema = z
-  .strictObject({ frequency: frequencySchema, id: idSchema.nullish(), ...timePartSchemas })
+  .strictObject({ frequency: frequencySchema, id: idSchema.nullish(), ...timePartRequests })
   .meta({ id: 'BulkSyncDefaultScheduleRequest' });
 export type DefaultScheduleRequest = z.infer<typeof defaultScheduleRequestSchema>;
 
@@ -42,7 +26,7 @@ export const additionalScheduleRequestSchema = z
   .strictObject({
     frequency: frequencySchema,
     id: idSchema.nullish(),
-    ...timePartSchemas,
+    ...timePartRequests,
     schemas: z.array(z.string()).nullish(),
     selective_mode: selectiveModeSchema.nullish(),
     resync_mode: scheduleResyncModeSchema.nullish(),

@@ -217,6 +217,7 @@ export {
   shareConnectionSchema,
   sharedConnectionEnvelope,
 } from './shared-connections.ts';
+export { timePartAnswers, timePartRequests } from './time-parts.ts';
 export { type TimingBody, timingSchema } from './timing.ts';
 export { ApiFailure } from './transport.ts';
 export {

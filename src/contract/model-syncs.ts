@@ -3,6 +3,7 @@ import { FILTER_SIDES, IDENTITY_FUNCTIONS, MODEL_MODES } from '../core/index.ts'
 import { frequencySchema } from './bulk-schedules.ts';
 import { filterFunctionSchema } from './bulk-schemas.ts';
 import { actorSchema, idSchema, jsonObjectSchema, queryBooleanSchema, timestampSchema } from './common.ts';
+import { timePartAnswers, timePartRequests } from './time-parts.ts';
 
 /** What a model sync does to its target's records. */
 const modelModeSchema = z.enum(MODEL_MODES).meta({ id: 'ModelsyncSyncTargetMode' });
@@ -59,14 +60,6 @@ const targetRequest = z.strictObject({
   search_values: jsonObjectSchema.nullish(),
 });
 
-const timePartRequests = {
-  minute: z.string().nullish(),
-  hour: z.string().nullish(),
-  day_of_week: z.string().nullish(),
-  day_of_month: z.string().nullish(),
-  month: z.string().nullish(),
-};
-
 const scheduleRequest = z.strictObject({
   frequency: frequencySchema.nullish(),
   ...timePartRequests,
@@ -119,11 +112,7 @@ const fieldAnswer = z
 
 const scheduleAnswer = z.object({
   frequency: frequencySchema,
-  minute: z.string().optional(),
-  hour: z.string().optional(),
-  day_of_week: z.string().optional(),
-  day_of_month: z.string().optional(),
-  month: z.string().optional(),
+  ...timePartAnswers,
   run_after: z.object({ sync_ids: z.array(idSchema), bulk_sync_ids: z.array(idSchema) }).optional(),
   run_after_success_only: z.boolean().optional(),
 });

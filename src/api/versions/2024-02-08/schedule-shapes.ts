@@ -1,24 +1,9 @@
 import { z } from 'zod';
+import { timePartAnswers, timePartRequests } from '../../../contract/index.ts';
 import { SCHEDULE_FREQUENCIES, SELECTIVE_MODES } from '../../../core/index.ts';
 
 const frequencySchema = z.enum(SCHEDULE_FREQUENCIES);
 const itemSchema = z.enum(SELECTIVE_MODES);
-
-const timePartRequests = {
-  minute: z.string().nullish(),
-  hour: z.string().nullish(),
-  day_of_week: z.string().nullish(),
-  day_of_month: z.string().nullish(),
-  month: z.string().nullish(),
-};
-
-const timePartAnswers = {
-  minute: z.string().optional(),
-  hour: z.string().optional(),
-  day_of_week: z.string().optional(),
-  day_of_month: z.string().optional(),
-  month: z.string().optional(),
-};
 
 const itemRequestSchema = z.strictObject({
   item: itemSchema,
