@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiErrorBody, RestErrorBody } from '../contract/index.ts';
 import { type FailureKind, SyncError } from '../core/index.ts';
+import { explainCollision } from '../operations/index.ts';
 import { hasOwnUnauthenticated } from './versions/2024-02-08/unauthenticated.ts';
 
 /** Failure kind → HTTP status (the one place where errors become HTTP). */
@@ -56,6 +57,8 @@ function toRestError(error: SyncError): RestErrorBody {
 
 function toSyncError(thrown: unknown): SyncError {
   if (thrown instanceof SyncError) return thrown;
+  const collision = explainCollision(thrown);
+  if (collision !== null) return collision;
   // Fastify's own errors carry a code; everything else is ours.
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {

@@ -116,6 +116,8 @@ export const ERROR_CODES = {
   MEMORY_BUSY: 'transient',
   /** The source snapshot that the readers shared is gone. The engine renews it. */
   SNAPSHOT_LOST: 'transient',
+  /** Two requests stood in each other's way, and this one was given up: nothing was changed by it. Send it again. */
+  REQUESTS_COLLIDED: 'transient',
   /** Another owner took the segment or the table over; this one must stop. Never retried. */
   FENCE_LOST: 'canceled',
   /** The work was cancelled by a user or by shutdown. */

@@ -69,6 +69,7 @@ export {
 export { examineConnection } from './checkup/connections.ts';
 export { type Finding, notice, ok, wrong } from './checkup/findings.ts';
 export { judgeMetadata } from './checkup/metadata.ts';
+export { explainCollision } from './collisions.ts';
 export { startConnect } from './connections/connect.ts';
 export {
   type ConnectionInput,

@@ -321,6 +321,7 @@ export {
   listSyncStatuses,
 } from './syncs/sync-statuses.ts';
 export type { ScheduleSettings, SelectedField, SelectedFilter } from './tables.ts';
+export { findDeletedParent, isDeadlock } from './violations.ts';
 export {
   type AttemptEnd,
   type DeliveryPosition,

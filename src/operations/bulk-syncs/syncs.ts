@@ -194,8 +194,9 @@ export async function changeBulkSync(
     await updateRecord(db, organizationId, id, columns);
     await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
     await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
-    if (isMoved(before, { ...input, mode: checked.mode })) await forgetCursors(db, organizationId, { syncId: id });
+    // In the order in which the engine locks them, and a delete: the sync, its executions, its schemas.
     if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
+    if (isMoved(before, { ...input, mode: checked.mode })) await forgetCursors(db, organizationId, { syncId: id });
     const changed = await viewOf(context, db, await requireBulkSync(context, id, db));
     await auditBulkSync(db, context, 'update', { before: { record: before, ...view }, after: changed });
     return changed;

@@ -128,12 +128,16 @@ export async function updateBulkSync(
  * @returns false when there is no such sync
  */
 export async function deleteBulkSync(db: StoreDatabase, organizationId: string, id: string): Promise<boolean> {
+  // The engine locks an execution before what else the sync has; rows that go along would be locked in another order.
+  await lockBulkSync(db, organizationId, id);
   const running = await db
     .selectFrom('executions')
     .select('id')
     .where('organizationId', '=', organizationId)
     .where('syncId', '=', id)
     .where('status', 'not in', TERMINAL_STATUSES)
+    .orderBy('id')
+    .forUpdate()
     .execute();
   for (const execution of running) await announceExecution(db, execution.id, 'canceled');
   const result = await db

@@ -5,6 +5,7 @@ import {
   forgetCursors,
   listBulkSyncSchemas,
   listCachedSchemas,
+  lockBulkSync,
   lockConnections,
   type NewBulkSyncSchema,
   type StoreDatabase,
@@ -69,7 +70,7 @@ async function changeSchemas(
   const ids = changes.map(({ id }) => id);
   await permitBulkSync(context, syncId, 'edit');
   await context.store.transaction(async ({ db }) => {
-    const scene = await openScene(context, db, await requireBulkSync(context, syncId, db), ids);
+    const scene = await openScene(context, db, await lockWithSides(context, db, syncId), ids);
     const rows = changes.map((change, index) => resolveChange(scene, change, prefixOf(index), ids.indexOf(change.id)));
     if (rows.length === 0) return;
     await saveBulkSyncSchemas(db, organizationId, syncId, rows);
@@ -83,6 +84,15 @@ async function changeSchemas(
     await auditChange(context, db, scene, ids);
   });
   return getBulkSchemas(context, await requireBulkSync(context, syncId), ids);
+}
+
+/** Connections before the sync, as every change of a sync does, so that no two of them wait for each other. */
+async function lockWithSides(context: Context, db: StoreDatabase, syncId: string): Promise<BulkSyncRecord> {
+  const { organizationId } = context.caller;
+  const { sourceConnectionId, destinationConnectionId } = await requireBulkSync(context, syncId, db);
+  await lockConnections(db, organizationId, [sourceConnectionId, destinationConnectionId]);
+  await lockBulkSync(db, organizationId, syncId);
+  return requireBulkSync(context, syncId, db);
 }
 
 async function auditChange(context: Context, db: StoreDatabase, scene: Scene, ids: readonly string[]): Promise<void> {
@@ -112,7 +122,6 @@ async function openScene(
 ): Promise<Scene> {
   const { organizationId } = context.caller;
   const { sourceConnectionId, destinationConnectionId } = sync;
-  await lockConnections(db, organizationId, [sourceConnectionId, destinationConnectionId]);
   const source = await loadSource(context, sourceConnectionId);
   const destination = await loadDestination(context, destinationConnectionId);
   const schemas = await listCachedSchemas(db, organizationId, sourceConnectionId, ids);
