@@ -1,4 +1,10 @@
-export { type AuditQuery, type AuditRecord, insertAuditEntry, listAuditEntries } from './audit/audit-entries.ts';
+export {
+  type AuditQuery,
+  type AuditRecord,
+  completeAuditEntry,
+  insertAuditEntry,
+  listAuditEntries,
+} from './audit/audit-entries.ts';
 export { splitLines } from './backup/lines.ts';
 export { type Restored, restoreBackup } from './backup/restore.ts';
 export { backupLines } from './backup/write.ts';

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { readContract } from '../../../tests/compatibility/contract.ts';
 import { TOKEN, useHttpApi } from '../../../tests/setup/http-api.ts';
+import { SyncError } from '../../core/index.ts';
 import { countProxyCall, removeOldProxyCalls } from '../../store/index.ts';
 
 const contract = readContract('2025-09-18');
@@ -115,10 +116,39 @@ describe('calls through the proxy', () => {
     const entries = await api.send({ url: `/api/x/audit?object_id=${id}` });
     const proxied = entries.json().data.filter(({ action }: { action: string }) => action === 'proxy');
     expect(proxied.map(({ after }: { after: unknown }) => after)).toEqual([
-      { method: 'PATCH', path: '/broken', status: null, proxy_call_id: expect.any(String) },
-      { method: 'DELETE', path: '/things/7', status: 200, proxy_call_id: proxyCallId },
+      { method: 'PATCH', path: '/broken', status: null, outcome: 'unanswered', proxy_call_id: expect.any(String) },
+      { method: 'DELETE', path: '/things/7', status: 200, outcome: 'answered', proxy_call_id: proxyCallId },
     ]);
     expect(entries.body).not.toMatch(/confidential|nosy/);
+  });
+
+  it.each<[string, () => Promise<never>, string]>([
+    [
+      'as unknown when the server fails before it learns what came of it',
+      () => Promise.reject(new Error('a crash')),
+      'unknown',
+    ],
+    [
+      'as not sent when the address is refused',
+      () => Promise.reject(new SyncError('CONN_ADDRESS_REFUSED', 'a private address')),
+      'not_sent',
+    ],
+  ])('notes a write before it is sent, %s', async (_name, end, outcome) => {
+    const id = await connectedId();
+    const written: unknown[] = [];
+    const readNotes = async () => {
+      const { data } = (await api.send({ url: `/api/x/audit?object_id=${id}` })).json();
+      return data.filter(({ action }: { action: string }) => action === 'proxy');
+    };
+    await using _http = fixture.swapHttp(async () => {
+      written.push(...(await readNotes()));
+      return end();
+    });
+    await pass(id, { method: 'DELETE', path: '/things/7' });
+    expect(written).toMatchObject([
+      { after: { method: 'DELETE', path: '/things/7', status: null, outcome: 'unknown' } },
+    ]);
+    expect(await readNotes()).toMatchObject([{ after: { outcome, status: null } }]);
   });
 
   it('passes 60 requests a minute on through one connection', async () => {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { insertAuditEntry, type StoreDatabase } from '../../store/index.ts';
+import { completeAuditEntry, insertAuditEntry, type StoreDatabase } from '../../store/index.ts';
 import { toActorColumns } from '../actors.ts';
 import type { Context } from '../context.ts';
 
@@ -36,10 +36,35 @@ export async function recordAudit(
   context: Pick<Context, 'caller'>,
   event: AuditEvent,
 ): Promise<void> {
-  const { caller } = context;
+  await insertAuditEntry(db, toEntry(context, event));
+}
+
+/**
+ * Remembers what is about to be done and cannot be undone, so that it is not missing when this process dies in the middle.
+ * @returns the entry's id, for {@link completeAudit}
+ */
+export function announceAudit(
+  db: StoreDatabase,
+  context: Pick<Context, 'caller'>,
+  event: Omit<AuditEvent, 'before'>,
+): Promise<string> {
+  return insertAuditEntry(db, toEntry(context, { ...event, before: null }));
+}
+
+/** Says in its entry what became of what was announced. */
+export function completeAudit(
+  db: StoreDatabase,
+  { caller }: Pick<Context, 'caller'>,
+  id: string,
+  after: object,
+): Promise<void> {
+  return completeAuditEntry(db, caller.organizationId, id, toStored(toPlain(after)));
+}
+
+function toEntry({ caller }: Pick<Context, 'caller'>, event: AuditEvent) {
   const actor = toActorColumns(caller);
   const { before, after } = toDifference(toPlain(event.before), toPlain(event.after));
-  await insertAuditEntry(db, {
+  return {
     organizationId: caller.organizationId,
     actorId: actor.id,
     actorType: actor.type,
@@ -50,7 +75,7 @@ export async function recordAudit(
     objectName: event.object.name,
     before: toStored(before),
     after: toStored(after),
-  });
+  };
 }
 
 type Values = Readonly<Record<string, unknown>>;

@@ -6,12 +6,28 @@ import type { AuditEntriesTable } from './tables.ts';
 /** One change of one object. */
 export type AuditRecord = Selectable<AuditEntriesTable>;
 
-/** Stores one change. Call in the transaction that makes it. */
+/** Stores one change, and returns the entry's id. Call in the transaction that makes it. */
 export async function insertAuditEntry(
   db: StoreDatabase,
   entry: Omit<Insertable<AuditEntriesTable>, 'id' | 'createdAt'>,
+): Promise<string> {
+  const { id } = await db.insertInto('auditEntries').values(entry).returning('id').executeTakeFirstOrThrow();
+  return id;
+}
+
+/** Replaces what an entry says of the outcome, for what can only be noted before it happens. */
+export async function completeAuditEntry(
+  db: StoreDatabase,
+  organizationId: string,
+  id: string,
+  after: string | null,
 ): Promise<void> {
-  await db.insertInto('auditEntries').values(entry).execute();
+  await db
+    .updateTable('auditEntries')
+    .set({ after })
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', id)
+    .execute();
 }
 
 /** What to list; null = whatever it is. */

@@ -1,7 +1,7 @@
 import type { HttpAccess } from '../../../connector-kit/index.ts';
 import { type ErrorCode, SyncError } from '../../../core/index.ts';
 import { type ConnectionRecord, countProxyCall } from '../../../store/index.ts';
-import { recordAudit } from '../../audit/record.ts';
+import { announceAudit, completeAudit } from '../../audit/record.ts';
 import type { Context } from '../../context.ts';
 import { requireConnection } from '../connections.ts';
 import { findOrigin } from '../parents.ts';
@@ -33,14 +33,15 @@ export async function proxyRequest(context: Context, connectionId: string, given
   takeTurn(context, (await findOrigin(context, connection)).id);
   const proxyCallId = context.newId();
   const begun = performance.now();
-  const call = { connection, given, proxyCallId };
+  const note = await announce(context, { connection, given, proxyCallId });
   try {
     const answer = await exchange(context, access, request);
-    await note(context, call, answer.status);
+    await note('answered', answer.status);
     return { ...answer, latencyMs: Math.round(performance.now() - begun), proxyCallId };
   } catch (error) {
     const failure = toUpstreamError(error);
-    if (failure !== null) await note(context, call, null);
+    if (failure !== null) await note('unanswered', null);
+    else if (isOurs(error)) await note('not_sent', null);
     throw failure ?? error;
   }
 }
@@ -61,16 +62,29 @@ interface Call {
   readonly proxyCallId: string;
 }
 
-/** @param status null = there was no answer */
-async function note(context: Context, { connection, given, proxyCallId }: Call, status: number | null): Promise<void> {
+/** What became of a request: `unknown` is what stays when this process dies before it learns of it. */
+type Outcome = 'unknown' | 'answered' | 'unanswered' | 'not_sent';
+
+/**
+ * Notes a request before it is sent, where it may change something: what was done must not be missing when this process dies
+ * in the middle. @returns notes and counts what became of it
+ */
+async function announce(
+  context: Context,
+  { connection, given, proxyCallId }: Call,
+): Promise<(outcome: Outcome, status: number | null) => Promise<void>> {
   const { id, name } = connection;
   const { method, path } = given;
-  await context.store.transaction(async ({ db }) => {
-    await countProxyCall(db, context.caller.organizationId, { connectionId: id, status, at: context.clock() });
-    if (method === 'GET') return;
-    const after = { method, path, status, proxyCallId };
-    await recordAudit(db, context, { action: 'proxy', object: { type: 'connection', id, name }, before: null, after });
-  });
+  const describe = (outcome: Outcome, status: number | null) => ({ method, path, status, outcome, proxyCallId });
+  const object = { type: 'connection', id, name };
+  const event = { action: 'proxy', object, after: describe('unknown', null) };
+  const entryId = method === 'GET' ? null : await announceAudit(context.store.db, context, event);
+  return (outcome, status) =>
+    context.store.transaction(async ({ db }) => {
+      const call = { connectionId: id, status, at: context.clock() };
+      if (outcome !== 'not_sent') await countProxyCall(db, context.caller.organizationId, call);
+      if (entryId !== null) await completeAudit(db, context, entryId, describe(outcome, status));
+    });
 }
 
 /** Failures of the way to the system, and of the system. */
@@ -83,4 +97,9 @@ function toUpstreamError(error: unknown): SyncError | null {
   if (error.code === 'HTTP_TIMEOUT') return new SyncError('PROXY_UPSTREAM_TIMEOUT', error.message, { cause: error });
   if (FAILED.includes(error.code)) return new SyncError('PROXY_UPSTREAM_FAILED', error.message, { cause: error });
   return null;
+}
+
+/** A refusal before anything was sent. Of what else fails nobody knows how far it came. */
+function isOurs(error: unknown): boolean {
+  return error instanceof SyncError && error.kind !== 'internal';
 }
