@@ -107,6 +107,20 @@ describe('events', () => {
     expect((await types('')).length).toBe(10);
   });
 
+  it.each([
+    ['type', '2025-09-18'],
+    ['event_type', '2025-09-18'],
+    ['type', '2024-02-08'],
+    ['type', '2023-04-25'],
+  ] as const)('are refused with %s in %s when no event has that type', async (field, version) => {
+    const { status, body } = await ask('GET', `/api/events?${field}=bulk_sync.finished`, { version });
+    expect([status, body.metadata.fields]).toEqual([
+      400,
+      [{ field, problem: expect.stringContaining('bulk_sync.completed,') }],
+    ]);
+    expect((await ask('GET', `/api/events?${field}=sync.completed`, { version })).body.data).toEqual([]);
+  });
+
   it('older than 48 hours are not shown', async () => {
     const { execution } = await run('complete');
     const { db } = fixture.api.services.store;

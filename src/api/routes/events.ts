@@ -8,6 +8,7 @@ import {
   type oldListEventsQuerySchema,
   pageEnvelope,
 } from '../../contract/index.ts';
+import { SyncError } from '../../core/index.ts';
 import { EVENT_TYPES, type Event, listEvents } from '../../operations/index.ts';
 import { fromPageToken, microsecondsSchema, rowIdSchema, toPagination } from '../pagination.ts';
 import { defineRoute } from '../route.ts';
@@ -48,11 +49,24 @@ export const eventRoutes = [
 export function toEventFilter(query: z.output<typeof oldListEventsQuerySchema>) {
   return {
     organizationId: query.organization_id ?? null,
-    type: query.type ?? query.event_type ?? null,
+    type: readType(query),
     after: query.starting_after === undefined ? null : new Date(query.starting_after),
     before: query.ending_before === undefined ? null : new Date(query.ending_before),
     limit: query.limit ?? null,
   };
+}
+
+/** A type that no event has is a slip of the caller's, who would wait for events in vain. */
+function readType(query: z.output<typeof oldListEventsQuerySchema>): string | null {
+  for (const field of ['type', 'event_type'] as const) {
+    const given = query[field];
+    if (given === undefined || EVENT_TYPES.some((type) => type === given)) continue;
+    const problem = `must be one of ${EVENT_TYPES.join(', ')}`;
+    throw new SyncError('REQUEST_MALFORMED', `The query string does not fit: \`${field}\` ${problem}.`, {
+      detail: { fields: [{ field, problem }] },
+    });
+  }
+  return query.type ?? query.event_type ?? null;
 }
 
 /** An event on the wire. */
