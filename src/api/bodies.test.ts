@@ -65,3 +65,20 @@ it('takes a byte order mark, and an empty body where there is nothing to say', a
   expect([marked.statusCode, marked.body]).toEqual([422, expect.stringContaining('nothing')]);
   expect((await send('')).json().message).toContain('The body does not fit');
 });
+
+it.each([
+  ['{"__proto__": {"x": 1}, "type": "x"}', '__proto__'],
+  ['{"configuration": {"list": [0, {"\\u005f_proto__": 1}]}}', 'configuration.list[1].__proto__'],
+  ['{"configuration": {"constructor": {"prototype": {}}}}', 'configuration.constructor.prototype'],
+])('names the field of %s, which would change a prototype', async (body, field) => {
+  const answer = await send(body);
+  expect([answer.statusCode, answer.json()]).toMatchObject([
+    400,
+    { key: 'REQUEST_MALFORMED', message: expect.stringContaining(`\`${field}\``), metadata: { fields: [{ field }] } },
+  ]);
+});
+
+it('takes a field that is called constructor and none of those', async () => {
+  const answer = await send('{"type": "nothing", "configuration": {"constructor": "Smith", "prototype": 1}}');
+  expect([answer.statusCode, answer.body.includes('nothing')]).toEqual([422, true]);
+});
