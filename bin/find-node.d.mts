@@ -6,3 +6,6 @@ export function findTool(packageName: string, tool: string, from: string): strin
 export function findNode(from: string, version?: string): string | undefined;
 /** Flags of Node that keep the heap of a Millrace process small. */
 export const HEAP_FLAGS: readonly string[];
+
+/** Folder in which Node keeps compiled code between starts. */
+export function compileCache(): string;

@@ -59,7 +59,7 @@ export function requireNode(from) {
 }
 
 /** Compiled code is kept between starts: a pipeline thread then starts in a third of the time. Private to the user. */
-function compileCache() {
+export function compileCache() {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'millrace', 'compiled');
 }
 

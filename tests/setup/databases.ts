@@ -17,7 +17,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const ownerUrl = inject('postgresOwnerUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const owner = new URL(ownerUrl).username;
-  await queryDatabase(superuserUrl, `CREATE DATABASE ${name} OWNER ${owner}`);
+  // The other way goes through the write-ahead log, and costs four times as much to make and to drop.
+  await queryDatabase(superuserUrl, `CREATE DATABASE ${name} OWNER ${owner} STRATEGY file_copy`);
   return {
     name,
     url: withDatabase(superuserUrl, name),

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { compileCache } from '../../bin/find-node.mjs';
 import { createLogger, type EmbeddedPostgres, prepareHome, startEmbeddedPostgres } from '../../src/runtime/index.ts';
 
 declare module 'vitest' {
@@ -21,6 +23,7 @@ let stopWatching: (() => void) | undefined;
 
 /** Starts the one PostgreSQL of all test files, in a temporary folder. vitest calls it once. */
 export async function setup(project: TestProject): Promise<void> {
+  const compiled = compileServer();
   const home = await mkdtemp(join(tmpdir(), 'millrace-tests-'));
   prepareHome(home);
   // Durability is not what these tests are about, and without it they take half the time.
@@ -29,12 +32,24 @@ export async function setup(project: TestProject): Promise<void> {
   stopWatching = await watch(server.superuserUrl, home);
   project.provide('postgresSuperuserUrl', server.superuserUrl);
   project.provide('postgresOwnerUrl', server.url);
+  await compiled;
 }
 
 /** vitest calls it once, after the last test. */
 export async function teardown(): Promise<void> {
   await server?.stop();
   stopWatching?.();
+}
+
+/**
+ * Lets the servers of the tests find their code compiled, which takes a third off their start and half off that of their
+ * threads. Only a process that ends in order leaves it to others, and most servers of tests are killed.
+ */
+async function compileServer(): Promise<void> {
+  process.env.NODE_COMPILE_CACHE ??= compileCache();
+  const load = `await import(${JSON.stringify(new URL('../../src/serve.ts', import.meta.url).href)})`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', load], { stdio: 'ignore' });
+  await once(child, 'exit');
 }
 
 /**

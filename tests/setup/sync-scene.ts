@@ -34,8 +34,7 @@ export async function createSyncScene(
   signal: AbortSignal,
   sql: string,
 ): Promise<SyncScene> {
-  const source = await createTestDatabase();
-  const destination = await createTestDatabase();
+  const [source, destination] = await Promise.all([createTestDatabase(), createTestDatabase()]);
   const inDestination = (statements: string) => queryDatabase(destination.ownerUrl, statements);
   if (sql !== '') await queryDatabase(source.ownerUrl, sql);
   return {
@@ -66,8 +65,7 @@ export async function createSyncScene(
       return untilEnded(server, syncId, id, signal);
     },
     async [Symbol.asyncDispose]() {
-      await destination[Symbol.asyncDispose]();
-      await source[Symbol.asyncDispose]();
+      await Promise.all([destination[Symbol.asyncDispose](), source[Symbol.asyncDispose]()]);
     },
   };
 }
