@@ -1,23 +1,30 @@
-import type { Duplex } from 'node:stream';
-import pg from 'pg';
+import type pg from 'pg';
 import type { ConnectorContext } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
 import { sendCancel } from './client/cancel.ts';
 import { CopyIn } from './client/copy-in.ts';
 import { CopyOut } from './client/copy-out.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  connectDriver,
+  createDriver,
+  type DriverInternals,
+  internalsOf,
+  type SessionFacts,
+  type StreamedColumn,
+  streamRecords,
+  type TakeRecord,
+  type TextRow,
+} from './client/driver.ts';
 import type { Endpoint, Route } from './client/route.ts';
-import { FACTS, SETTINGS } from './client/settings.ts';
+import { SETTINGS } from './client/settings.ts';
 import { QUESTION, type SessionState, SilenceWatch, toSessionState } from './client/silence.ts';
 import { toTlsOptions } from './client/tls.ts';
 import type { PostgresqlConfig } from './config.ts';
 import { type Side, toSyncError } from './errors.ts';
 
-/** A record of the catalogue or of our state: every value as PostgreSQL's text, so no number is rounded. */
-export type TextRow = Readonly<Record<string, string | null>>;
-
-/** A column of an answer, by the numbers of the catalogue. */
-export type StreamedColumn = Pick<pg.FieldDef, 'name' | 'dataTypeID' | 'dataTypeModifier'>;
+export type { StreamedColumn, TextRow };
 
 /** How a connector opens its sessions. */
 export interface SessionOptions {
@@ -29,38 +36,15 @@ export interface SessionOptions {
   readonly lookMs?: number;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 30_000;
 /** Beyond this nobody waits for a server's goodbye. */
 const GOODBYE_MS = 2_000;
 const OLDEST_VERSION = 120_000;
 
-/** What the driver holds beside its typed surface. */
-interface ClientInternals {
-  readonly connection: { readonly stream: Duplex & { readonly bytesRead?: number } };
-  readonly processID: number;
-  readonly secretKey: number;
-}
-
 /** Opens one session, pinned to the address that was checked. @throws a `CONN_…` error */
 export async function openSession(options: SessionOptions, signal: AbortSignal): Promise<Session> {
   signal.throwIfAborted();
-  const { config, context } = options;
   const endpoint = await options.route.open(signal);
-  const client = new pg.Client({
-    host: endpoint.host,
-    port: config.port,
-    user: config.username,
-    password: config.password,
-    database: config.database,
-    ssl: toTlsOptions(config) ?? false,
-    ...(endpoint.stream === undefined ? {} : { stream: endpoint.stream }),
-    application_name: context.applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    types: { getTypeParser: () => (text: string | Buffer) => String(text) },
-  });
+  const client = createDriver(options.config, endpoint, options.context.applicationName);
   const session = new Session(client, options, endpoint);
   await session.connect(signal);
   return session;
@@ -81,9 +65,7 @@ export class Session implements AsyncDisposable {
   #isBroken = false;
   #running = 0;
   #calls = 0;
-  #pid = '';
-  #startedAt = '';
-  #version = 0;
+  #facts: SessionFacts = { pid: '', startedAt: '', version: 0 };
 
   constructor(client: pg.Client, options: SessionOptions, endpoint: Endpoint) {
     this.#client = client;
@@ -97,17 +79,17 @@ export class Session implements AsyncDisposable {
 
   /** Process id of the server's backend, as text. */
   get pid(): string {
-    return this.#pid;
+    return this.#facts.pid;
   }
 
   /** When that backend started, as the server prints it; with `pid` it names one session for ever. */
   get startedAt(): string {
-    return this.#startedAt;
+    return this.#facts.startedAt;
   }
 
   /** The server's `server_version_num`, such as 180004. */
   get version(): number {
-    return this.#version;
+    return this.#facts.version;
   }
 
   /** False after a broken socket or an abort; such a session takes no further call. */
@@ -122,24 +104,16 @@ export class Session implements AsyncDisposable {
 
   /** True where another backend answers than the one that greeted us: a pooler stands in between. */
   get isPooled(): boolean {
-    return this.#pid !== String(this.#internals.processID);
+    return this.pid !== String(this.#internals.processID);
   }
 
   /** Called once by `openSession`. A pooled session has not got its settings yet: they could become somebody else's. */
   async connect(signal: AbortSignal): Promise<void> {
     await this.#guard('Opening a session', signal, async () => {
-      await this.#client.connect();
-      // Several statements in one string have one result each; the driver's types know only one.
-      const results = (await this.#client.query(
-        `${SETTINGS} AND pg_backend_pid() = ${this.#internals.processID}; ${FACTS}`,
-      )) as unknown as readonly { readonly rows: readonly TextRow[] }[];
-      const facts = results.at(-1)?.rows[0];
-      this.#pid = facts?.pid ?? '';
-      this.#startedAt = facts?.started ?? '';
-      this.#version = Number(facts?.version ?? 0);
+      this.#facts = await connectDriver(this.#client);
     });
     this.#watch = this.#watchSilence();
-    if (this.#version < OLDEST_VERSION) await this.#refuseVersion();
+    if (this.version < OLDEST_VERSION) await this.#refuseVersion();
   }
 
   /** Gives a pooled session its settings, once it is known to keep them. */
@@ -177,26 +151,8 @@ export class Session implements AsyncDisposable {
    * Records of one statement as they come, every value as text, until `take` wants no more; then the session ends, since the
    * rest is on its way already. Answers the columns.
    */
-  stream(
-    action: string,
-    sql: string,
-    take: (values: readonly (string | null)[]) => boolean,
-    signal: AbortSignal,
-  ): Promise<readonly StreamedColumn[]> {
-    return this.#guard(action, signal, () => {
-      const { promise, resolve, reject } = Promise.withResolvers<readonly StreamedColumn[]>();
-      const config = { text: sql, rowMode: 'array' };
-      const query = new pg.Query<(string | null)[]>(config);
-      query.on('row', (values, result) => {
-        if (take(values)) return;
-        resolve(result?.fields ?? []);
-        this.destroy();
-      });
-      query.on('end', ({ fields }) => resolve(fields));
-      query.on('error', reject);
-      this.#client.query(query);
-      return promise;
-    });
+  stream(action: string, sql: string, take: TakeRecord, signal: AbortSignal): Promise<readonly StreamedColumn[]> {
+    return this.#guard(action, signal, () => streamRecords(this.#client, sql, take, () => this.destroy()));
   }
 
   /** Chunks of a COPY … TO STDOUT. Stopping early ends the session. */
@@ -257,13 +213,12 @@ export class Session implements AsyncDisposable {
     clearTimeout(late);
   }
 
-  get #stream(): ClientInternals['connection']['stream'] {
+  get #stream(): DriverInternals['connection']['stream'] {
     return this.#internals.connection.stream;
   }
 
-  get #internals(): ClientInternals {
-    // pg types its client without the socket and the cancel key, which are its fields since version 1.
-    return this.#client as unknown as ClientInternals;
+  get #internals(): DriverInternals {
+    return internalsOf(this.#client);
   }
 
   #run(
@@ -324,7 +279,7 @@ export class Session implements AsyncDisposable {
   async #askAfter(signal: AbortSignal): Promise<SessionState | null> {
     try {
       await using other = await openSession(this.#options, signal);
-      const found = await other.query('Asking after a session', QUESTION, [this.#pid, this.#startedAt], signal);
+      const found = await other.query('Asking after a session', QUESTION, [this.pid, this.startedAt], signal);
       return found[0] === undefined ? null : toSessionState(found[0]);
     } catch (error) {
       // A server that has no place for us is alive.
@@ -342,7 +297,7 @@ export class Session implements AsyncDisposable {
     await this[Symbol.asyncDispose]();
     throw new SyncError(
       'CONN_VERSION_UNSUPPORTED',
-      `${this.#name} is PostgreSQL ${Math.floor(this.#version / 10_000)}; version 12 or later is needed.`,
+      `${this.#name} is PostgreSQL ${Math.floor(this.version / 10_000)}; version 12 or later is needed.`,
     );
   }
 
