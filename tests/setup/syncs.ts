@@ -62,9 +62,11 @@ export async function makeSync(
 ): Promise<BulkSyncBody> {
   const { client } = server;
   const from: Side = typeof source === 'string' ? ['postgresql', postgresConfiguration(source)] : source;
-  const sourceId = await makeConnection(server, from, `source of ${name}`, signal);
   // A database file is opened to read its schemas: a test that looks into it meanwhile would find it locked.
-  const destinationId = await makeConnection(server, to, `destination of ${name}`, signal);
+  const [sourceId, destinationId] = await Promise.all([
+    makeConnection(server, from, `source of ${name}`, signal),
+    makeConnection(server, to, `destination of ${name}`, signal),
+  ]);
   return client.createBulkSync(
     {
       name,
@@ -86,6 +88,8 @@ export interface Ended {
   readonly receipt: ReceiptBody | null;
 }
 
+/** Each question costs the server and its metadata more than a wait of this length. */
+const ENDED_POLL_MS = 100;
 const ENDED = ['completed', 'errors', 'failed', 'canceled', 'interrupted'];
 
 /** Waits for the end of an execution, whatever it is. */
@@ -95,9 +99,13 @@ export async function untilEnded(
   executionId: string,
   signal: AbortSignal,
 ): Promise<Ended> {
-  const execution = await waitFor(async () => {
-    const found = await client.getExecution(syncId, executionId, signal);
-    return ENDED.includes(found.status) ? found : null;
-  }, signal);
+  const execution = await waitFor(
+    async () => {
+      const found = await client.getExecution(syncId, executionId, signal);
+      return ENDED.includes(found.status) ? found : null;
+    },
+    signal,
+    ENDED_POLL_MS,
+  );
   return { execution, receipt: await client.findReceipt(syncId, executionId, signal) };
 }
