@@ -2,26 +2,35 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { lateBound } from './late-bound.ts';
 import { type Copied, type Copy, copySchema, openSide, type Side } from './postgresql-loads.ts';
 
-/** Two databases, and copies of a schema from one into the other. */
-export interface Copies {
+/** Two databases. */
+export interface Sides {
   readonly source: Side;
   readonly destination: Side;
+}
+
+/** Two databases, and copies of a schema from one into the other. */
+export interface Copies extends Sides {
   /** Copies the schema in a new generation; `given` lies over what all copies of the file have. */
   copy(given?: Partial<Copy>): Promise<Copied>;
 }
 
-/** Databases for all tests of the file. Before each one both are empty, and `sql` fills the source. */
-export function useCopies(schemaId: string, sql: string, plan: Copy['plan'] = {}): Copies {
+/** Databases for all tests of the file, once filled by `sql`. */
+export function useSides(sql = ''): Sides {
   let sides: readonly [Side, Side] | undefined;
-  let generation = 0;
-  const source = lateBound(() => sides?.[0]);
-  const destination = lateBound(() => sides?.[1]);
   beforeAll(async () => {
     sides = [await openSide(), await openSide()];
+    if (sql !== '') await sides[0].sql(sql);
   });
   afterAll(async () => {
     for (const side of sides ?? []) await side[Symbol.asyncDispose]();
   });
+  return { source: lateBound(() => sides?.[0]), destination: lateBound(() => sides?.[1]) };
+}
+
+/** Databases for all tests of the file. Before each one both are empty, and `sql` fills the source. */
+export function useCopies(schemaId: string, sql: string, plan: Copy['plan'] = {}): Copies {
+  const { source, destination } = useSides();
+  let generation = 0;
   beforeEach(async () => {
     for (const side of [source, destination]) await side.sql('DROP SCHEMA public CASCADE');
     for (const side of [source, destination]) await side.sql('CREATE SCHEMA public');

@@ -13,7 +13,7 @@ import type {
 import { createLoneCredit } from '../../src/connector-kit/index.ts';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import type { RangeSum } from '../../src/core/index.ts';
-import { addSums, createRecordHasher, emptySum, readKey, subtractSums } from '../../src/formats/index.ts';
+import { addSums, type Chunk, createRecordHasher, emptySum, readKey, subtractSums } from '../../src/formats/index.ts';
 import { createTestDatabase } from './databases.ts';
 
 /** A signal that never aborts. */
@@ -200,6 +200,21 @@ export async function planCopy(
     ...copy.plan,
   };
   return { plan, read: { schema, offer, ranges, snapshot }, next: tracking?.next ?? null };
+}
+
+/** The plan of a copy that has one segment, and all of its chunks. */
+export async function readWhole(
+  copy: Copy,
+  snapshot: SnapshotRef,
+): Promise<{ readonly plan: LoadPlan; readonly chunks: readonly Chunk[] }> {
+  const { plan, read } = await planCopy(copy, snapshot);
+  const [range] = read.ranges;
+  if (range === undefined) throw new Error('no range');
+  const chunks: Chunk[] = [];
+  const request = { ...read, fields: read.offer.fields, format: plan.format, range, from: null, filters: [] };
+  for await (const { chunk } of both(copy).source.read(request, NEVER))
+    chunks.push({ ...chunk, payload: chunk.payload.slice() });
+  return { plan, chunks };
 }
 
 /** One segment from read to commit. */

@@ -1,32 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  connectDatabase,
-  copySchema,
-  NEVER,
-  openLoad,
-  openSide,
-  planCopy,
-  type ReadPlan,
-  type Side,
-} from '../../../../tests/setup/postgresql-loads.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { useSides } from '../../../../tests/setup/postgresql-copies.ts';
+import { connectDatabase, copySchema, NEVER, openLoad, readWhole } from '../../../../tests/setup/postgresql-loads.ts';
 import type { Load, LoadPlan } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
+import type { Chunk } from '../../../formats/index.ts';
 
-let source: Side;
-let destination: Side;
+const { source, destination } = useSides(
+  `CREATE TABLE items (id int PRIMARY KEY, note text);
+   INSERT INTO items SELECT i, repeat('x', 100) FROM generate_series(1, 1000) i`,
+);
 let generation = 0;
-
-beforeAll(async () => {
-  source = await openSide();
-  destination = await openSide();
-  await source.sql('CREATE TABLE items (id int PRIMARY KEY, note text)');
-  await source.sql(`INSERT INTO items SELECT i, repeat('x', 100) FROM generate_series(1, 1000) i`);
-});
-
-afterAll(async () => {
-  await source[Symbol.asyncDispose]();
-  await destination[Symbol.asyncDispose]();
-});
 
 beforeEach(async () => {
   await destination.sql('DROP SCHEMA IF EXISTS __millrace CASCADE; DROP TABLE IF EXISTS items');
@@ -38,7 +21,7 @@ interface Scene extends AsyncDisposable {
   readonly plan: LoadPlan;
   readonly load: Load;
   /** All records of the table, in one chunk or a few. */
-  readonly chunks: Parameters<Awaited<ReturnType<Load['beginSegment']>>['write']>[0][];
+  readonly chunks: readonly Chunk[];
   /** A generation that has begun, seen by another process. */
   open(given?: Partial<LoadPlan>, failpoint?: (name: string) => void): Promise<Load>;
 }
@@ -55,29 +38,19 @@ async function prepareScene(): Promise<Scene> {
   const snapshot = await source.connector.source?.openSnapshot(NEVER);
   if (snapshot === undefined) throw new Error('no source');
   await using held = snapshot;
-  const { plan, read } = await planCopy(copy, held);
+  const { plan, chunks } = await readWhole(copy, held);
   const load = await openLoad(destination.connector, plan);
   await load.prepare(NEVER);
   return {
     plan,
     load,
-    chunks: await readAll(read, plan),
+    chunks,
     async open(given = {}, failpoint = () => {}) {
       const connector = stack.use(await connectDatabase(destination.url, { failpoint }));
       return openLoad(connector, { ...plan, ...given });
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
-}
-
-async function readAll(read: ReadPlan, plan: LoadPlan): Promise<Scene['chunks']> {
-  const [range] = read.ranges;
-  if (range === undefined) throw new Error('no range');
-  const chunks: Scene['chunks'] = [];
-  const request = { ...read, fields: read.offer.fields, format: plan.format, range, from: null, filters: [] };
-  for await (const { chunk } of source.connector.source?.read(request, NEVER) ?? [])
-    chunks.push({ ...chunk, payload: chunk.payload.slice() });
-  return chunks;
 }
 
 async function writeAll(load: Load, chunks: Scene['chunks'], token: number) {

@@ -1,32 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { useSides } from '../../../../../tests/setup/postgresql-copies.ts';
 import {
   connectDatabase,
   copySchema,
   NEVER,
   openLoad,
-  openSide,
-  planCopy,
-  type Side,
+  readWhole,
 } from '../../../../../tests/setup/postgresql-loads.ts';
 import type { Connector, LoadPlan, Pack } from '../../../../connector-kit/index.ts';
-import type { Chunk } from '../../../../formats/index.ts';
 
-let source: Side;
-let destination: Side;
+const { source, destination } = useSides(
+  `CREATE TABLE one (id int PRIMARY KEY, note text);
+   INSERT INTO one SELECT i, 'note ' || i FROM generate_series(1, 10) i;
+   CREATE TABLE two AS SELECT i AS id FROM generate_series(1, 3) i`,
+);
 let generation = 0;
-
-beforeAll(async () => {
-  source = await openSide();
-  destination = await openSide();
-  await source.sql('CREATE TABLE one (id int PRIMARY KEY, note text)');
-  await source.sql(`INSERT INTO one SELECT i, 'note ' || i FROM generate_series(1, 10) i`);
-  await source.sql('CREATE TABLE two AS SELECT i AS id FROM generate_series(1, 3) i');
-});
-
-afterAll(async () => {
-  await source[Symbol.asyncDispose]();
-  await destination[Symbol.asyncDispose]();
-});
 
 beforeEach(async () => {
   await destination.sql('DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS __millrace CASCADE');
@@ -39,10 +27,7 @@ const copyOf = (name: string, plan: Partial<LoadPlan> = {}) => ({
   plan: { generation, ...plan },
 });
 
-interface Read {
-  readonly plan: LoadPlan;
-  readonly chunks: readonly Chunk[];
-}
+type Read = Awaited<ReturnType<typeof readWhole>>;
 
 /** A table's plan in a new generation, and all of its records. */
 async function read(name: string, given: Partial<LoadPlan> = {}): Promise<Read> {
@@ -50,13 +35,7 @@ async function read(name: string, given: Partial<LoadPlan> = {}): Promise<Read> 
   const side = source.connector.source;
   if (side === undefined) throw new Error('no source');
   await using snapshot = await side.openSnapshot(NEVER);
-  const { plan, read: request } = await planCopy(copyOf(name, given), snapshot);
-  const [range] = request.ranges;
-  if (range === undefined) throw new Error('no range');
-  const chunks: Chunk[] = [];
-  const asked = { ...request, fields: request.offer.fields, format: plan.format, range, from: null, filters: [] };
-  for await (const { chunk } of side.read(asked, NEVER)) chunks.push({ ...chunk, payload: chunk.payload.slice() });
-  return { plan, chunks };
+  return await readWhole(copyOf(name, given), snapshot);
 }
 
 async function openPack(connector: Connector, reads: readonly Read[], token = 1): Promise<Pack> {
