@@ -11,6 +11,7 @@ export {
   createBucketSums,
   findDifferentBuckets,
 } from './hashing/bucket-sums.ts';
+export { toCanonicalFloat } from './hashing/float-text.ts';
 export { createRecordHasher } from './hashing/record-hasher.ts';
 export { createRecordPrints, toHashText } from './hashing/record-prints.ts';
 export { pickRecords } from './keys/key-projection.ts';

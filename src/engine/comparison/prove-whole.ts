@@ -6,10 +6,11 @@ import { openConnection } from '../executions/sides.ts';
 import { requireSnapshot } from '../lanes/reading.ts';
 import type { SchemaToFinish } from '../lanes/schema-to-finish.ts';
 import type { ExpectedRange } from '../pipeline/jobs.ts';
-import { hideKey } from '../planner/schema-plan.ts';
+import { hideKey, toLoadPlan } from '../planner/schema-plan.ts';
 import { toDifferenceText, toRecordDifferences } from '../receipts/record-differences.ts';
 import { type Comparison, compareSchema, type DifferingRange } from './compare-schema.ts';
 import { type OpenSides, openSidesOf } from './open-sides.ts';
+import { openRejectedKeys } from './rejected-keys.ts';
 import { repairRecords } from './repair.ts';
 
 /** A whole schema that was found, or made, equal. */
@@ -18,6 +19,8 @@ export interface WholeProof {
   readonly destination: RangeSum;
   readonly notes: readonly string[];
   readonly repaired: RecordDifferences | null;
+  /** What the destination refused to have repaired, the load's own rejects aside. */
+  readonly rejects: readonly Reject[];
   /** The generation of the repair, or null. */
   readonly generation: number | null;
 }
@@ -27,7 +30,7 @@ export interface LoadedSchema {
   /** Of the whole schema, when the load has read all of it; null after a delta, or where records were rejected. */
   readonly expected: readonly ExpectedRange[] | null;
   /** What the destination refused is no part of the image. */
-  readonly rejected: readonly NonNullable<Reject['key']>[];
+  readonly rejected: readonly Pick<Reject, 'key'>[];
 }
 
 /**
@@ -42,15 +45,20 @@ export async function proveWhole(
   stop: AbortSignal,
 ): Promise<WholeProof> {
   const all = expected ?? (await sumSource(parts, todo, stop));
+  const { columns } = toLoadPlan(todo.plan, { ...todo.item, syncId: todo.run.sync.id });
+  const isRejected = openRejectedKeys(columns, rejected);
   const first = await compareOnce(parts, todo, all, stop);
-  const found = leaveOutRejected(first, rejected);
-  if (found.ranges.length === 0) return { ...found, notes: first.notes, repaired: null, generation: null };
-  const repaired = toRecordDifferences(found.ranges, found.isComplete);
-  if (!found.isComplete) throw tooDifferent(todo, found, repaired);
-  const generation = await repairRecords(parts, todo, found.ranges, stop);
-  const second = leaveOutRejected(await compareOnce(parts, todo, all, stop), rejected);
+  const found = leaveOut(first, isRejected);
+  const { notes } = first;
+  if (found.ranges.length === 0) return { ...found, notes, repaired: null, rejects: [], generation: null };
+  if (!found.isComplete) throw tooDifferent(todo, found, toRecordDifferences(found.ranges, false));
+  const { generation, rejects } = await repairRecords(parts, todo, found.ranges, stop);
+  const isRefused = openRejectedKeys(columns, [...rejected, ...rejects]);
+  const second = leaveOut(await compareOnce(parts, todo, all, stop), isRefused);
   if (second.ranges.length > 0) throw stillDifferent(todo, second);
-  return { ...second, notes: first.notes, repaired, generation };
+  const { ranges } = leaveOut(found, isRefused);
+  const repaired = ranges.length === 0 ? null : toRecordDifferences(ranges, true);
+  return { ...second, notes, repaired, rejects, generation };
 }
 
 /** One image of the destination for each comparison: that of the first does not show the repair. */
@@ -85,29 +93,21 @@ async function sumSource(
   return expected;
 }
 
-type Found = Pick<WholeProof, 'source' | 'destination'> & Pick<Comparison, 'ranges' | 'isComplete'>;
+type Found = Pick<Comparison, 'source' | 'destination' | 'ranges' | 'isComplete'>;
 
 /** Of a refused record the destination may hold an older version, or none. */
-function leaveOutRejected(comparison: Comparison, rejected: LoadedSchema['rejected']): Found {
-  if (rejected.length === 0) return comparison;
-  const known = new Set(rejected.map(toText));
-  const isRejected = (key: Reject['key']) => key !== null && known.has(toText(key));
+function leaveOut(comparison: Found, isRejected: ReturnType<typeof openRejectedKeys>): Found {
   let { source, destination } = comparison;
   const ranges: DifferingRange[] = [];
   for (const range of comparison.ranges) {
-    const left = range.records.filter(({ key }) => !isRejected(key));
-    for (const { key, ...hashes } of range.records) {
-      if (!isRejected(key)) continue;
-      source = subtractSums(source, sumOf(hashes.source));
-      destination = subtractSums(destination, sumOf(hashes.destination));
+    const left = range.records.filter((record) => !isRejected(record));
+    for (const record of range.records.filter(isRejected)) {
+      source = subtractSums(source, sumOf(record.source));
+      destination = subtractSums(destination, sumOf(record.destination));
     }
     if (left.length > 0 || range.records.length === 0) ranges.push({ ...range, records: left });
   }
   return { source, destination, ranges, isComplete: comparison.isComplete };
-}
-
-function toText(key: NonNullable<Reject['key']>): string {
-  return JSON.stringify(Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function sumOf(hash: string | null): RangeSum {

@@ -1,4 +1,4 @@
-import type { LoadPlan, SegmentOutcome } from '../../connector-kit/index.ts';
+import type { LoadPlan, Reject, SegmentOutcome } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { nextGenerations } from '../../store/index.ts';
 import { type EngineParts, retryStore } from '../engine-parts.ts';
@@ -10,11 +10,21 @@ import type { DifferingRange } from './compare-schema.ts';
 
 const DISCARD_TIMEOUT_MS = 30_000;
 
+/** What a repair has done. */
+export interface Repair {
+  /** Of the small load that it was. */
+  readonly generation: number;
+  /** Records that the destination refused, too, when they came one by one. */
+  readonly rejects: readonly Reject[];
+}
+
+/** Of one range; more of them mean that the column does not fit, not the record. */
+const MAX_REJECTS = 1_000;
+
 /**
  * Makes the destination's table equal to the source in the records that differ, and touches no others: a small load of its
  * own generation, of which the publication removes what is extra and writes the rest, in one fenced transaction.
  * Repeatable: what an attempt has left is dropped by the next one.
- * @returns the generation
  * @throws `LOSS_GUARD`, `FENCE_LOST`, `SNAPSHOT_LOST`
  */
 export async function repairRecords(
@@ -22,7 +32,7 @@ export async function repairRecords(
   todo: SchemaToFinish,
   ranges: readonly DifferingRange[],
   stop: AbortSignal,
-): Promise<number> {
+): Promise<Repair> {
   const { run, specs, item, plan } = todo;
   const generations = await retryStore(() => nextGenerations(parts.store.db, run.sync.id, [item.schemaId]), stop);
   const generation = generations.get(item.schemaId);
@@ -31,13 +41,12 @@ export async function repairRecords(
   const ids = { syncId: run.sync.id, executionId: item.executionId, generation };
   const load: LoadPlan = { ...toLoadPlan(plan, ids), kind: 'delta', removals: listExtra(ranges) };
   try {
-    await writeRecords(parts, todo, { load, ranges }, stop);
+    return { generation, rejects: await writeRecords(parts, todo, { load, ranges }, stop) };
   } finally {
     // What cannot be dropped now is dropped when the schema is next loaded.
     const job = { kind: 'discard', destination: specs.destination, load } as const;
     await parts.threads.run(job, specs.ownerKey, AbortSignal.timeout(DISCARD_TIMEOUT_MS)).catch(() => {});
   }
-  return generation;
 }
 
 async function writeRecords(
@@ -45,10 +54,10 @@ async function writeRecords(
   todo: SchemaToFinish,
   { load, ranges }: { readonly load: LoadPlan; readonly ranges: readonly DifferingRange[] },
   stop: AbortSignal,
-): Promise<void> {
+): Promise<readonly Reject[]> {
   const { destination, ownerKey } = todo.specs;
   await parts.threads.run({ kind: 'prepare', destination, load }, ownerKey, stop);
-  const expected = await readMissing(parts, todo, { load, ranges }, stop);
+  const { expected, rejects } = await readMissing(parts, todo, { load, ranges }, stop);
   parts.failpoint('before-repair');
   const publication = {
     kind: 'finish',
@@ -60,8 +69,9 @@ async function writeRecords(
     // Whoever asked compares the whole table again, and names what still differs.
     isRepaired: true,
   } as const;
-  await parts.threads.run(publication, ownerKey, stop);
+  const { counts } = await parts.threads.run(publication, ownerKey, stop);
   parts.failpoint('repaired');
+  return [...rejects, ...counts.rejects];
 }
 
 function listExtra(ranges: readonly DifferingRange[]): NonNullable<LoadPlan['removals']> {
@@ -76,9 +86,10 @@ async function readMissing(
   todo: SchemaToFinish,
   { load, ranges }: { readonly load: LoadPlan; readonly ranges: readonly DifferingRange[] },
   stop: AbortSignal,
-): Promise<readonly ExpectedRange[]> {
+): Promise<{ readonly expected: readonly ExpectedRange[]; readonly rejects: readonly Reject[] }> {
   const { run, specs, item, plan } = todo;
   const expected: ExpectedRange[] = [];
+  const rejects: Reject[] = [];
   for (const { segments, records } of ranges) {
     const only = records.flatMap(({ kind, keyHash }) => (kind === 'extra' ? [] : [keyHash]));
     if (only.length === 0) continue;
@@ -94,13 +105,27 @@ async function readMissing(
         isolate: false,
         countsOnly: false,
         obfuscation: obfuscationOf(parts, run, plan),
-        maxRejects: 0,
+        maxRejects: MAX_REJECTS,
         lookupFirst: false,
         only,
       } as const;
-      const outcome: SegmentOutcome = await parts.threads.run(job, specs.ownerKey, stop);
+      const outcome = await runIsolatedIfRefused(job, (attempt) => parts.threads.run(attempt, specs.ownerKey, stop));
       expected.push({ range: { text: range.text, value: {} }, source: outcome.source });
+      rejects.push(...outcome.rejects);
     }
   }
-  return expected;
+  return { expected, rejects };
+}
+
+/** At once, or, where a record is refused, so that the others land. */
+async function runIsolatedIfRefused<Job extends { readonly isolate: boolean }>(
+  job: Job,
+  run: (job: Job) => Promise<SegmentOutcome>,
+): Promise<SegmentOutcome> {
+  try {
+    return await run(job);
+  } catch (error) {
+    if (!(error instanceof SyncError) || error.kind !== 'data') throw error;
+    return run({ ...job, isolate: true });
+  }
 }

@@ -50,7 +50,8 @@ export async function finishSchema(
     const outcome = await publishOrRecall(parts, todo, reads, clock, stop);
     const whole = await proveWholeIfAsked(parts, todo, { reads, outcome }, clock, stop);
     const receipt = issueReceipt(plan, position, reads, outcome, whole);
-    await retryStore(() => saveRejects(db, run.execution.organizationId, item, outcome.counts.rejects), stop);
+    const rejects = [...outcome.counts.rejects, ...(whole?.rejects ?? [])];
+    await retryStore(() => saveRejects(db, run.execution.organizationId, item, rejects), stop);
     const timing = clock.take();
     const isOurs = await retryStore(
       () =>
@@ -62,7 +63,7 @@ export async function finishSchema(
           syncId: run.sync.id,
           receipt,
           recordCount: receipt.counts.written + (receipt.repaired?.missing ?? 0) + (receipt.repaired?.different ?? 0),
-          errorCount: receipt.counts.rejected,
+          errorCount: receipt.counts.rejected + (whole?.rejects.length ?? 0),
           warningCount: countWarnings(plan),
           // A rejected record is read again next time, also when it does not change until then.
           nextCursor: receipt.counts.rejected > 0 ? plan.from : plan.nextCursor,
@@ -77,7 +78,7 @@ export async function finishSchema(
     if (isOurs) {
       measureTimes(parts, timing);
       measurePublication(parts, run, receipt);
-      describePublication(parts, todo, receipt);
+      describePublication(parts, todo, receipt, whole?.rejects.length);
       await clock.spend('publication', () => discardQuietly(parts, todo, stop));
     }
   } catch (error) {
@@ -129,8 +130,7 @@ async function proveWholeIfAsked(
   const { plan } = todo;
   if (plan.depth !== 'repair' || plan.kind === 'replace') return null;
   if (plan.kind === 'merge' && outcome.differences.length === 0) return null;
-  const refused = outcome.counts.rejects.flatMap(({ key }) => (key === null ? [] : [key]));
-  const rejected = [...reads.rejectedKeys, ...refused];
+  const rejected = [...reads.rejectedKeys.map((key) => ({ key })), ...outcome.counts.rejects];
   const expected = plan.kind === 'merge' && rejected.length === 0 ? reads.expected : null;
   return clock.spend('proof', () => proveWhole(parts, todo, { expected, rejected }, stop));
 }
@@ -178,6 +178,7 @@ export function describePublication(
   parts: EngineParts,
   { item, plan }: { readonly item: Pick<WorkItem, 'executionId' | 'schemaId'>; readonly plan: SchemaPlan },
   receipt: SchemaReceipt,
+  refusedByRepair = 0,
 ): void {
   const { executionId, schemaId } = item;
   const { read, written, unchanged, deleted, rejected } = receipt.counts;
@@ -193,9 +194,10 @@ export function describePublication(
     const message = `Repaired before the proof: ${toDifferenceText(receipt.repaired)}.`;
     parts.console.warn(executionId, message, { schemaId });
   }
-  if (rejected > 0) {
-    const message = `The destination refused ${rejected} records; the list of rejects names each with its reason.`;
-    parts.console.warn(executionId, message, { schemaId, payload: { rejected } });
+  const refused = rejected + refusedByRepair;
+  if (refused > 0) {
+    const message = `The destination refused ${refused} records; the list of rejects names each with its reason.`;
+    parts.console.warn(executionId, message, { schemaId, payload: { rejected: refused } });
   }
   if (plan.tracking?.guarantee === 'best_effort') {
     parts.console.warn(executionId, `Late commits may be missed: ${plan.tracking.reason}`, { schemaId });

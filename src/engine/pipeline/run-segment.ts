@@ -42,7 +42,8 @@ export async function runSegment(
   const pick = openPicker(job);
   for await (const { chunk: read, rejects = [] } of source.read(job.read, signal)) {
     signal.throwIfAborted();
-    for (const reject of rejects) tally.rejectUnread(reject);
+    // A job about some records is not about those that nobody could read.
+    if (job.only === undefined) for (const reject of rejects) tally.rejectUnread(reject);
     const chunk = pick(change(read));
     if (chunk.ends.length === 0) continue;
     tally.count(chunk);

@@ -55,7 +55,7 @@ export function issueReceipt(
     ...frame(plan, position),
     ...(whole === null ? {} : { scope: 'snapshot' as const }),
     verdict: 'equal',
-    notes: [...notesOf(plan, whole !== null), ...(whole?.notes ?? [])],
+    notes: [...notesOf(plan, whole !== null), ...(whole?.notes ?? []), ...notesOfRepair(whole)],
     source: whole?.source ?? outcome.source,
     destination: whole?.destination ?? outcome.destination,
     counts: {
@@ -114,6 +114,14 @@ export function frame(plan: SchemaPlan, position: SourcePosition) {
     format: [`${plan.format}: ${plan.formatReason}`, ...(plan.transports ?? [])].join('; '),
     conversions: plan.conversions,
   };
+}
+
+function notesOfRepair(whole: WholeProof | null): readonly string[] {
+  const refused = whole?.rejects.length ?? 0;
+  if (refused === 0) return [];
+  return [
+    `Refused in the repair: ${refused} records that differ are not in the proof; the list of rejects names each with its reason.`,
+  ];
 }
 
 function notesOf(plan: SchemaPlan, isWhole: boolean): readonly string[] {

@@ -5,6 +5,7 @@ import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
 import { type LiveTable, readLiveTable } from './live-table.ts';
 import type { Names } from './naming.ts';
+import { toKeyText } from './publish/kept.ts';
 
 /** What of the destination is counted and hashed. */
 export interface DigestScope {
@@ -86,7 +87,7 @@ function toLiveConditions(scope: DigestScope, live: LiveTable | null): readonly 
 
 function toKeyList(plan: LoadPlan, refused: readonly Reject['key'][]): string {
   const keys = plan.columns.filter(({ isKey }) => isKey);
-  const columns = keys.map(({ name }) => `t.${quoteName(name)}::text`).join(', ');
+  const columns = keys.map((key) => toKeyText(plan, key, 't')).join(', ');
   const rows = refused.map((key) => `(${keys.map(({ field }) => quoteText(key?.[field] ?? '')).join(', ')})`);
   return `((${columns}) IN (${rows.join(', ')}))`;
 }

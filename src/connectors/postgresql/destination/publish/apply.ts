@@ -4,6 +4,7 @@ import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
 import { hashRecords, toColumnList } from '../digest.ts';
 import { type ApplyStatements, DIFF, type DiffCounts } from './diff.ts';
+import { toKeyText } from './kept.ts';
 import type { PublishScene } from './scene.ts';
 
 /** What the live table refused. */
@@ -75,7 +76,7 @@ async function describeRefused(
   signal: AbortSignal,
 ): Promise<Refused> {
   const keys = scene.plan.columns.filter(({ isKey }) => isKey);
-  const columns = scene.names.keys.map((key, index) => `, s.${key}::text AS k${index}`).join('');
+  const columns = keys.map((key, index) => `, ${toKeyText(scene.plan, key, 's')} AS k${index}`).join('');
   const [row] = await session.query(
     'Naming a refused record',
     `SELECT d.op, d.stage::text AS stage${columns} FROM ${DIFF} d JOIN ${scene.names.scratch} s ON s.ctid = d.stage WHERE d.no = $1`,

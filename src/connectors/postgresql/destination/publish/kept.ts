@@ -1,4 +1,4 @@
-import type { LoadColumn, Reject, SegmentOutcome } from '../../../../connector-kit/index.ts';
+import type { LoadColumn, LoadPlan, Reject, SegmentOutcome } from '../../../../connector-kit/index.ts';
 import { SyncError } from '../../../../core/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
@@ -27,7 +27,7 @@ export async function keepRefused(
     `CREATE TEMP TABLE __millrace_kept ON COMMIT DROP AS SELECT ${columns} FROM ONLY ${names.live} LIMIT 0`,
     signal,
   );
-  if (scene.plan.format === 'pgcopy-binary' && scene.plan.columns.some(isOpaque)) {
+  if (scene.plan.columns.some((column) => column.isKey && isOpaque(scene.plan, column))) {
     const same = refused.map((key) => `(${toCondition(scene, live, key)})`).join(' OR ');
     const found = `SELECT ${columns} FROM ONLY ${names.live} t WHERE ${same}`;
     await tryInsert(session, action, `INSERT INTO ${KEPT} ${found}`, signal);
@@ -63,22 +63,30 @@ function toRow({ plan }: PublishScene, live: LiveTable, key: Key): string {
   return `(${values.join(', ')})`;
 }
 
-/** A key's bytes that only the server can read, or bytes: a reject names both by their hex digits (in csv, by their text). */
-function isOpaque({ isKey, logicalType }: LoadColumn): boolean {
-  return isKey && logicalType.kind === 'bytes';
+/** A key's bytes that only the server can read, or bytes: whoever reads the record names both by their hex digits. */
+function isOpaque({ format }: LoadPlan, { logicalType }: LoadColumn): boolean {
+  return format === 'pgcopy-binary' && logicalType.kind === 'bytes';
 }
 
-/**
- * SQL that is true for the record `t` of a key. In a record of one field, the number of fields, its type and its length
- * stand before its bytes: 24 digits.
- */
+/** In a record of one field, the number of fields, its type and its length stand before its bytes: 24 digits. */
+function toHexDigits(name: string): string {
+  return `substr(encode(record_send(ROW(${name})), 'hex'), 25)`;
+}
+
+/** SQL for a field of a key as a reject names it; unlike a cast, `concat` keeps what a type pads with. */
+export function toKeyText(plan: LoadPlan, column: LoadColumn, alias: string): string {
+  const name = `${alias}.${quoteName(column.name)}`;
+  return `CASE WHEN ${name} IS NOT NULL THEN ${isOpaque(plan, column) ? toHexDigits(name) : `concat(${name})`} END`;
+}
+
+/** SQL that is true for the record `t` of a key. */
 export function toCondition({ plan }: PublishScene, live: LiveTable, key: Key): string {
   const conditions = plan.columns.flatMap((column) => {
     if (!column.isKey) return [];
     const name = `t.${quoteName(column.name)}`;
     const text = key[column.field] ?? null;
     if (text === null) return [`${name} IS NULL`];
-    if (isOpaque(column)) return [`substr(encode(record_send(ROW(${name})), 'hex'), 25) = ${quoteText(text)}`];
+    if (isOpaque(plan, column)) return [`${toHexDigits(name)} = ${quoteText(text)}`];
     return [`${name} = ${quoteText(text)}::${live.columns.get(column.name) ?? column.type}`];
   });
   return conditions.join(' AND ');
@@ -97,9 +105,10 @@ async function tryInsert(session: Session, action: string, statement: string, si
   }
 }
 
-async function readKept(session: Session, { plan, names }: PublishScene, signal: AbortSignal): Promise<readonly Key[]> {
+async function readKept(session: Session, { plan }: PublishScene, signal: AbortSignal): Promise<readonly Key[]> {
   const keys = plan.columns.filter(({ isKey }) => isKey);
-  const columns = names.keys.map((key, index) => `${key}::text AS k${index}`).join(', ');
-  const rows = await session.query('Reading the keys of refused records', `SELECT ${columns} FROM ${KEPT}`, [], signal);
+  const columns = keys.map((key, index) => `${toKeyText(plan, key, 'k')} AS k${index}`).join(', ');
+  const action = 'Reading the keys of refused records';
+  const rows = await session.query(action, `SELECT ${columns} FROM ${KEPT} k`, [], signal);
   return rows.map((row) => Object.fromEntries(keys.map(({ field }, index) => [field, row[`k${index}`] ?? null])));
 }
