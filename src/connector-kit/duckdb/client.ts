@@ -21,7 +21,8 @@ export interface FileLease extends AsyncDisposable {
   exclusive<T>(action: Action, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
    * Runs `work`, one short transaction, without waiting for what runs alone. Each sees the other once it is committed; of two
-   * that change the same record one fails. Failed here, it is run once more in its turn, alone.
+   * that change the same record one fails. Failed here, it is run once more in its turn, alone: do not wait for it within that
+   * turn.
    */
   beside<T>(action: Action, work: (session: Session) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Tells that a segment's records are collected for the file until the disposal. */
