@@ -168,15 +168,17 @@ function withLine(error: SyncError, message: string): SyncError {
   return new SyncError(error.code, error.message, { detail });
 }
 
-/** Another holder of the file: a process by its id, or another part of this one. */
+/** Another holder of the file: a process by its id, or another sync of this one. */
 export function fileLocked(action: Action, path: string, pid: string | undefined): SyncError {
-  const holder = pid === undefined ? 'another part of this Millrace process' : `the process ${pid}`;
+  if (pid === undefined || Number(pid) === process.pid)
+    return new SyncError(
+      'FILE_LOCKED',
+      `${action} ${path} failed: another sync of this server has it open. Millrace tries again by itself.`,
+    );
   return new SyncError(
     'FILE_LOCKED',
-    `${action} ${path} failed: ${holder} has it open. Close it there; Millrace tries again by itself.`,
-    {
-      detail: pid === undefined ? {} : { pid: Number(pid) },
-    },
+    `${action} ${path} failed: the process ${pid} has it open. Close it there; Millrace tries again by itself.`,
+    { detail: { pid: Number(pid) } },
   );
 }
 

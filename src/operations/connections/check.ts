@@ -2,6 +2,7 @@ import type { ConnectorDefinition } from '../../connector-kit/index.ts';
 import { type ErrorCode, isAbort, SyncError } from '../../core/index.ts';
 import type { ScopedServices } from '../context.ts';
 import type { Configuration } from './configuration.ts';
+import { withConfigured } from './with-connector.ts';
 
 /** How long a system may take to prove itself while somebody waits for the answer. */
 const CHECK_LIMIT_MS = 30_000;
@@ -18,8 +19,7 @@ export async function proveConfiguration(
 ): Promise<void> {
   const signal = AbortSignal.timeout(CHECK_LIMIT_MS);
   try {
-    await using connector = await definition.connect(configuration, services.connectorContext(organizationId));
-    await connector.check(signal);
+    await withConfigured(services, organizationId, definition, configuration, (connector) => connector.check(signal));
   } catch (error) {
     if (!signal.aborted || !isAbort(error)) throw error;
     throw new SyncError(
@@ -46,8 +46,7 @@ export async function refuseForbidden(
   configuration: Configuration,
 ): Promise<void> {
   try {
-    await using connector = await definition.connect(configuration, services.connectorContext(organizationId));
-    void connector;
+    await withConfigured(services, organizationId, definition, configuration, async () => {});
   } catch (error) {
     if (error instanceof SyncError && REFUSED_ALWAYS.includes(error.code)) throw error;
   }

@@ -1,4 +1,4 @@
-import type { Connector, ConnectorDefinition } from '../../connector-kit/index.ts';
+import type { ConnectorDefinition } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { ConnectionRecord } from '../../store/index.ts';
 import type { ScopedServices } from '../context.ts';
@@ -83,10 +83,4 @@ export async function openStored(services: ScopedServices, connection: Connectio
     configuration: openConfiguration(services, origin),
     organizationId: origin.organizationId,
   };
-}
-
-/** Opens the connector of a stored connection. Dispose it. */
-export async function openConnector(services: ScopedServices, connection: ConnectionRecord): Promise<Connector> {
-  const { definition, configuration, organizationId } = await openStored(services, connection);
-  return definition.connect(parseConfiguration(definition, configuration), services.connectorContext(organizationId));
 }

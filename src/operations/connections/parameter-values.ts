@@ -7,6 +7,7 @@ import { requireConnection } from './connections.ts';
 import { unmaskConfiguration } from './masking.ts';
 import { openBase } from './trial.ts';
 import { requireKnownType } from './types.ts';
+import { withoutRoot } from './with-connector.ts';
 
 /** Values that one field can have. */
 export interface ParameterValues {
@@ -79,7 +80,9 @@ async function ask(
 ): Promise<ParameterValues> {
   const signal = AbortSignal.timeout(LIMIT_MS);
   try {
-    const values = await list.list(given, context.connectorContext(organizationId), signal);
+    const values = await withoutRoot(context.connectorContext(organizationId), (inside) =>
+      list.list(given, inside, signal),
+    );
     return { allowsCreation: list.allowsCreation, values: values.slice(0, MAX_CHOICES) };
   } catch (error) {
     if (!signal.aborted || !isAbort(error)) throw error;

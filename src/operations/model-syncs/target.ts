@@ -1,8 +1,9 @@
-import type { Connector, ModelTargetCatalogue, ModelTargetField, ModelTargetMode } from '../../connector-kit/index.ts';
+import type { ModelTargetCatalogue, ModelTargetField, ModelTargetMode } from '../../connector-kit/index.ts';
 import { findNameFault } from '../../core/index.ts';
 import { type ConnectionRecord, findConnection } from '../../store/index.ts';
 import { checkConfiguration } from '../bulk-syncs/configuration.ts';
-import { definitionOf, openConnector } from '../connections/configuration.ts';
+import { definitionOf } from '../connections/configuration.ts';
+import { withConnector } from '../connections/with-connector.ts';
 import type { Context } from '../context.ts';
 import { authorize } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
@@ -41,15 +42,15 @@ export async function checkTarget(
   if ((target.object === null) === (target.create === null)) {
     throw refuseField('target', 'name either `object`, which is there, or what to `create`, and not both');
   }
-  await using connector: Connector = await openConnector(context, connection);
-  const catalogue = connector.target;
-  if (catalogue === undefined) throw cannotBeTarget(connection);
-  const signal = AbortSignal.timeout(TARGET_LIMIT_MS);
-  if (target.object !== null)
-    return { objectId: target.object, mode, fields: await requireObject(catalogue, target.object, signal) };
-  const maxBytes = definition.capabilities.destination?.maxNameBytes ?? null;
-  const objectId = await checkCreation(catalogue, target.create ?? {}, { maxBytes, created }, signal);
-  return { objectId, mode, fields: null };
+  return withConnector(context, connection, async ({ target: catalogue }) => {
+    if (catalogue === undefined) throw cannotBeTarget(connection);
+    const signal = AbortSignal.timeout(TARGET_LIMIT_MS);
+    if (target.object !== null)
+      return { objectId: target.object, mode, fields: await requireObject(catalogue, target.object, signal) };
+    const maxBytes = definition.capabilities.destination?.maxNameBytes ?? null;
+    const objectId = await checkCreation(catalogue, target.create ?? {}, { maxBytes, created }, signal);
+    return { objectId, mode, fields: null };
+  });
 }
 
 /** A field of the target; undefined where the target is to be made. @throws `REQUEST_REFUSED` */

@@ -8,7 +8,7 @@ import type {
 } from '../../connector-kit/index.ts';
 import { isAbort, type ModelOrigin, type ModelOriginKind, SyncError } from '../../core/index.ts';
 import type { ConnectionRecord } from '../../store/index.ts';
-import { openConnector } from '../connections/configuration.ts';
+import { withConnector } from '../connections/with-connector.ts';
 import type { Context } from '../context.ts';
 
 /** A connection as models see it. */
@@ -40,11 +40,13 @@ export async function withReader<T>(
   stop?: AbortSignal,
 ): Promise<T> {
   const limit = AbortSignal.timeout(limitMs);
-  await using connector = await openConnector(context, connection);
-  const reader = toReader(connector);
-  if (reader.kinds.length === 0) throw notReadable(connection);
+  const signal = stop === undefined ? limit : AbortSignal.any([limit, stop]);
   try {
-    return await work(reader, stop === undefined ? limit : AbortSignal.any([limit, stop]));
+    return await withConnector(context, connection, async (connector) => {
+      const reader = toReader(connector);
+      if (reader.kinds.length === 0) throw notReadable(connection);
+      return work(reader, signal);
+    });
   } catch (error) {
     // An abort by the limit comes as the signal's own reason or as the connector's word for it.
     const isOver = limit.aborted && (isAbort(error) || error === limit.reason);

@@ -1,8 +1,9 @@
-import type { Connector, ModelTargetCatalogue, ModelTargetField, ModelTargetMode } from '../../connector-kit/index.ts';
+import type { ModelTargetCatalogue, ModelTargetField, ModelTargetMode } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { ConnectionRecord } from '../../store/index.ts';
-import { definitionOf, openConnector } from '../connections/configuration.ts';
+import { definitionOf } from '../connections/configuration.ts';
 import { requireConnection } from '../connections/connections.ts';
+import { withConnector } from '../connections/with-connector.ts';
 import type { Context } from '../context.ts';
 
 /** An object that a model sync could write, and how. */
@@ -97,9 +98,10 @@ async function withTarget<T>(
   const connection = await requireConnection(context, connectionId);
   const modes = definitionOf(context, connection).capabilities.target?.modes;
   if (modes === undefined) throw notSupported(connection);
-  await using connector: Connector = await openConnector(context, connection);
-  if (connector.target === undefined) throw notSupported(connection);
-  return await work(connector.target, modes, AbortSignal.timeout(TARGET_LIMIT_MS));
+  return withConnector(context, connection, async ({ target }) => {
+    if (target === undefined) throw notSupported(connection);
+    return work(target, modes, AbortSignal.timeout(TARGET_LIMIT_MS));
+  });
 }
 
 function notSupported(connection: ConnectionRecord): SyncError {

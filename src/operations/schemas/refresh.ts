@@ -10,7 +10,8 @@ import {
   setConnectionStatus,
 } from '../../store/index.ts';
 import { proveConfiguration } from '../connections/check.ts';
-import { openConnector, openStored, parseConfiguration } from '../connections/configuration.ts';
+import { openStored, parseConfiguration } from '../connections/configuration.ts';
+import { withConnector } from '../connections/with-connector.ts';
 import type { Context, ScopedServices } from '../context.ts';
 import { notReady } from './not-ready.ts';
 import { requireSource } from './source.ts';
@@ -54,9 +55,8 @@ async function discover(
   signal: AbortSignal,
 ): Promise<Discovery> {
   try {
-    await using connector = await openConnector(services, connection);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(DISCOVERY_LIMIT_MS)]);
-    const schemas = (await connector.source?.discover(limit)) ?? [];
+    const schemas = await withConnector(services, connection, async ({ source }) => source?.discover(limit) ?? []);
     return { outcome: { schemas }, isHealthy: true };
   } catch (error) {
     if (error instanceof SyncError)

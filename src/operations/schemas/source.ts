@@ -7,8 +7,9 @@ import {
   readSchemaCacheState,
   type SchemaCacheState,
 } from '../../store/index.ts';
-import { definitionOf, openConnector } from '../connections/configuration.ts';
+import { definitionOf } from '../connections/configuration.ts';
 import { requireConnection } from '../connections/connections.ts';
+import { withConnector } from '../connections/with-connector.ts';
 import type { Context } from '../context.ts';
 import type { PolicyAction } from '../permissions/authorize.ts';
 import { notReady } from './not-ready.ts';
@@ -95,9 +96,12 @@ export async function sampleRecords(
   schemaId: string,
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const schema = await getSchema(context, connectionId, schemaId);
-  await using connector = await openConnector(context, await requireConnection(context, connectionId));
-  if (connector.source === undefined) return [];
-  const records = await connector.source.sample(schemaId, SAMPLE_RECORDS, AbortSignal.timeout(SAMPLE_LIMIT_MS));
+  const connection = await requireConnection(context, connectionId);
+  const records = await withConnector(
+    context,
+    connection,
+    async ({ source }) => source?.sample(schemaId, SAMPLE_RECORDS, AbortSignal.timeout(SAMPLE_LIMIT_MS)) ?? [],
+  );
   return records.map((record) => ({ ...record, ...readUserFields(schema, record) }));
 }
 

@@ -90,7 +90,11 @@ describe('a query on a DuckDB file', () => {
   it('waits for nobody who writes the file, and says who has it', async () => {
     await using writer = await leaseFile(path, 'write');
     await writer.exclusive('Writing', (session) => session.rows('SELECT 1'), NEVER);
-    await expect(ask('SELECT 1')).rejects.toMatchObject({ code: 'FILE_LOCKED' });
+    const refused = ask('SELECT 1');
+    await expect(refused).rejects.toMatchObject({
+      code: 'FILE_LOCKED',
+      message: expect.stringContaining('another sync of this server has it open'),
+    });
   });
 
   it('says when there is no such file', async () => {
