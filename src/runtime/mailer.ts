@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { SyncError } from '../core/index.ts';
 
 /** How e-mails leave. */
@@ -34,6 +33,8 @@ export function createMailer(options: MailerOptions): (message: Message) => Prom
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const user = decodeURIComponent(url.username);
   return async (message) => {
+    // Loaded when there is something to send: most processes never send, and each command would load a quarter more.
+    const { createTransport } = await import('nodemailer');
     const transport = createTransport({
       host: await options.resolveHost(url.hostname),
       port: url.port === '' ? (isSecure ? 465 : 587) : Number(url.port),
