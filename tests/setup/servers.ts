@@ -26,8 +26,9 @@ export async function setup(project: TestProject): Promise<void> {
   const compiled = compileServer();
   const home = await mkdtemp(join(tmpdir(), 'millrace-tests-'));
   prepareHome(home);
-  // Durability is not what these tests are about, and without it they take half the time.
-  const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
+  // Durability is not what these tests are about, and without it they take half the time. Several workers of each of the
+  // files that run side by side have sessions here.
+  const settings = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '400' };
   server = await startEmbeddedPostgres({ home, settings, log: createLogger({ level: 'warn' }) });
   stopWatching = await watch(server.superuserUrl, home);
   project.provide('postgresSuperuserUrl', server.superuserUrl);
