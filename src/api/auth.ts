@@ -3,14 +3,14 @@ import { SyncError } from '../core/index.ts';
 import { authenticate, type Caller, type Credentials, type Services } from '../operations/index.ts';
 import { createLockOut, type LockOut } from './lock-out.ts';
 import type { RouteCallers } from './route.ts';
-import { isApiPath } from './version.ts';
+import { isApiRequest } from './version.ts';
 
 /** Every path under `/api` needs a key, and one of the callers that the route is for; the other paths are open. */
 export function registerAuth(app: FastifyInstance, services: Services): void {
   const lockOut = createLockOut();
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request) => {
-    if (!isApiPath(request.url)) return;
+    if (!isApiRequest(request)) return;
     const callers = request.routeOptions.config?.callers ?? 'any';
     const caller = await identify(services, lockOut, request, callers === 'organization');
     refuseOthers(caller, callers);

@@ -4,7 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { VERSION_HEADER } from '../contract/index.ts';
 import { SyncError } from '../core/index.ts';
-import { isApiPath } from './version.ts';
+import { isApiRequest } from './version.ts';
 
 /** What the server grants its clients. */
 export interface ClientLimits {
@@ -58,7 +58,7 @@ export function registerRateLimit(app: FastifyInstance, requestsPerMinute: numbe
   void app.after(() => {
     const count = app.createRateLimit({ max: requestsPerMinute, timeWindow: WINDOW_MS, keyGenerator: callerOf });
     app.addHook('onRequest', async (request, reply) => {
-      if (!isApiPath(request.url) || request.caller === null) return;
+      if (!isApiRequest(request) || request.caller === null) return;
       tell(request, reply, await count(request));
     });
   });

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { isApiPath } from './version.ts';
+import { isApiRequest } from './version.ts';
 
 /**
  * One line for each operation that was asked for, by the template of its path: what changes something at `info`, what
@@ -7,7 +7,7 @@ import { isApiPath } from './version.ts';
  */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
-    if (!isApiPath(request.url)) return;
+    if (!isApiRequest(request)) return;
     const route = request.routeOptions.url ?? 'none';
     const facts = {
       method: request.method,

@@ -20,7 +20,7 @@ import { ROUTES } from './routes/index.ts';
 import { inRequestSpan } from './tracing.ts';
 import { answerUnreadable } from './unreadable.ts';
 import { validatorCompiler } from './validation.ts';
-import { isApiPath, parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
+import { isApiRequest, parseDefaultVersion, registerNotFound, registerVersions, versionConstraint } from './version.ts';
 import { hasOwnUnauthenticated } from './versions/2024-02-08/unauthenticated.ts';
 
 declare module 'fastify' {
@@ -109,7 +109,7 @@ function registerHeaders(app: FastifyInstance): void {
       'x-frame-options': 'DENY',
       'referrer-policy': 'no-referrer',
     });
-    if (isApiPath(request.url)) void reply.header('cache-control', 'no-store');
+    if (isApiRequest(request)) void reply.header('cache-control', 'no-store');
   });
 }
 

@@ -45,3 +45,21 @@ describe('behind a proxy', () => {
     expect((await ask(api.keys.deploymentKey, '198.51.100.1', '203.0.113.99')).statusCode).toBe(429);
   });
 });
+
+// Behind the others: a key that was good lately is not locked out.
+describe('a path that is written in another way', () => {
+  it.each(['/%61pi/me', '/a%70i/me', 'http://any.name/api/me', '/api/me/'])(
+    'needs a key as well: %s',
+    async (target) => {
+      const ask = async (authorization: string): Promise<[status: string, version: boolean]> => {
+        const socket = connect(port, '127.0.0.1');
+        await once(socket, 'connect');
+        socket.write(`GET ${target} HTTP/1.1\r\nHost: any.name\r\n${authorization}Connection: close\r\n\r\n`);
+        const answer = await text(socket);
+        return [answer.slice(9, 12), /^x-polytomic-version: /m.test(answer)];
+      };
+      expect(await ask('')).toEqual(['401', true]);
+      expect(await ask(`Authorization: Bearer ${api.keys.userKey}\r\n`)).toEqual(['200', true]);
+    },
+  );
+});

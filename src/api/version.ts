@@ -48,7 +48,7 @@ export function registerVersions(app: FastifyInstance, defaultVersion: ApiVersio
     const isKnown = isApiVersion(asked);
     if (isKnown) request.apiVersion = asked;
     void reply.header(VERSION_HEADER, request.apiVersion);
-    if (!isKnown && isApiPath(request.url)) {
+    if (!isKnown && isApiRequest(request)) {
       throw new SyncError(
         'REQUEST_MALFORMED',
         `The header ${VERSION_HEADER} asks for ${asked}, which is not served. Ask for one of ${API_VERSIONS.join(', ')}.`,
@@ -57,8 +57,15 @@ export function registerVersions(app: FastifyInstance, defaultVersion: ApiVersio
   });
 }
 
-/** True for the paths that need a key and obey the version header. */
-export function isApiPath(url: string): boolean {
+/**
+ * True for requests that need a key and obey the version header. What the router found decides: one path can be written in
+ * many ways, `/%61pi/me` and `http://any.name/api/me` among them.
+ */
+export function isApiRequest({ routeOptions, url }: FastifyRequest): boolean {
+  return isApiPath(routeOptions.url ?? url);
+}
+
+function isApiPath(url: string): boolean {
   return url === '/api' || url.startsWith('/api/') || url.startsWith('/api?');
 }
 
