@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Answer, UNKNOWN_ID, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { startSync } from '../../../tests/setup/executions.ts';
+import { copyRows } from '../../../tests/setup/many-rows.ts';
 import { updateBulkSync, updateConnection } from '../../store/index.ts';
 
 const fixture = useBulkFixture();
@@ -116,6 +118,28 @@ describe.each(OLDER)('bulk syncs in %s', (version) => {
     expect((await start({ resync: true, resync_mode: 'rebuild' })).data.is_resync).toBe(true);
     expect((await start({ resync: true, resync_mode: 'refetch' })).message).toContain('`resync`');
     expect((await start({ resync: true, test: true })).message).toContain('`test` and `resync`');
+  });
+
+  it('list their latest 100 executions, and the rest by the token of the newest version', async () => {
+    const id = await fixture.createSync();
+    const latest = await startSync(fixture.api, id);
+    const changes = {
+      id: 'gen_random_uuid()',
+      status: "'completed'",
+      created_at: `t.created_at - n * interval '1 second'`,
+    };
+    const where = `t.id = '${latest}'`;
+    await copyRows(fixture.api.services.store.pool, { table: 'executions', where, copies: 104, changes });
+    const list = async (query = '') => {
+      const url = `/api/bulk/syncs/${id}/executions${query}`;
+      return (await fixture.send('GET', url, undefined, version)).body;
+    };
+    const first = await list();
+    expect([first.data.length, first.data[0].id]).toEqual([100, latest]);
+    const rest = await list(`?page_token=${first.pagination.next_page_token}`);
+    expect(rest.pagination).not.toHaveProperty('next_page_token');
+    const ids = [...first.data, ...rest.data].map((execution: { id: string }) => execution.id);
+    expect([ids.length, new Set(ids).size]).toEqual([105, 105]);
   });
 
   it('list their schemas with fields and filters', async () => {
