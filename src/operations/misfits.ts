@@ -9,6 +9,13 @@ export interface Misfit {
 /** More than this many misfits help nobody. */
 const MAX_MISFITS = 10;
 
+/** What is counted of a value whose size does not fit; of the others it is the value itself. */
+const COUNTED: Readonly<Record<string, readonly [one: string, many: string]>> = {
+  string: ['character', 'characters'],
+  array: ['element', 'elements'],
+  object: ['field', 'fields'],
+};
+
 /** The issues of a failed parse as field paths; of a union, those of the alternative that fits best. */
 export function toMisfits(error: Pick<z.ZodError, 'issues'>, parents: readonly PropertyKey[] = []): Misfit[] {
   return fromIssues(error.issues, parents);
@@ -43,15 +50,27 @@ function problemOf(issue: z.core.$ZodIssue): string {
       return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'invalid_format':
       return `must be a valid ${issue.format === 'guid' ? 'id' : issue.format}`;
+    case 'too_small':
+      return sizeProblem(issue, issue.minimum, issue.inclusive === false ? 'more than' : 'at least');
+    case 'too_big':
+      return sizeProblem(issue, issue.maximum, issue.inclusive === false ? 'less than' : 'at most');
     default:
       return `does not fit: ${issue.message}`;
   }
+}
+
+function sizeProblem({ origin }: { readonly origin: string }, limit: number | bigint, how: string): string {
+  const [one, many] = COUNTED[origin] ?? [];
+  if (one === undefined) return `must be ${how} ${limit}`;
+  if (how === 'at least' && Number(limit) === 1) return 'must not be empty';
+  return `must have ${how} ${limit} ${Number(limit) === 1 ? one : many}`;
 }
 
 /** What was received stands in zod's message only. */
 function typeProblem(issue: z.core.$ZodIssueInvalidType): string {
   const received = /received (.+)$/.exec(issue.message)?.[1];
   if (received === 'undefined') return 'is required';
+  if (received === 'NaN') return `must be a ${issue.expected}`;
   return `must be of type ${issue.expected}${received === undefined ? '' : `, not ${received}`}`;
 }
 

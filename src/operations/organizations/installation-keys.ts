@@ -110,7 +110,7 @@ async function findMeant(db: StoreDatabase, id: string | null): Promise<Organiza
     'REQUEST_REFUSED',
     first === undefined
       ? 'There is no organization yet, so there is nobody to make a key for. Start the server once, or name its home folder.'
-      : 'There are several organizations. Say which one is meant by its id.',
+      : 'There are several organizations. Name the one that is meant by its id, with --organization; `GET /api/organizations` lists them.',
   );
 }
 
