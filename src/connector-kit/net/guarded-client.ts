@@ -3,6 +3,7 @@ import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { SyncError } from '../../core/index.ts';
 import { toHttpError } from './http-errors.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** One request to a host that a user named. */
 export interface GuardedRequest {
@@ -219,16 +220,4 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
 
 function ownHeaders(given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(given).filter(([name]) => !OWN_HEADERS.has(name.toLowerCase())));
-}
-
-async function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const stop = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

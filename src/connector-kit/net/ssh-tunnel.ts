@@ -3,6 +3,7 @@ import type { Client, ClientChannel } from 'ssh2';
 import { SyncError } from '../../core/index.ts';
 import { refuseHostKey, toSshError } from './ssh-errors.ts';
 import { TunnelSocket } from './tunnel-socket.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Where a tunnel begins and how it is proved on both sides. */
 export interface SshSettings {
@@ -181,15 +182,4 @@ function toFingerprint(key: Buffer): string {
 /** A public key begins with the length and the name of its type. */
 function toKeyType(key: Buffer): string {
   return key.length < 4 ? 'unknown' : key.toString('latin1', 4, 4 + Math.min(key.readUInt32BE(0), 40));
-}
-
-async function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const aborted = Promise.withResolvers<never>();
-  const stop = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
