@@ -1,16 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCliFile } from '../../src/runtime/index.ts';
+import { startCli } from '../setup/cli-process.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { queryTable } from '../setup/duckdb/parquet-loads.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-
-const ENTRY = join(import.meta.dirname, '../../src/main.ts');
 
 let source: TestDatabase;
 let session: pg.Client;
@@ -49,24 +46,8 @@ function urlOf({ url }: TestDatabase): string {
 }
 
 function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|PG|DATABASE_URL$)/.test(name));
-  const child = spawn(process.execPath, [ENTRY, 'copy', ...args], {
-    env: {
-      ...Object.fromEntries(inherited),
-      MILLRACE_HOME: home.folder,
-      PGPASSWORD: decodeURIComponent(new URL(source.url).password),
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const text = { output: '', errors: '' };
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    text.output += part;
-  });
-  child.stderr.setEncoding('utf8').on('data', (part: string) => {
-    text.errors += part;
-  });
-  return { child, text, ended: once(child, 'close').then(([code]) => ({ code, ...text })) };
+  const PGPASSWORD = decodeURIComponent(new URL(source.url).password);
+  return startCli(['copy', ...args], { MILLRACE_HOME: home.folder, PGPASSWORD, ...environment });
 }
 
 function copy(args: readonly string[], environment?: Readonly<Record<string, string>>) {

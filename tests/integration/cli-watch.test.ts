@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCli } from '../setup/cli-process.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { createTestHome, type MillraceProcess, startMillrace, type TestHome, waitFor } from '../setup/millrace.ts';
-
-const ENTRY = join(import.meta.dirname, '../../src/main.ts');
 
 let home: TestHome;
 let server: MillraceProcess;
@@ -41,22 +38,8 @@ afterAll(async () => {
 
 /** The command in a process of its own; it finds the server by the home folder. */
 function start(args: readonly string[]) {
-  const child = spawn(process.execPath, [ENTRY, ...args], {
-    env: {
-      ...process.env,
-      MILLRACE_HOME: home.folder,
-      TEST_PASSWORD: decodeURIComponent(new URL(source.url).password),
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const text = { output: '', errors: '' };
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    text.output += part;
-  });
-  child.stderr.setEncoding('utf8').on('data', (part: string) => {
-    text.errors += part;
-  });
-  return { child, text, ended: once(child, 'close').then(([code]) => ({ code, ...text })) };
+  const TEST_PASSWORD = decodeURIComponent(new URL(source.url).password);
+  return startCli(args, { MILLRACE_HOME: home.folder, TEST_PASSWORD });
 }
 
 function millrace(args: readonly string[]) {

@@ -13,7 +13,7 @@ import {
   type WorkerProcess,
   waitFor,
 } from '../setup/millrace.ts';
-import { makeSync, untilEnded } from '../setup/syncs.ts';
+import { makeSync, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 
 // One process with the API and two workers on one PostgreSQL. Each worker reaches the databases through proxies of its own.
 
@@ -67,7 +67,7 @@ beforeAll(async () => {
     {
       name: 'many workers',
       source: doors.source.through(source.ownerUrl),
-      destination: ['postgresql', configurationThrough(doors.destination, destination.ownerUrl)],
+      destination: ['postgresql', postgresConfiguration(doors.destination.through(destination.ownerUrl))],
       schemas: [...KEYED, ...KEYLESS].map((name) => `public.${name}`),
       options: { concurrency_limit: 4 },
     },
@@ -124,18 +124,6 @@ function startOn({ home, metadata, source, destination }: Omit<Machine, 'process
     MILLRACE_TEST_REROUTE: reroute.map(([from, to]) => `${portOf(from)}=${portOf(to)}`).join(','),
     NODE_OPTIONS: `--import=${new URL('../setup/reroute.ts', import.meta.url).href}`,
   });
-}
-
-function configurationThrough(proxy: FaultProxy, url: string): Record<string, unknown> {
-  const { hostname, port, username, password, pathname } = new URL(proxy.through(url));
-  return {
-    hostname,
-    port: Number(port),
-    username,
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-    ssl: false,
-  };
 }
 
 describe('one API and two workers', () => {

@@ -15,6 +15,7 @@ import { CONNECTORS } from '../../src/connectors/index.ts';
 import type { RangeSum } from '../../src/core/index.ts';
 import { addSums, type Chunk, createRecordHasher, emptySum, readKey, subtractSums } from '../../src/formats/index.ts';
 import { createTestDatabase } from './databases.ts';
+import { postgresConfiguration } from './syncs.ts';
 
 /** A signal that never aborts. */
 export const NEVER: AbortSignal = new AbortController().signal;
@@ -42,20 +43,10 @@ export function connectDatabase(
 ): Promise<Connector> {
   const definition = CONNECTORS.get('postgresql');
   if (definition === undefined) throw new Error('the postgresql connector is not registered');
-  return definition.connect(definition.config.parse({ ...toConfig(url), ...config }), createDatabaseContext(context));
-}
-
-/** A connection's settings as a user would give them. */
-export function toConfig(url: string): Readonly<Record<string, unknown>> {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  return {
-    hostname,
-    port: Number(port),
-    username,
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-    ssl: false,
-  };
+  return definition.connect(
+    definition.config.parse({ ...postgresConfiguration(url), ...config }),
+    createDatabaseContext(context),
+  );
 }
 
 /** A database of its own with a connector on it, and plain SQL beside it. */

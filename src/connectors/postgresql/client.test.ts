@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDatabaseContext, NEVER, openSide, type Side, toConfig } from '../../../tests/setup/postgresql-loads.ts';
+import { createDatabaseContext, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
+import { postgresConfiguration } from '../../../tests/setup/syncs.ts';
 import { CreditPool, MemoryCredit } from '../../connector-kit/index.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
 import { createRoute } from './client/route.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => side[Symbol.asyncDispose]());
 
 function open(given: Parameters<typeof createDatabaseContext>[0] = {}): Promise<Session> {
-  const config = postgresqlConfig.parse(toConfig(side.url));
+  const config = postgresqlConfig.parse(postgresConfiguration(side.url));
   const context = createDatabaseContext(given);
   return openSession({ config, context, route: createRoute(config, context), side: 'source' }, NEVER);
 }

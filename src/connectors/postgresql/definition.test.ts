@@ -8,8 +8,8 @@ import {
   NEVER,
   openSide,
   type Side,
-  toConfig,
 } from '../../../tests/setup/postgresql-loads.ts';
+import { postgresConfiguration } from '../../../tests/setup/syncs.ts';
 import { SyncError } from '../../core/index.ts';
 import { postgresql } from './definition.ts';
 
@@ -153,14 +153,14 @@ describe('a check', () => {
 
 describe('the metadata database', () => {
   it('is refused by its address', async () => {
-    const { port, database } = postgresql.config.parse(toConfig(side.url));
+    const { port, database } = postgresql.config.parse(postgresConfiguration(side.url));
     const forbiddenDatabase = { host: 'localhost', port, database };
     const resolveHost = (host: string) => Promise.resolve(host === 'localhost' ? '::1' : host);
     await expect(check({}, { forbiddenDatabase, resolveHost })).rejects.toMatchObject({ code: 'CONN_ADDRESS_REFUSED' });
   });
 
   it('is refused under another address, by what it holds', async () => {
-    const { database } = postgresql.config.parse(toConfig(side.url));
+    const { database } = postgresql.config.parse(postgresConfiguration(side.url));
     const forbiddenDatabase = { host: '10.1.2.3', port: 6543, database };
     await check({}, { forbiddenDatabase });
     await side.sql('CREATE TABLE installation (); CREATE TABLE execution_snapshots (); CREATE TABLE schema_caches ()');
@@ -244,6 +244,6 @@ it.each([
 
 it('opens nothing before it is used', async () => {
   const context = createDatabaseContext({ resolveHost: () => Promise.reject(new Error('asked')) });
-  await using connector = await postgresql.connect(postgresql.config.parse(toConfig(side.url)), context);
+  await using connector = await postgresql.connect(postgresql.config.parse(postgresConfiguration(side.url)), context);
   expect(connector.destination?.defaultSchema).toBe('public');
 });

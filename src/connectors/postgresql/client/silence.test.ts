@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../../tests/setup/databases.ts';
 import { FaultProxy } from '../../../../tests/setup/fault-proxy.ts';
-import { createDatabaseContext, NEVER, toConfig } from '../../../../tests/setup/postgresql-loads.ts';
+import { createDatabaseContext, NEVER } from '../../../../tests/setup/postgresql-loads.ts';
+import { postgresConfiguration } from '../../../../tests/setup/syncs.ts';
 import { openSession, type Session } from '../client.ts';
 import { postgresqlConfig } from '../config.ts';
 import { createRoute } from './route.ts';
@@ -21,7 +22,7 @@ afterAll(async () => {
 });
 
 async function open(): Promise<Session> {
-  const config = postgresqlConfig.parse(toConfig(proxy.through(database.ownerUrl)));
+  const config = postgresqlConfig.parse(postgresConfiguration(proxy.through(database.ownerUrl)));
   const context = createDatabaseContext();
   const options = { config, context, side: 'source', route: createRoute(config, context), lookMs: LOOK_MS } as const;
   return openSession(options, NEVER);
