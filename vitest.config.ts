@@ -9,8 +9,9 @@ export default defineConfig({
     // Two cores must serve the tests and the PostgreSQL they share. Many tests wait, as for the silence of a worker that
     // was killed: a third file fills the pauses of two.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Ends what hangs, and no test that only shares its cores.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     passWithNoTests: false,
   },
 });
