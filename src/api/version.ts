@@ -51,7 +51,7 @@ export function registerVersions(app: FastifyInstance, defaultVersion: ApiVersio
     if (!isKnown && isApiRequest(request)) {
       throw new SyncError(
         'REQUEST_MALFORMED',
-        `The header ${VERSION_HEADER} asks for ${asked}, which is not served. Ask for one of ${API_VERSIONS.join(', ')}.`,
+        `The header ${VERSION_HEADER} asks for "${asked}", which is not served. Ask for one of ${API_VERSIONS.join(', ')}.`,
       );
     }
   });

@@ -189,6 +189,7 @@ describe('webhooks', () => {
     [{ endpoint, secret: 's', more: 1 }, 400, 'more'],
     [{ endpoint: 'ftp://example.com', secret: 's' }, 422, 'endpoint'],
     [{ endpoint: 'https://user:pw@example.com', secret: 's' }, 422, 'endpoint'],
+    [{ endpoint: 'https://example.com/\r\nX: y', secret: 's' }, 422, 'endpoint'],
     [{ endpoint, secret: '********' }, 422, 'secret'],
     [{ endpoint, secret: 's', organization_id: UNKNOWN_ID }, 422, 'organization_id'],
   ])('refuse %j with %i', async (body, status, field) => {

@@ -156,6 +156,8 @@ async function checkInput(context: Context, { endpoint, organizationId }: Webhoo
   const url = URL.parse(endpoint);
   if (url === null || !['http:', 'https:'].includes(url.protocol) || endpoint.length > MAX_ENDPOINT)
     throw refuseField('endpoint', 'must be an address such as https://example.com/hook');
+  // A URL's parser drops line breaks without a word: what is shown would not be what is asked.
+  if (/\s/.test(endpoint)) throw refuseField('endpoint', 'must hold no blanks and no line breaks');
   if (url.username !== '' || url.password !== '')
     throw refuseField('endpoint', 'must hold no user name and no password; deliveries are signed with the secret');
   try {
