@@ -2,9 +2,9 @@ import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createTestDatabase, queryDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
+import { createTestDatabase, createTestPool, queryDatabase, type TestDatabase } from '../../tests/setup/databases.ts';
 import { openStore, type Store } from './database.ts';
 import { migrate } from './migrate.ts';
 
@@ -31,10 +31,7 @@ async function open(url: string, file: string, environment: string | null = null
 }
 
 async function poolOn(url: string): Promise<pg.Pool> {
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
-  // The database is dropped while its last session may still be closing, and says so to it.
-  pool.on('connect', (client) => void client.on('error', () => {}));
-  pool.on('error', () => {});
+  const pool = createTestPool(url);
   onTestFinished(() => pool.end());
   return pool;
 }

@@ -44,6 +44,14 @@ export async function queryDatabase(url: string, sql: string, values?: readonly 
   }
 }
 
+/** A pool whose database may be dropped while its last sessions are still closing, which it is told then. */
+export function createTestPool(url: string, max = 2): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max });
+  pool.on('connect', (client) => void client.on('error', () => {}));
+  pool.on('error', () => {});
+  return pool;
+}
+
 function withDatabase(url: string, name: string): string {
   const changed = new URL(url);
   changed.pathname = `/${name}`;

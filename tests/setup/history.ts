@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { StoreDatabase } from '../../src/store/index.ts';
-import type { TestDatabase } from './databases.ts';
+import { createTestPool, type TestDatabase } from './databases.ts';
 
 /** A metadata database with a long past: some syncs, each with many executions that ended. */
 export interface History extends AsyncDisposable {
@@ -50,7 +50,7 @@ const PARTS = [
 /** Fills a migrated, empty metadata database, and lets PostgreSQL look at it as autovacuum would. */
 export async function fillHistory(database: TestDatabase, size: HistorySize): Promise<History> {
   const { ownerUrl: url, url: superuserUrl } = database;
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const pool = createTestPool(url);
   const [organizationId, connectionId] = [randomUUID(), randomUUID()];
   const syncIds = Array.from({ length: size.syncs }, () => randomUUID());
   await pool.query(ORGANIZATION, [organizationId]);
@@ -90,7 +90,7 @@ class RolledBack extends Error {}
 /** Runs the work in a transaction that is rolled back, then asks for the plan of each of its statements. */
 async function explain(url: string, work: (db: StoreDatabase) => Promise<unknown>): Promise<readonly string[]> {
   const statements: { readonly sql: string; readonly parameters: readonly unknown[] }[] = [];
-  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const pool = createTestPool(url, 1);
   const db: StoreDatabase = new Kysely({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],

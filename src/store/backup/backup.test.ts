@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../../tests/setup/databases.ts';
+import { createTestDatabase, createTestPool, type TestDatabase } from '../../../tests/setup/databases.ts';
 import { fillHistory, type History } from '../../../tests/setup/history.ts';
 import { openStore } from '../database.ts';
 import { nextGenerations } from '../executions/run-schemas.ts';
@@ -168,7 +168,7 @@ describe('a backup', () => {
       recursive: true,
       filter: (path) => !path.endsWith('.sql') || Number.parseInt(basename(path), 10) <= 8,
     });
-    const pool = new pg.Pool({ connectionString: older.ownerUrl });
+    const pool = createTestPool(older.ownerUrl);
     onTestFinished(() => pool.end());
     await migrate(pool, folder);
     // As that version made it, which knew fewer columns.

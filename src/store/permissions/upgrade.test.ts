@@ -1,9 +1,8 @@
 import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
-import { createTestDatabase } from '../../../tests/setup/databases.ts';
+import { createTestDatabase, createTestPool } from '../../../tests/setup/databases.ts';
 import { migrate } from '../migrate.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../migrations');
@@ -20,7 +19,7 @@ async function copyOlder(): Promise<string> {
 it('gives organizations of an older release their roles and policies, and users the roles that their word meant', async () => {
   const database = await createTestDatabase();
   onTestFinished(() => database[Symbol.asyncDispose]());
-  const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  const pool = createTestPool(database.ownerUrl);
   onTestFinished(() => pool.end());
   await migrate(pool, await copyOlder());
   const organization = '00000000-0000-4000-8000-00000000000a';
