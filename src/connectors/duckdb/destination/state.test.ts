@@ -7,12 +7,8 @@ const OUTCOME = { recordsRead: 1, bytesRead: 1, source: { records: 1, sum: null 
 const file = useDuckdbFile();
 const alone = <T>(lease: FileLease, work: (session: Session) => Promise<T>): Promise<T> =>
   lease.exclusive('Testing', (session) => session.transaction(() => work(session)), NEVER);
-const raiseBeside = (lease: FileLease, token: number): Promise<void> =>
-  lease.beside(
-    'Testing',
-    (session) => session.transaction(() => raiseToken(session, file.plan(), { no: 0, token })),
-    NEVER,
-  );
+const beside = <T>(lease: FileLease, work: (session: Session) => Promise<T>): Promise<T> =>
+  lease.beside('Testing', (session) => session.transaction(() => work(session)), NEVER);
 const find = (lease: FileLease) => alone(lease, (session) => findOutcome(session, file.plan(), 0));
 
 beforeEach(async () => {
@@ -29,7 +25,7 @@ it('commits no segment whose token was raised while it was loaded', async () => 
   const committing = alone(lease, async (session) => {
     // From here on it sees the file as it is now.
     await findOutcome(session, file.plan(), 0);
-    await raiseBeside(lease, 2);
+    await beside(lease, (other) => raiseToken(other, file.plan(), { no: 0, token: 2 }));
     await commitSegment(session, file.plan(), { no: 0, token: 1 }, OUTCOME);
   });
   await expect(committing).rejects.toThrow(failure('FENCE_LOST'));
@@ -40,11 +36,28 @@ it('commits no segment whose token was raised while it was loaded', async () => 
 
 it('raises no token of a segment whose commit is under way', async () => {
   await using lease = await leaseFile(file.path);
+  const tried = Promise.withResolvers<void>();
   let raising: Promise<void> | undefined;
   await alone(lease, async (session) => {
     await commitSegment(session, file.plan(), { no: 0, token: 1 }, OUTCOME);
-    raising = raiseBeside(lease, 2);
+    raising = beside(lease, (other) => raiseToken(other, file.plan(), { no: 0, token: 2 }).finally(tried.resolve));
     raising.catch(() => {});
+    await tried.promise;
+  });
+  await expect(raising).rejects.toThrow(failure('FENCE_LOST'));
+  expect(await find(lease)).toEqual(OUTCOME);
+});
+
+it('raises no token of a segment that was committed since it looked', async () => {
+  await using lease = await leaseFile(file.path);
+  let tries = 0;
+  const raising = beside(lease, async (session) => {
+    tries += 1;
+    expect(await findOutcome(session, file.plan(), 0)).toEqual(tries === 1 ? null : OUTCOME);
+    if (tries === 1) {
+      await alone(lease, (other) => commitSegment(other, file.plan(), { no: 0, token: 1 }, OUTCOME));
+    }
+    await raiseToken(session, file.plan(), { no: 0, token: 2 });
   });
   await expect(raising).rejects.toThrow(failure('FENCE_LOST'));
   expect(await find(lease)).toEqual(OUTCOME);
@@ -54,11 +67,7 @@ it('raises a token of one segment while another is loaded', async () => {
   await using lease = await leaseFile(file.path);
   await alone(lease, async (session) => {
     await session.run('CREATE TABLE loaded AS SELECT 1 AS id');
-    await lease.beside(
-      'Testing',
-      (beside) => beside.transaction(() => raiseToken(beside, file.plan(), { no: 1, token: 1 })),
-      NEVER,
-    );
+    await beside(lease, (other) => raiseToken(other, file.plan(), { no: 1, token: 1 }));
     await commitSegment(session, file.plan(), { no: 0, token: 1 }, OUTCOME);
   });
   expect(await find(lease)).toEqual(OUTCOME);

@@ -4,15 +4,15 @@ import { SyncError } from '../../../core/index.ts';
 import { STATE_SCHEMA } from './load-names.ts';
 
 /**
- * Millrace's own records in the database file. None has a primary key: one connection writes them in turn, and DuckDB
- * checks keys before a transaction's end, so that a row could not be replaced inside it.
+ * Millrace's own records in the database file. None has a primary key: DuckDB checks keys before a transaction's end, so that a
+ * row could not be replaced inside it. Those who add rows take turns, `FileLease.beside` or alone.
  */
 const TABLES = {
   /** Which sync and schema own a live table, and whether another hand made it. */
   owners: 'table_schema VARCHAR, table_name VARCHAR, sync_id VARCHAR, schema_id VARCHAR, adopted BOOLEAN',
   /** The generation that may write. */
   fences: 'sync_id VARCHAR, schema_id VARCHAR, generation BIGINT',
-  /** The token that may commit a segment, and what was committed. */
+  /** The token that may commit a segment, negative once it has, and what was committed. */
   segments:
     'sync_id VARCHAR, schema_id VARCHAR, generation BIGINT, segment BIGINT, token BIGINT, committed BOOLEAN, outcome VARCHAR',
   /** Finished generations and their counts. */
@@ -114,8 +114,8 @@ export async function raiseToken(
 }
 
 /**
- * The last statement before a segment's commit. It writes the token, too: DuckDB sees a conflict with a token that was raised
- * meanwhile only where both wrote the same column.
+ * The last statement before a segment's commit. It changes the token, too: DuckDB sees a conflict with a token that was raised
+ * meanwhile only where both change the same column, to another value that is not null.
  * @throws `FENCE_LOST` when a later token or generation has begun
  */
 export async function commitSegment(
@@ -126,7 +126,7 @@ export async function commitSegment(
 ): Promise<void> {
   const fence = `EXISTS (SELECT 1 FROM ${state('fences')} WHERE ${isSchema(plan)} AND generation = ${plan.generation})`;
   const update =
-    `UPDATE ${state('segments')} SET token = ${segment.token}, committed = true, outcome = ${quoteText(JSON.stringify(outcome))} ` +
+    `UPDATE ${state('segments')} SET token = -token, committed = true, outcome = ${quoteText(JSON.stringify(outcome))} ` +
     `WHERE ${isSegment(plan, segment.no)} AND token = ${segment.token} AND NOT committed AND ${fence}`;
   const committed = await session.run(update).catch((error: unknown) => {
     if (error instanceof SyncError && error.detail.isConflict === true) return 0;
