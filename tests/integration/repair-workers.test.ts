@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
 import type { BulkSyncBody } from '../../src/contract/index.ts';
+import { ALTERED, PEOPLE } from '../setup/altered-people.ts';
 import { queryDatabase } from '../setup/databases.ts';
 import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { createTestHome, startWorker, type TestHome, type WorkerProcess, waitFor } from '../setup/millrace.ts';
@@ -10,20 +11,11 @@ import { untilEnded } from '../setup/syncs.ts';
 
 // One process with the API and two workers. The one that repairs is struck in the middle, and the other carries on.
 
-const SOURCE = `
-  CREATE TABLE people (id bigint PRIMARY KEY, name text, changed_at timestamptz NOT NULL);
-  INSERT INTO people SELECT i, 'name ' || i, '2024-01-01Z'::timestamptz + i * interval '1 minute' FROM generate_series(1, 2000) i`;
-
-const CHANGES = `
-  UPDATE landing.people SET name = 'altered' WHERE id = 7;
-  DELETE FROM landing.people WHERE id = 8;
-  INSERT INTO landing.people (id, name, changed_at) VALUES (-1, 'extra', '2020-01-01Z')`;
-
 const REPAIRED = ['different 7', 'extra -1', 'missing 8'];
 
 const key = randomBytes(32).toString('hex');
 const server = useServer(() => ({ MILLRACE_ROLE: 'api,scheduler', MILLRACE_ENCRYPTION_KEY: key }));
-const scene = useSyncScene(server, SOURCE);
+const scene = useSyncScene(server, PEOPLE);
 
 interface Machine {
   readonly home: TestHome;
@@ -55,7 +47,7 @@ async function load(): Promise<BulkSyncBody> {
   expect((await scene.run(sync.id)).receipt?.verdict).toBe('equal');
   worker.interrupt();
   await worker.exited;
-  await scene.inDestination(CHANGES);
+  await scene.inDestination(ALTERED);
   return sync;
 }
 

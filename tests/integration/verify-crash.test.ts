@@ -1,23 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody } from '../../src/contract/index.ts';
+import { ALTERED, PEOPLE } from '../setup/altered-people.ts';
 import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { untilEnded } from '../setup/syncs.ts';
 
 // The server dies, as by kill -9, in the middle of comparisons and repairs.
 
-const SOURCE = `
-  CREATE TABLE people (id bigint PRIMARY KEY, name text, changed_at timestamptz NOT NULL);
-  INSERT INTO people SELECT i, 'name ' || i, '2024-01-01Z'::timestamptz + i * interval '1 minute' FROM generate_series(1, 2000) i`;
-
-const CHANGES = `
-  UPDATE landing.people SET name = 'altered' WHERE id = 7;
-  DELETE FROM landing.people WHERE id = 8;
-  INSERT INTO landing.people (id, name, changed_at) VALUES (-1, 'extra', '2020-01-01Z')`;
-
 // The points at which this server dies; each test begins where the one before it has left it.
 let failpoints = 'before-comparison=exit';
 const server = useServer(() => ({ MILLRACE_FAILPOINTS: failpoints }));
-const scene = useSyncScene(server, SOURCE);
+const scene = useSyncScene(server, PEOPLE);
 
 /** Waits until the server has died, and starts the next one. */
 async function dieAndRestart(nextFailpoints: string): Promise<void> {
@@ -30,7 +22,7 @@ async function load(): Promise<BulkSyncBody> {
   const sync = await scene.make([{ id: 'public.people', tracking_field: 'changed_at' }]);
   const { receipt } = await scene.run(sync.id);
   expect(receipt?.verdict).toBe('equal');
-  await scene.inDestination(CHANGES);
+  await scene.inDestination(ALTERED);
   return sync;
 }
 

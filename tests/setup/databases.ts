@@ -44,6 +44,10 @@ export async function queryDatabase(url: string, sql: string, values?: readonly 
   }
 }
 
+/** A query that finds a row while another session waits for what this one has locked. */
+export const WAITING_FOR_US =
+  'SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))';
+
 /** A pool whose database may be dropped while its last sessions are still closing, which it is told then. */
 export function createTestPool(url: string, max = 2): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max });

@@ -11,6 +11,7 @@ import {
   registerWorker,
   replacePlan,
   type Store,
+  type StoreDatabase,
   type WorkItem,
 } from '../../src/store/index.ts';
 import { useDatabase } from './hooks.ts';
@@ -102,12 +103,31 @@ async function insertExecution(
       ...actor,
     })
     .execute();
+  await insertSync(store.db, { id: syncId, organizationId, connectionId });
+  for (const schemaId of ['a', 'b']) {
+    await store.db.insertInto('bulkSyncSchemas').values({ syncId, schemaId, organizationId, enabled: true }).execute();
+  }
   await store.db
+    .insertInto('executions')
+    .values({ id: executionId, syncId, organizationId, status: 'running', createdByType: 'system' })
+    .execute();
+}
+
+/** Stores a sync from a connection into itself, as the operations never would. */
+export async function insertSync(
+  db: StoreDatabase,
+  {
+    id,
+    organizationId,
+    connectionId,
+  }: { readonly id: string; readonly organizationId: string; readonly connectionId: string },
+): Promise<void> {
+  await db
     .insertInto('bulkSyncs')
     .values({
-      id: syncId,
+      id,
       organizationId,
-      name: 'sync',
+      name: 'Nightly',
       mode: 'replicate',
       sourceConnectionId: connectionId,
       destinationConnectionId: connectionId,
@@ -115,15 +135,9 @@ async function insertExecution(
       automaticallyAddNewFields: 'all',
       automaticallyAddNewObjects: 'none',
       normalizeNames: 'enabled',
-      ...actor,
+      createdByType: 'system',
+      updatedByType: 'system',
     })
-    .execute();
-  for (const schemaId of ['a', 'b']) {
-    await store.db.insertInto('bulkSyncSchemas').values({ syncId, schemaId, organizationId, enabled: true }).execute();
-  }
-  await store.db
-    .insertInto('executions')
-    .values({ id: executionId, syncId, organizationId, status: 'running', createdByType: 'system' })
     .execute();
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { useMemoryConnections } from '../../../tests/setup/memory-connections.ts';
+import { insertSync } from '../../../tests/setup/stored-execution.ts';
 
 const { api, configuration, create } = useMemoryConnections();
 
@@ -70,23 +71,7 @@ describe('deleting a connection', () => {
 
   async function createUser(connectionId: string, db = api.services.store.db): Promise<string> {
     const id = api.services.newId();
-    await db
-      .insertInto('bulkSyncs')
-      .values({
-        id,
-        organizationId: api.keys.organizationId,
-        name: 'Nightly',
-        mode: 'replicate',
-        sourceConnectionId: connectionId,
-        destinationConnectionId: connectionId,
-        destinationConfiguration: '{}',
-        automaticallyAddNewFields: 'all',
-        automaticallyAddNewObjects: 'none',
-        normalizeNames: 'enabled',
-        createdByType: 'user',
-        updatedByType: 'user',
-      })
-      .execute();
+    await insertSync(db, { id, organizationId: api.keys.organizationId, connectionId });
     return id;
   }
 
