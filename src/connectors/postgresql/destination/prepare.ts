@@ -111,7 +111,7 @@ async function createScratch(session: Session, plan: LoadPlan, signal: AbortSign
       ? ownColumnDefinitions(plan, `${quoteText(plan.stampedAt)}::timestamptz`)
       : new Map<string, string>();
   const columns = [
-    ...plan.columns.map(({ name, type }) => `${quoteName(name)} ${type}`),
+    ...plan.columns.map((column) => toScratchColumn(plan, column)),
     ...[...own].map(([name, definition]) => `${quoteName(name)} ${definition}`),
   ];
   await session.script(
@@ -119,6 +119,12 @@ async function createScratch(session: Session, plan: LoadPlan, signal: AbortSign
     `CREATE TABLE IF NOT EXISTS ${names.scratch} (${columns.join(', ')})`,
     signal,
   );
+}
+
+/** The primary key would look through the finished table for NULLs. A key that a user declared may hold some, and is told of. */
+function toScratchColumn(plan: LoadPlan, { name, type, isKey }: LoadPlan['columns'][number]): string {
+  const isNeverNull = isKey && plan.kind === 'replace' && plan.isKeyDeclared !== true;
+  return `${quoteName(name)} ${type}${isNeverNull ? ' NOT NULL' : ''}`;
 }
 
 /** Makes the live table of a merge where it is missing, or adds the columns that it lacks. */

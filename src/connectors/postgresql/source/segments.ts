@@ -54,6 +54,11 @@ interface Shape {
   readonly blocks: number;
 }
 
+/** True for one of the ranges into which a table was cut. */
+export function isPart({ value }: SegmentRange): boolean {
+  return value.kind === 'key' || value.kind === 'blocks';
+}
+
 /** Cuts a table by its integer key, else by its blocks, else not at all. Runs in the snapshot. */
 export async function planSegments(
   session: Session,
