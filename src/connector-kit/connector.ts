@@ -99,6 +99,8 @@ export interface Capabilities {
     readonly distinguishesCase: boolean;
     /** True when it has `openPack`: many small tables are loaded together. Placement `worker` only; absent = no. */
     readonly loadsPacks?: boolean;
+    /** True when its loads have `analyze`. Placement `worker` only; absent = no. */
+    readonly analyzes?: boolean;
   };
   /** Reverse ETL into tables; only what the API tells about it (objects, modes, creation). */
   readonly target?: { readonly modes: readonly ModelTargetMode[] };

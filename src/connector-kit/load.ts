@@ -60,7 +60,7 @@ export interface LoadColumn {
 
 /**
  * One schema's load into one generation (DESIGN §4.2–§4.5). Every method may be called again after a crash.
- * Order: prepare, segments (in parallel), seal, [digest and analyze, publish] for `replace`, [publish, digest] for `merge` and `delta`, discard.
+ * Order: prepare, segments (in parallel), seal, [digest, publish, analyze] for `replace`, [publish, digest] for `merge` and `delta`, discard.
  */
 export interface Load extends AsyncDisposable {
   /**
@@ -84,11 +84,11 @@ export interface Load extends AsyncDisposable {
     | { readonly state: 'unknown' }
   >;
   /**
-   * After the last segment: builds keys on the shadow, so that ranges can be read by key.
+   * After the last segment, and beside a `digest` of all: builds keys on the shadow, so that ranges can be read by key.
    * @throws `KEY_NOT_UNIQUE` when a declared key does not tell the loaded records apart
    */
   seal(signal: AbortSignal): Promise<void>;
-  /** For a `replace`, behind `seal` and beside `digest`: collects what the destination's planner of queries wants to know of the shadow. */
+  /** Behind the publication of a `replace`: collects what the destination's planner of queries wants to know of the live table. */
   analyze?(signal: AbortSignal): Promise<void>;
   /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;

@@ -21,6 +21,7 @@ it('takes up executions at once when the clock was a day ahead and is set back',
     takes: 'all',
     isSole: true,
     log: { info: (message) => void told.push(message), warn: (message) => void told.push(message) },
+    announce: async () => {},
     withLaunchLock: (_, launch) => launch(),
     work: {
       prepare: async () => ({ lanes: 0, workers: 1, isLocal: true }),

@@ -1,8 +1,9 @@
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { ClientBase, Pool } from 'pg';
 import { createSessionPool } from '../store/index.ts';
-import { pollAnew, watchClock } from './clock-steps.ts';
+import { watchClock } from './clock-steps.ts';
 import { removeEndedWorkflows } from './ended-workflows.ts';
+import { pollAnew, QueueAsker } from './queue-polling.ts';
 
 /**
  * Number of the workflow protocol: the fixed sequence of steps below. It is raised only together with a drain, since
@@ -14,10 +15,8 @@ const EXECUTIONS_QUEUE = 'executions';
 const FILES_QUEUE = 'executions-with-files';
 const LANES_QUEUE = 'lanes';
 const LAUNCH_LOCK = 7_238_114;
-/** How often a process asks each queue; every question costs the metadata database. */
-const POLL_MS = 100;
-/** For the queues on which a process without others puts nothing: what a build before it left there is taken up, too. */
-const SPARE_POLL_MS = 1_000;
+/** How often a process asks each queue unasked; every question costs the metadata database, and work is announced. */
+const POLL_MS = 1_000;
 
 /** How an execution's lanes are spread. */
 export interface LanePlan {
@@ -56,6 +55,8 @@ export interface DurableOptions {
   readonly isSole: boolean;
   readonly work: DurableWork;
   readonly log: DurableLog;
+  /** Tells all processes that there is something on a queue; each then calls `askQueues`. Never throws. */
+  readonly announce: () => Promise<void>;
   /** Serializes first launches, which can break each other's schema. Resolves when the lock is held. */
   readonly withLaunchLock: (lock: number, launch: () => Promise<void>) => Promise<void>;
 }
@@ -74,6 +75,8 @@ export interface DurableEngine {
   resumeWorkOf(deadWorkerIds: readonly string[]): Promise<number>;
   /** Of these executions those whose workflow may still act by itself, with the protocol that it was begun under. */
   findAlive(executionIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Asks the queues now: something was announced. */
+  askQueues(): void;
   /** Removes some of what ended before that moment; answers how many executions it was, 0 = nothing is left. */
   removeEnded(until: Date): Promise<number>;
   /** Stops taking work and waits at most `drainMs` for what runs. */
@@ -83,7 +86,7 @@ export interface DurableEngine {
 /** Starts the durable engine on the metadata database. One per process. */
 export async function startDurableEngine(options: DurableOptions): Promise<DurableEngine> {
   const { work, log } = options;
-  registerWorkflows(work);
+  registerWorkflows(work, options.announce);
   const pool = openPool(options);
   DBOS.setConfig({
     name: 'millrace',
@@ -98,6 +101,7 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
   process.noDeprecation = true;
   const client = await launch(options, pool);
   const polling = keepPolling(queuesOf(options.takes), log);
+  const asker = new QueueAsker(queuesOf(options.takes));
   return {
     async enqueue(pgClient, execution) {
       await client.enqueueInTransaction(
@@ -112,8 +116,13 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
         execution.id,
       );
     },
-    resumeWorkOf,
+    async resumeWorkOf(deadWorkerIds) {
+      const resumed = await resumeWorkOf(deadWorkerIds);
+      if (resumed > 0) await options.announce();
+      return resumed;
+    },
     findAlive,
+    askQueues: () => void asker.ask(),
     removeEnded: (until) => removeEndedWorkflows(client, until),
     async stop(drainMs) {
       await polling.end();
@@ -141,7 +150,7 @@ function keepPolling(queues: readonly string[], log: DurableLog): { end(): Promi
 }
 
 /** Their sequence of steps is the protocol: a change of it takes another number. */
-function registerWorkflows(work: DurableWork): void {
+function registerWorkflows(work: DurableWork, announce: () => Promise<void>): void {
   const lane = DBOS.registerWorkflow(
     async (executionId: string, laneId: string) => {
       await DBOS.runStep(() => work.runLane(executionId, laneId, stepSignal()), { name: 'lane' });
@@ -159,6 +168,7 @@ function registerWorkflows(work: DurableWork): void {
       };
       handles.push(await DBOS.startWorkflow(lane, params)(executionId, laneIdOf(executionId, number)));
     }
+    await announce();
     for (const handle of handles) await handle.getResult({ pollingIntervalMs: 200 });
   };
   DBOS.registerWorkflow(
@@ -199,14 +209,13 @@ function openPool({ databaseUrl, log }: DurableOptions): Pool {
 async function launch(options: DurableOptions, pool: Pool): Promise<DBOSClient> {
   await options.withLaunchLock(LAUNCH_LOCK, async () => {
     await DBOS.launch();
-    const pollOthersMs = options.isSole ? SPARE_POLL_MS : POLL_MS;
     const executions = { partitionConcurrency: 1, onConflict: 'always_update' } as const;
     await DBOS.registerQueue(EXECUTIONS_QUEUE, { ...executions, minPollingIntervalMs: POLL_MS });
-    await DBOS.registerQueue(FILES_QUEUE, { ...executions, minPollingIntervalMs: pollOthersMs });
+    await DBOS.registerQueue(FILES_QUEUE, { ...executions, minPollingIntervalMs: POLL_MS });
     // How many lanes work at once is decided by the worker's places, step by step: a lane that waits costs next to nothing.
     await DBOS.registerQueue(LANES_QUEUE, {
       partitionWorkerConcurrency: 1,
-      minPollingIntervalMs: pollOthersMs,
+      minPollingIntervalMs: POLL_MS,
       onConflict: 'always_update',
     });
   });

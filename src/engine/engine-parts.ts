@@ -17,6 +17,8 @@ import type { Outages } from './workers/outages.ts';
 import type { OwnedFiles } from './workers/owned-files.ts';
 import type { Places } from './workers/places.ts';
 import type { Reach, Threads } from './workers/reach.ts';
+import type { Statistics } from './workers/statistics.ts';
+import type { Turns } from './workers/turns.ts';
 
 export { retryStore };
 
@@ -47,6 +49,9 @@ export interface EngineParts {
   readonly cancels: CancelWatch;
   /** Where steps are worked on. */
   readonly places: Places;
+  /** Where lanes that found nothing to do hear that something was done. */
+  readonly turns: Turns;
+  readonly statistics: Statistics;
   /** Executions whose lanes have run in this process, and which may hold something open here. */
   readonly visited: Set<string>;
   /** Restarts of schemas that are under way, by execution. */

@@ -2,6 +2,7 @@ import { availableParallelism, hostname } from 'node:os';
 import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/index.ts';
 import type { Meter } from '../core/index.ts';
 import {
+  announceWork,
   buryWorkers,
   Heartbeat,
   loadRun,
@@ -27,7 +28,9 @@ import { Outages, PLAN_PAUSE } from './workers/outages.ts';
 import { OwnedFiles } from './workers/owned-files.ts';
 import { Places } from './workers/places.ts';
 import { Reach, watchThreads } from './workers/reach.ts';
+import { Statistics } from './workers/statistics.ts';
 import { sweep, tidy } from './workers/sweeper.ts';
+import { Turns } from './workers/turns.ts';
 
 const SWEEP_MS = 1_000;
 const TIDY_MS = 5_000;
@@ -104,6 +107,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   life.start();
   const parts = createParts(options, life, drain.signal);
   const durable = await startDurable(options, parts);
+  heartbeat.onWork = () => durable.askQueues();
   const stopTimers = startTimers(parts, durable, life);
   return {
     state: () => ({
@@ -117,6 +121,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         ...execution,
         touchesFiles: await touchesFiles(db, execution.syncId, connectors),
       });
+      await announceWork(db);
     },
     removeEndedWorkflows: (until) => durable.removeEnded(until),
     async stop() {
@@ -174,6 +179,8 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
     files: new OwnedFiles(store, workerId),
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
     places: new Places(options.lanes),
+    turns: new Turns(),
+    statistics: new Statistics(draining),
     restarts: new Map(),
     visited: new Set(),
     draining,
@@ -189,6 +196,10 @@ function startDurable(options: EngineOptions, parts: EngineParts): Promise<Durab
     takes: takesOf(options),
     isSole: options.isSoleProcess,
     log: { info: (message) => log.info({}, message), warn: (message) => log.warn({}, message) },
+    announce: () =>
+      announceWork(store.db).catch((error: unknown) =>
+        log.warn({}, `Work could not be announced, it is found by polling: ${String(error)}`),
+      ),
     withLaunchLock: (lock, launch) => underLock(store, lock, launch),
     work: {
       prepare: (executionId) => leaveOpenWhenDraining(prepareExecution(parts, executionId), parts.draining),

@@ -72,7 +72,7 @@ export {
   requestSchemaCancellation,
 } from './executions/executions.ts';
 export { readFleetFacts } from './executions/fleet.ts';
-export { Heartbeat } from './executions/heartbeat.ts';
+export { announceWork, Heartbeat } from './executions/heartbeat.ts';
 export {
   type CompletedPackSchema,
   claimPack,

@@ -199,3 +199,12 @@ async function readPrices(file: string): Promise<string[]> {
     instance.closeSync();
   }
 }
+
+it('gives a new table its statistics behind its publication', async () => {
+  await fill();
+  const sync = await makePeopleSync();
+  expect((await scene.run(sync.id)).execution.status).toBe('completed');
+  const known = () =>
+    scene.inDestination(`SELECT count(*)::int FROM pg_stats WHERE tablename = 'people' AND attname IN ('id', 'name')`);
+  await expect.poll(known, { timeout: 10_000 }).toEqual([[2]]);
+});

@@ -40,6 +40,7 @@ const capabilities: Capabilities = {
     // NAMEDATALEN - 1
     maxNameBytes: 63,
     loadsPacks: true,
+    analyzes: true,
     reservedSchemas: /^(pg_.*|information_schema|__millrace)$/s,
     distinguishesCase: true,
   },
@@ -80,8 +81,7 @@ function createConnector(config: PostgresqlConfig, context: ConnectorContext): C
     check: (signal) => reading.use(signal, (session) => checkAccess(session, config, signal)),
     async [Symbol.asyncDispose]() {
       await source[Symbol.asyncDispose]();
-      await reading[Symbol.asyncDispose]();
-      await writing[Symbol.asyncDispose]();
+      await Promise.all([reading[Symbol.asyncDispose](), writing[Symbol.asyncDispose]()]);
       await route[Symbol.asyncDispose]();
     },
   };

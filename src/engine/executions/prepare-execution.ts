@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { tableText } from '../../connector-kit/index.ts';
 import { type DriftEvent, firstError, isAbort, isTerminal, serializeError, VERIFICATION } from '../../core/index.ts';
 import {
+  announceWork,
   type ExecutionSchemas,
   listTakers,
   loadRun,
@@ -43,7 +44,10 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
   const lanes = await prepareHere(parts, executionId);
   if (lanes !== 'elsewhere') return lanes;
   await sleep(PASS_ON_MS);
-  if (!parts.draining.aborted) await retryStore(() => passOn(executionId), parts.draining);
+  if (!parts.draining.aborted) {
+    await retryStore(() => passOn(executionId), parts.draining);
+    await retryStore(() => announceWork(parts.store.db), parts.draining);
+  }
   return new Promise<never>(() => {});
 }
 

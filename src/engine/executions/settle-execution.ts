@@ -28,14 +28,16 @@ export async function settleExecution(parts: EngineParts, executionId: string): 
   if (run === null) return letGo(parts, executionId);
   const isCanceled = run.execution.cancelRequestedAt !== null;
   await endOpenSchemas(parts, run, isCanceled);
-  await letGo(parts, executionId);
-  const schemas = await retryStore(() => listRunSchemas(parts.store.db, executionId), parts.draining);
+  const [schemas, timing] = await Promise.all([
+    retryStore(() => listRunSchemas(parts.store.db, executionId), parts.draining),
+    retryStore(() => sumExecutionTiming(parts.store.db, executionId), parts.draining),
+    letGo(parts, executionId),
+  ]);
   const { isTest } = run.execution;
   // A test proves nothing, and nothing is proved of what was left alone.
   const worked = isTest ? schemas : schemas.filter((schema) => !isSkipped(schema));
   const receipt = isTest ? null : composeReceipt(run, worked);
   const { event, statusMessage } = isTest && !isCanceled ? decideTest(schemas) : decide(worked, isCanceled);
-  const timing = await retryStore(() => sumExecutionTiming(parts.store.db, executionId), parts.draining);
   // Before the end is recorded: who sees the end finds the log complete.
   describeEnd(parts, run, EXECUTION_TRANSITIONS[run.execution.status][event] ?? run.execution.status, {
     statusMessage,

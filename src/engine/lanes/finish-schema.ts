@@ -18,6 +18,7 @@ import type { FinishOutcome, RangeDifference } from '../pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
 import { toDifferenceText } from '../receipts/record-differences.ts';
 import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from '../receipts/schema-receipt.ts';
+import { collectStatistics } from './collect-statistics.ts';
 import type { LaneClock } from './lane-clock.ts';
 import type { SchemaToFinish } from './schema-to-finish.ts';
 
@@ -79,6 +80,7 @@ export async function finishSchema(
       measureTimes(parts, timing);
       measurePublication(parts, run, receipt);
       describePublication(parts, todo, receipt, whole?.rejects.length);
+      collectStatistics(parts, todo);
       await clock.spend('publication', () => discardQuietly(parts, todo, stop));
     }
   } catch (error) {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { claimItem, hasOpenItems, loadRun } from '../../store/index.ts';
 import { type EngineParts, findRun, holdFiles, retryStore, specsOf } from '../engine-parts.ts';
 import { withinLimits } from '../workers/connection-limits.ts';
@@ -56,7 +55,7 @@ async function step(lane: Lane): Promise<boolean> {
   const { parts, run, stop, clock } = lane;
   if (await workOnNext(lane)) return true;
   if (!(await retryStore(() => hasOpenItems(parts.store.db, run.execution.id), stop))) return false;
-  await clock.spend('idle', () => sleep(POLL_MS, undefined, { signal: stop }).catch(() => {}));
+  await clock.spend('idle', () => parts.turns.wait(POLL_MS, stop));
   return true;
 }
 
@@ -88,7 +87,9 @@ async function workOnClaimed(lane: Lane): Promise<boolean> {
   const item = await retryStore(() => claimItem(parts.store.db, owner), stop);
   const work = item === null ? workOnPack(lane, rememberPacked(lane)) : runItem(lane, item).then(() => true);
   parts.inFlight.add(work);
-  return work.finally(() => parts.inFlight.delete(work));
+  const isDone = await work.finally(() => parts.inFlight.delete(work));
+  if (isDone) parts.turns.announce();
+  return isDone;
 }
 
 function rememberPacked(lane: Lane): Parameters<typeof workOnPack>[1] {

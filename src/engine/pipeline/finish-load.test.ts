@@ -60,20 +60,34 @@ describe('replace', () => {
   });
 
   it('is done when the swap of an earlier owner takes the shadow from under its proof', async () => {
-    const analyze = async () => {
-      await load.publish();
+    const digest = async () => {
+      if (!load.calls.includes('publish')) await load.publish();
       throw new SyncError('TABLE_DIFFERS', 'The shadow is gone.');
     };
-    const outcome = await finishLoad(toJob('replace'), Object.assign(load, { analyze }), failpoint, NEVER);
+    const outcome = await finishLoad(toJob('replace'), Object.assign(load, { digest }), failpoint, NEVER);
     expect(outcome).toMatchObject({ source: WHOLE, destination: WHOLE, published: true, counts: { inserted: 5 } });
     expect(load.calls.filter((call) => call === 'publish')).toHaveLength(1);
   });
 
-  it('is not published when its table cannot be analyzed', async () => {
-    const analyze = () => Promise.reject(new SyncError('DISK_FULL', 'The disk is full.'));
-    const finishing = finishLoad(toJob('replace'), Object.assign(load, { analyze }), failpoint, NEVER);
-    await expect(finishing).rejects.toMatchObject({ code: 'DISK_FULL' });
-    expect(load.calls).not.toContain('publish');
+  it('is counted beside the building of its key, and not published when that fails', async () => {
+    const counted = Promise.withResolvers<void>();
+    const digest = load.digest.bind(load);
+    const beside = {
+      digest: async (...asked: Parameters<typeof digest>) => {
+        const sum = await digest(...asked);
+        counted.resolve();
+        return sum;
+      },
+      seal: async () => {
+        await counted.promise;
+        throw new SyncError('KEY_NOT_UNIQUE', 'Two records have one key.');
+      },
+    };
+    const job = toJob('replace', { countsOnly: true });
+    await expect(finishLoad(job, Object.assign(load, beside), failpoint, NEVER)).rejects.toMatchObject({
+      code: 'KEY_NOT_UNIQUE',
+    });
+    expect(load.calls).toEqual(['digest all']);
   });
 
   it('is not published when a record was altered, and names the range', async () => {

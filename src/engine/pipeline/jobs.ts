@@ -75,6 +75,13 @@ export interface FinishJob {
   readonly isRepaired?: boolean;
 }
 
+/** Collects statistics of a table that was just published. */
+export interface AnalyzeJob {
+  readonly kind: 'analyze';
+  readonly destination: ConnectionSpec;
+  readonly load: LoadPlan;
+}
+
 export interface DiscardJob {
   readonly kind: 'discard';
   readonly destination: ConnectionSpec;
@@ -236,6 +243,7 @@ export type Job =
   | PrepareJob
   | SegmentJob
   | FinishJob
+  | AnalyzeJob
   | DiscardJob
   | PackJob
   | DiscardPackJob
@@ -282,6 +290,7 @@ export interface JobResults {
   readonly prepare: Timed;
   readonly segment: SegmentOutcome & Timed;
   readonly finish: FinishOutcome & Timed;
+  readonly analyze: Timed;
   readonly discard: Timed;
   readonly pack: PackResult & Timed;
   readonly discardPack: Timed;

@@ -3,8 +3,8 @@ import type { CreditPool } from '../../connector-kit/index.ts';
 import { deserializeError, SyncError } from '../../core/index.ts';
 import type { FromThread, ImageJob, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
 
-/** A thread without work or open connections ends after this time, so that idle memory is given back. */
-const IDLE_MS = 10_000;
+/** A thread without work or open connections ends after this time, so that idle memory is given back; to start one costs half a CPU second. */
+const IDLE_MS = 60_000;
 
 /** Chunks live outside the heap, so a thread's young objects are few; the default would let them pile up to 48 MB. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 8 };

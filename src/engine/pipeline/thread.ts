@@ -119,6 +119,9 @@ async function runJob(
       return { timing: clock.read() };
     case 'finish':
       return { ...(await finishLoad(job, timed, options.failpoint, signal)), timing: clock.read() };
+    case 'analyze':
+      await timed.analyze?.(signal);
+      return { timing: clock.read() };
     case 'discard':
       await timed.discard(signal);
       return { timing: clock.read() };
@@ -250,12 +253,10 @@ class ConnectionCache {
 
   async release(holder: string): Promise<void> {
     await this.images.release(holder);
-    for (const [key, entry] of this.#open) {
-      if (entry.holder !== holder) continue;
-      this.#open.delete(key);
-      const connector = await entry.connector.catch(() => null);
-      await connector?.[Symbol.asyncDispose]();
-    }
+    const held = [...this.#open].filter(([, entry]) => entry.holder === holder);
+    for (const [key] of held) this.#open.delete(key);
+    const ends = held.map(async ([, entry]) => (await entry.connector.catch(() => null))?.[Symbol.asyncDispose]());
+    await Promise.all(ends);
   }
 }
 

@@ -1,18 +1,28 @@
+import { sql } from 'kysely';
 import pg from 'pg';
-import { databaseOf } from '../database.ts';
+import { databaseOf, type StoreDatabase } from '../database.ts';
 import { beat } from './workers.ts';
 
 /** Longer than a busy machine takes, and short enough to try again before anybody is declared dead. */
 const LIMIT_MS = 1_500;
+/** Notifications do not leave their database, so one name is enough. */
+const CHANNEL = 'millrace_work';
+
+/** Tells every living worker, once the transaction commits, that there is work on a queue. */
+export async function announceWork(db: StoreDatabase): Promise<void> {
+  await sql`SELECT pg_notify(${CHANNEL}, '')`.execute(db);
+}
 
 /**
- * Tells the metadata database that a worker lives. It has a session of its own: neither a pool that has run dry nor a
- * session whose network is gone may hold it up.
+ * Tells the metadata database that a worker lives, and hears from it that there is work. It has a session of its own:
+ * neither a pool that has run dry nor a session whose network is gone may hold it up.
  */
 export class Heartbeat implements AsyncDisposable {
   readonly #url: string;
   readonly #workerId: string;
   #client: pg.Client | null = null;
+  /** Hears what is announced while a session is open; the rest is lost. */
+  onWork: () => void = () => {};
 
   constructor(url: string, workerId: string) {
     this.#url = url;
@@ -55,8 +65,10 @@ export class Heartbeat implements AsyncDisposable {
     client.on('error', () => {
       if (this.#client === client) this.#client = null;
     });
+    client.on('notification', () => this.onWork());
     await client.connect();
     this.#client = client;
+    await client.query(`LISTEN ${CHANNEL}`);
     return client;
   }
 

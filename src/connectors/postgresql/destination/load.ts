@@ -57,11 +57,11 @@ export class PostgresqlLoad implements Load {
     return this.#pool.use(signal, (session) => this.#seal(session, signal));
   }
 
-  /** Readers plan by it from the moment in which the new table is theirs. */
+  /** Whoever holds the table against it alters it, and will have it analyzed; it is not waited for. */
   analyze(signal: AbortSignal): Promise<void> {
-    const { scratch, live } = this.#names;
+    const { live } = this.#names;
     return this.#pool.use(signal, (session) =>
-      session.script(`Analyzing a new generation of ${live}`, `ANALYZE ${scratch}`, signal),
+      session.script(`Analyzing ${live}`, `ANALYZE (SKIP_LOCKED) ${live}`, signal),
     );
   }
 

@@ -98,7 +98,7 @@ const SAMPLE_MARGIN = 0.1;
 
 const UNKNOWN: Bounds = { least: 0, most: 1 };
 
-/** By statistics, which a new table was given behind its last record, or by a sample of a stage, which has none. */
+/** Of the live table by its statistics, of what was loaded by a sample, unless the server has collected statistics of it already. */
 async function readNullShares(
   session: Session,
   { plan, names }: PublishScene,

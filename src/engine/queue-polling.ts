@@ -1,0 +1,88 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Processes that ask at the same moment get into each other's way; by then those that were first have taken theirs. */
+const ASK_AGAIN_MS = [0, 100, 300];
+
+/** The part of the durable engine's own executor that begins and ends its polling. */
+interface Executor {
+  deactivateEventReceivers(): Promise<void>;
+  stopWorkflowTimeoutSweep(): Promise<void>;
+  initEventReceivers(queues: readonly string[]): Promise<void>;
+}
+
+/** The part of its queue runner that asks one queue and starts what it finds. */
+interface QueueRunner {
+  readonly isRunning: boolean;
+  readonly states: ReadonlyMap<string, { readonly queue: object }>;
+  pollQueue(executor: Executor, queue: object): Promise<boolean>;
+}
+
+/**
+ * The durable engine asks its queues at times of the wall clock: set back by a day, it would ask nothing for a day. There
+ * is no public way to wake it, so its polling is ended and begun as at launch and shutdown; workflows that run are not touched.
+ */
+export async function pollAnew(queues: readonly string[]): Promise<void> {
+  const executor = findExecutor();
+  if (executor === undefined) return;
+  try {
+    await executor.deactivateEventReceivers();
+    await executor.stopWorkflowTimeoutSweep();
+  } finally {
+    await executor.initEventReceivers(queues);
+  }
+}
+
+/** Asks these queues now, beside the durable engine's own polling, whose questions are far apart. */
+export class QueueAsker {
+  readonly #queues: readonly string[];
+  #isAsking = false;
+  #isAskedAgain = false;
+
+  constructor(queues: readonly string[]) {
+    this.#queues = queues;
+  }
+
+  /** Never throws: what is not found now is found by the next poll. */
+  async ask(): Promise<void> {
+    this.#isAskedAgain = true;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      while (this.#isAskedAgain) await this.#askAFewTimes();
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  async #askAFewTimes(): Promise<void> {
+    for (const delayMs of ASK_AGAIN_MS) {
+      await sleep(delayMs);
+      this.#isAskedAgain = false;
+      await Promise.all(this.#queues.map(pollNow));
+      if (this.#isAskedAgain) return;
+    }
+  }
+}
+
+// The runner logs its own failures and answers.
+async function pollNow(queue: string): Promise<void> {
+  const executor = findExecutor();
+  const { wfQueueRunner } = inside<{ readonly wfQueueRunner: QueueRunner }>('wfqueue.js');
+  const state = wfQueueRunner.states.get(queue);
+  if (executor !== undefined && state !== undefined && wfQueueRunner.isRunning) {
+    await wfQueueRunner.pollQueue(executor, state.queue);
+  }
+}
+
+function findExecutor(): Executor | undefined {
+  return inside<{ readonly DBOSExecutor: { readonly globalInstance?: Executor } }>('dbos-executor.js').DBOSExecutor
+    .globalInstance;
+}
+
+// Of the version that package.json pins; tests fail where it has changed.
+function inside<Module>(file: string): Module {
+  const require = createRequire(import.meta.url);
+  return require(join(dirname(require.resolve('@dbos-inc/dbos-sdk')), file)) as Module;
+}

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { Turns } from './turns.ts';
+
+const LONG_MS = 1_000_000;
+const NEVER = new AbortController().signal;
+
+it('wakes everybody who waits, and those who wait later only at the next announcement', async () => {
+  const turns = new Turns();
+  const woken: string[] = [];
+  const wait = (name: string) => turns.wait(LONG_MS, NEVER).then(() => void woken.push(name));
+  const first = [wait('a'), wait('b')];
+  turns.announce();
+  await Promise.all(first);
+  const later = wait('c');
+  await new Promise(setImmediate);
+  expect(woken).toEqual(['a', 'b']);
+  turns.announce();
+  await later;
+});
+
+it('ends a wait when the signal fires, before or meanwhile, and when its time is over', async () => {
+  const turns = new Turns();
+  await turns.wait(LONG_MS, AbortSignal.abort());
+  const stop = new AbortController();
+  const waiting = turns.wait(LONG_MS, stop.signal);
+  stop.abort();
+  await waiting;
+  await turns.wait(1, NEVER);
+});
