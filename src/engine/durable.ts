@@ -122,7 +122,11 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
       return resumed;
     },
     findAlive,
-    askQueues: () => void asker.ask(),
+    askQueues: () => {
+      asker
+        .ask()
+        .catch((error: unknown) => log.warn(`Asking the queues failed, they are asked again: ${String(error)}`));
+    },
     removeEnded: (until) => removeEndedWorkflows(client, until),
     async stop(drainMs) {
       await polling.end();

@@ -108,6 +108,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const parts = createParts(options, life, drain.signal);
   const durable = await startDurable(options, parts);
   heartbeat.onWork = () => durable.askQueues();
+  // What was announced before anybody listened.
+  durable.askQueues();
   const stopTimers = startTimers(parts, durable, life);
   return {
     state: () => ({
@@ -180,7 +182,7 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
     places: new Places(options.lanes),
     turns: new Turns(),
-    statistics: new Statistics(draining),
+    statistics: new Statistics(),
     restarts: new Map(),
     visited: new Set(),
     draining,

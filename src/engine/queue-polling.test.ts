@@ -2,56 +2,117 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { useDatabase } from '../../tests/setup/hooks.ts';
-import { startDurableEngine } from './durable.ts';
+import { type DurableEngine, type DurableWork, startDurableEngine } from './durable.ts';
 
 const database = useDatabase();
 
-/** From here on the durable engine asks nothing by itself. */
-async function stopPolling(): Promise<void> {
-  const require = createRequire(import.meta.url);
-  const { wfQueueRunner } = require(join(dirname(require.resolve('@dbos-inc/dbos-sdk')), 'wfqueue.js'));
-  const queues = ['executions', 'lanes'];
-  await expect.poll(() => queues.every((name) => wfQueueRunner.states.has(name)), { interval: 5 }).toBe(true);
-  for (const name of queues) wfQueueRunner.states.get(name).nextPollAt = Number.MAX_SAFE_INTEGER;
+interface Runner {
+  readonly states: Map<string, { readonly queue: object; nextPollAt: number }>;
+  pollQueue(executor: object, queue: object): Promise<boolean>;
 }
 
-it('takes up what was announced without waiting for the next poll', async () => {
-  const settled: string[] = [];
-  let announced = 0;
-  const engine = await startDurableEngine({
+/** A part of the durable engine that it does not show. */
+function inside(file: string) {
+  const require = createRequire(import.meta.url);
+  return require(join(dirname(require.resolve('@dbos-inc/dbos-sdk')), file));
+}
+
+const runner = (): Runner => inside('wfqueue.js').wfQueueRunner;
+
+/** From here on the durable engine asks nothing by itself. */
+async function stopPolling(): Promise<void> {
+  const { states } = runner();
+  await expect.poll(() => ['executions', 'lanes'].every((name) => states.has(name)), { interval: 5 }).toBe(true);
+  for (const state of states.values()) state.nextPollAt = Number.MAX_SAFE_INTEGER;
+}
+
+// One in a process: it keeps its workflows by name.
+let work: DurableWork;
+let announce: () => Promise<void>;
+let engine: DurableEngine;
+let client: pg.Client;
+
+beforeAll(async () => {
+  engine = await startDurableEngine({
     databaseUrl: database.url,
     workerId: randomUUID(),
     takes: 'all',
     isSole: false,
     log: { info: () => {}, warn: (message) => expect.unreachable(message) },
     withLaunchLock: (_, launch) => launch(),
-    announce: async () => {
-      announced += 1;
-      engine.askQueues();
-    },
+    announce: () => announce(),
     work: {
-      prepare: async () => ({ lanes: 2, workers: 1, isLocal: false }),
-      runLane: async (_, laneId) => void settled.push(laneId),
-      settle: async (id) => void settled.push(id),
+      prepare: (id) => work.prepare(id),
+      runLane: (...given) => work.runLane(...given),
+      settle: (id) => work.settle(id),
     },
   });
-  const client = new pg.Client({ connectionString: database.url });
+  client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  try {
-    await stopPolling();
-    const ids = [randomUUID(), randomUUID(), randomUUID()];
-    for (const id of ids) {
-      await engine.enqueue(client, { id, syncId: randomUUID(), touchesFiles: false });
-      engine.askQueues();
-    }
-    await expect.poll(() => settled.length, { timeout: 20_000 }).toBe(9);
-    expect(settled).toEqual(expect.arrayContaining([...ids, ...ids.map((id) => `${id}-lane-2`)]));
-    // By each execution, for its lanes.
-    expect(announced).toBe(3);
-  } finally {
-    await client.end();
-    await engine.stop(0);
-  }
+});
+
+afterAll(async () => {
+  await client.end();
+  await engine.stop(0);
+});
+
+beforeEach(stopPolling);
+
+async function enqueue(): Promise<string> {
+  const id = randomUUID();
+  await engine.enqueue(client, { id, syncId: randomUUID(), touchesFiles: false });
+  engine.askQueues();
+  return id;
+}
+
+it('takes up what was announced without waiting for the next poll', async () => {
+  const settled: string[] = [];
+  work = {
+    prepare: async () => ({ lanes: 2, workers: 1, isLocal: false }),
+    runLane: async (_, laneId) => void settled.push(laneId),
+    settle: async (id) => void settled.push(id),
+  };
+  let announced = 0;
+  announce = async () => {
+    announced += 1;
+    engine.askQueues();
+  };
+  const ids = [await enqueue(), await enqueue(), await enqueue()];
+  await expect.poll(() => settled.length, { timeout: 20_000 }).toBe(9);
+  expect(settled).toEqual(expect.arrayContaining([...ids, ...ids.map((id) => `${id}-lane-2`)]));
+  // By each execution, for its lanes.
+  expect(announced).toBe(3);
+}, 30_000);
+
+it('takes one lane of a group, though several ask at once', async () => {
+  const begun: string[] = [];
+  const end = Promise.withResolvers<void>();
+  const settled = Promise.withResolvers<void>();
+  work = {
+    prepare: async () => ({ lanes: 2, workers: 2, isLocal: false }),
+    runLane: async (_, laneId) => {
+      begun.push(laneId);
+      await end.promise;
+    },
+    settle: async () => settled.resolve(),
+  };
+  const spread = Promise.withResolvers<void>();
+  announce = async () => spread.resolve();
+  await enqueue();
+  await spread.promise;
+  const { queue } = runner().states.get('lanes') ?? expect.unreachable('no such queue');
+  const { globalInstance } = inside('dbos-executor.js').DBOSExecutor;
+  await Promise.all([1, 2, 3, 4].map(() => runner().pollQueue(globalInstance, queue)));
+  await expect.poll(() => begun.length).toBe(1);
+  end.resolve();
+  await expect
+    .poll(() =>
+      runner()
+        .pollQueue(globalInstance, queue)
+        .then(() => begun.length),
+    )
+    .toBe(2);
+  await settled.promise;
 }, 30_000);

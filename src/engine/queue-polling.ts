@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Processes that ask at the same moment get into each other's way; by then those that were first have taken theirs. */
 const ASK_AGAIN_MS = [0, 100, 300];
+/** However often something is announced. */
+const LEAST_MS = 50;
 
 /** The part of the durable engine's own executor that begins and ends its polling. */
 interface Executor {
@@ -12,12 +14,19 @@ interface Executor {
   initEventReceivers(queues: readonly string[]): Promise<void>;
 }
 
+interface Queue {
+  readonly name: string;
+}
+
 /** The part of its queue runner that asks one queue and starts what it finds. */
 interface QueueRunner {
   readonly isRunning: boolean;
-  readonly states: ReadonlyMap<string, { readonly queue: object }>;
-  pollQueue(executor: Executor, queue: object): Promise<boolean>;
+  readonly states: ReadonlyMap<string, { readonly queue: Queue }>;
+  pollQueue(executor: Executor, queue: Queue): Promise<boolean>;
 }
+
+/** The last question to each queue, by runner. */
+const asked = new WeakMap<QueueRunner, Map<string, Promise<unknown>>>();
 
 /**
  * The durable engine asks its queues at times of the wall clock: set back by a day, it would ask nothing for a day. There
@@ -42,9 +51,10 @@ export class QueueAsker {
 
   constructor(queues: readonly string[]) {
     this.#queues = queues;
+    askInTurn(findRunner());
   }
 
-  /** Never throws: what is not found now is found by the next poll. */
+  /** @throws what a new version of the durable engine might; what is not found now is found by the next poll */
   async ask(): Promise<void> {
     this.#isAskedAgain = true;
     if (this.#isAsking) return;
@@ -61,19 +71,42 @@ export class QueueAsker {
       await sleep(delayMs);
       this.#isAskedAgain = false;
       await Promise.all(this.#queues.map(pollNow));
-      if (this.#isAskedAgain) return;
+      if (this.#isAskedAgain) return sleep(LEAST_MS);
     }
   }
+}
+
+/**
+ * From here on a queue is asked one question at a time. How many workflows of a group a process may have is decided by those
+ * that run in it: two questions at once would each take one.
+ */
+function askInTurn(runner: QueueRunner): void {
+  if (asked.has(runner)) return;
+  const last = new Map<string, Promise<unknown>>();
+  asked.set(runner, last);
+  const poll = runner.pollQueue.bind(runner);
+  runner.pollQueue = (executor, queue) => {
+    const answer = (last.get(queue.name) ?? Promise.resolve()).then(() => poll(executor, queue));
+    last.set(
+      queue.name,
+      answer.catch(() => {}),
+    );
+    return answer;
+  };
 }
 
 // The runner logs its own failures and answers.
 async function pollNow(queue: string): Promise<void> {
   const executor = findExecutor();
-  const { wfQueueRunner } = inside<{ readonly wfQueueRunner: QueueRunner }>('wfqueue.js');
+  const wfQueueRunner = findRunner();
   const state = wfQueueRunner.states.get(queue);
   if (executor !== undefined && state !== undefined && wfQueueRunner.isRunning) {
     await wfQueueRunner.pollQueue(executor, state.queue);
   }
+}
+
+function findRunner(): QueueRunner {
+  return inside<{ readonly wfQueueRunner: QueueRunner }>('wfqueue.js').wfQueueRunner;
 }
 
 function findExecutor(): Executor | undefined {

@@ -67,6 +67,9 @@ export class Session implements AsyncDisposable {
   #calls = 0;
   #facts: SessionFacts = { pid: '', startedAt: '', version: 0 };
 
+  /** Fulfilled when the server has let go of a session that was closed; before, at once. */
+  ended: Promise<void> = Promise.resolve();
+
   constructor(client: pg.Client, options: SessionOptions, endpoint: Endpoint) {
     this.#client = client;
     this.#options = options;
@@ -205,7 +208,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Closes the session in order: returns when the server was told. Its process then takes up to a tenth of a second to end,
-   * for which nobody has to wait.
+   * which `ended` tells.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isBroken) return this.destroy();
@@ -214,11 +217,11 @@ export class Session implements AsyncDisposable {
     const stream = this.#stream;
     const late = setTimeout(() => stream.destroy(), GOODBYE_MS);
     const told = new Promise<void>((resolve) => stream.once('finish', resolve));
-    const ended = this.#client
+    this.ended = this.#client
       .end()
-      .catch(() => stream.destroy())
+      .catch(() => void stream.destroy())
       .finally(() => clearTimeout(late));
-    await Promise.race([told, ended]);
+    await Promise.race([told, this.ended]);
   }
 
   get #stream(): DriverInternals['connection']['stream'] {

@@ -68,7 +68,7 @@ export class SessionPool implements AsyncDisposable {
   async release(session: Session): Promise<void> {
     this.#lent.delete(session);
     const isKept = session.isUsable && !this.#isTight && !this.#isDisposed && this.#idle.length < MAX_IDLE;
-    if (!isKept) return session[Symbol.asyncDispose]();
+    if (!isKept) return this.#close(session);
     this.#idle.push(session);
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => void this.#dropIdle(), IDLE_MS);
@@ -119,7 +119,13 @@ export class SessionPool implements AsyncDisposable {
 
   async #dropIdle(): Promise<void> {
     clearTimeout(this.#idleTimer);
-    await Promise.all(this.#idle.splice(0).map((session) => session[Symbol.asyncDispose]()));
+    await Promise.all(this.#idle.splice(0).map((session) => this.#close(session)));
+  }
+
+  /** Where places are few, one is given back when the server has it back. */
+  async #close(session: Session): Promise<void> {
+    await session[Symbol.asyncDispose]();
+    if (this.#isTight) await session.ended;
   }
 
   /** Other threads and programs hold the places; whoever ends first lets us in. */

@@ -53,9 +53,13 @@ async function discardIfDeleted({ parts, run, specs, unfinished }: Lane): Promis
 // False when nothing is left to do.
 async function step(lane: Lane): Promise<boolean> {
   const { parts, run, stop, clock } = lane;
-  if (await workOnNext(lane)) return true;
+  const { count } = parts.turns;
+  if (await workOnNext(lane)) {
+    parts.turns.announce();
+    return true;
+  }
   if (!(await retryStore(() => hasOpenItems(parts.store.db, run.execution.id), stop))) return false;
-  await clock.spend('idle', () => parts.turns.wait(POLL_MS, stop));
+  await clock.spend('idle', () => parts.turns.wait(count, POLL_MS, stop));
   return true;
 }
 
@@ -87,9 +91,7 @@ async function workOnClaimed(lane: Lane): Promise<boolean> {
   const item = await retryStore(() => claimItem(parts.store.db, owner), stop);
   const work = item === null ? workOnPack(lane, rememberPacked(lane)) : runItem(lane, item).then(() => true);
   parts.inFlight.add(work);
-  const isDone = await work.finally(() => parts.inFlight.delete(work));
-  if (isDone) parts.turns.announce();
-  return isDone;
+  return work.finally(() => parts.inFlight.delete(work));
 }
 
 function rememberPacked(lane: Lane): Parameters<typeof workOnPack>[1] {

@@ -42,6 +42,7 @@ export class Life {
 
   start(): void {
     this.#timer = setInterval(() => void this.beat(), BEAT_MS);
+    void this.beat();
   }
 
   stop(): void {

@@ -1,17 +1,18 @@
-/**
- * Published tables whose statistics are being collected, one at a time and beside whatever else goes on: an execution does
- * not wait for what proves nothing. In a process that stops only the one that was begun is brought to its end.
- */
-export class Statistics {
-  readonly #draining: AbortSignal;
-  #last: Promise<void> = Promise.resolve();
+/** More would tell of a server that does not keep up, and needs no more to do. */
+const MAX_WAITING = 1_000;
 
-  constructor(draining: AbortSignal) {
-    this.#draining = draining;
-  }
+/** Published tables whose statistics are being collected, one at a time and beside whatever else goes on. */
+export class Statistics {
+  #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   /** @param collect never throws */
-  add(collect: () => Promise<void>): void {
-    this.#last = this.#last.then(() => (this.#draining.aborted ? undefined : collect()));
+  add(collect: () => Promise<void>): Promise<void> {
+    if (this.#waiting >= MAX_WAITING) return this.#last;
+    this.#waiting += 1;
+    this.#last = this.#last.then(collect).finally(() => {
+      this.#waiting -= 1;
+    });
+    return this.#last;
   }
 }

@@ -21,7 +21,7 @@ export class Heartbeat implements AsyncDisposable {
   readonly #url: string;
   readonly #workerId: string;
   #client: pg.Client | null = null;
-  /** Hears what is announced while a session is open; the rest is lost. */
+  /** Called for each announcement, and for those that may have been missed before a session was open. */
   onWork: () => void = () => {};
 
   constructor(url: string, workerId: string) {
@@ -69,6 +69,8 @@ export class Heartbeat implements AsyncDisposable {
     await client.connect();
     this.#client = client;
     await client.query(`LISTEN ${CHANNEL}`);
+    // For what was announced while nobody listened.
+    this.onWork();
     return client;
   }
 

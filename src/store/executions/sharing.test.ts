@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../../../tests/setup/data
 import { openStore, type Store } from '../database.ts';
 import { claimFilesMark, findFilesMark } from '../files-mark.ts';
 import { enterConnections, leaveConnections } from './connection-lanes.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { announceWork, Heartbeat } from './heartbeat.ts';
 import { giveBackWorkerLock, takeWorkerLock } from './worker-locks.ts';
 import { listTakers, registerWorker, requireLiving, retireWorker } from './workers.ts';
 
@@ -129,6 +129,31 @@ describe('a heartbeat', () => {
     expect(await again()).toBe(true);
     await retireWorker(store.db, one);
     expect(await heartbeat.beat()).toBe(false);
+  });
+
+  it('hears of work when it is committed, and when it may have missed some', async () => {
+    await using heartbeat = new Heartbeat(database.url, one);
+    let heard = 0;
+    heartbeat.onWork = () => {
+      heard += 1;
+    };
+    await heartbeat.beat();
+    expect(heard).toBe(1);
+    const refused = store.transaction(async ({ db }) => {
+      await announceWork(db);
+      throw new Error('rolled back');
+    });
+    await expect(refused).rejects.toThrow('rolled back');
+    await store.transaction(async ({ db }) => {
+      await announceWork(db);
+      await heartbeat.beat();
+      expect(heard).toBe(1);
+    });
+    await expect.poll(() => heard).toBe(2);
+    await endHeartbeats();
+    await heartbeat.beat().catch(() => null);
+    await heartbeat.beat();
+    expect(heard).toBe(3);
   });
 
   it('does not wait for who holds the row', async () => {
