@@ -84,7 +84,7 @@ export interface Load extends AsyncDisposable {
     | { readonly state: 'unknown' }
   >;
   /**
-   * After the last segment, and beside a `digest` of all: builds keys on the shadow, so that ranges can be read by key.
+   * After the last segment: builds keys on the shadow, so that ranges can be read by key.
    * @throws `KEY_NOT_UNIQUE` when a declared key does not tell the loaded records apart
    */
   seal(signal: AbortSignal): Promise<void>;

@@ -69,25 +69,11 @@ describe('replace', () => {
     expect(load.calls.filter((call) => call === 'publish')).toHaveLength(1);
   });
 
-  it('is counted beside the building of its key, and not published when that fails', async () => {
-    const counted = Promise.withResolvers<void>();
-    const digest = load.digest.bind(load);
-    const beside = {
-      digest: async (...asked: Parameters<typeof digest>) => {
-        const sum = await digest(...asked);
-        counted.resolve();
-        return sum;
-      },
-      seal: async () => {
-        await counted.promise;
-        throw new SyncError('KEY_NOT_UNIQUE', 'Two records have one key.');
-      },
-    };
-    const job = toJob('replace', { countsOnly: true });
-    await expect(finishLoad(job, Object.assign(load, beside), failpoint, NEVER)).rejects.toMatchObject({
-      code: 'KEY_NOT_UNIQUE',
-    });
-    expect(load.calls).toEqual(['digest all']);
+  it('is not published when its key cannot be built', async () => {
+    const seal = () => Promise.reject(new SyncError('KEY_NOT_UNIQUE', 'Two records have one key.'));
+    const finishing = finishLoad(toJob('replace'), Object.assign(load, { seal }), failpoint, NEVER);
+    await expect(finishing).rejects.toMatchObject({ code: 'KEY_NOT_UNIQUE' });
+    expect(load.calls).toEqual([]);
   });
 
   it('is not published when a record was altered, and names the range', async () => {

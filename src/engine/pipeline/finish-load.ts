@@ -17,9 +17,9 @@ export async function finishLoad(
   const source = job.expected.reduce<RangeSum>((sum, part) => addSums(sum, part.source), emptySum(job.countsOnly));
   const before = await load.published(signal);
   if (before !== null) return proveAfter(job, load, source, before, signal);
+  await load.seal(signal);
+  failpoint('before-digest');
   if (job.load.kind !== 'replace') {
-    await load.seal(signal);
-    failpoint('before-digest');
     failpoint('before-publish');
     const counts = await load.publish(job.guard, signal);
     failpoint('after-publish');
@@ -27,7 +27,7 @@ export async function finishLoad(
   }
   let proof: Proof;
   try {
-    proof = await sealAndProve(job, load, source, failpoint, signal);
+    proof = await prove(job, load, source, signal);
   } catch (error) {
     // The swap of an earlier owner, on its way when it lost the work to us, takes the shadow from under the proof.
     const swapped = await load.published(signal).catch(() => null);
@@ -71,25 +71,13 @@ interface Proof {
   readonly differences: readonly RangeDifference[];
 }
 
-/**
- * A count of all needs no key and is made beside it; where only counts are compared, that is all. Counts of ranges then
- * find what is missing.
- */
-async function sealAndProve(
-  job: FinishJob,
-  load: Load,
-  source: RangeSum,
-  failpoint: (name: string) => void,
-  signal: AbortSignal,
-): Promise<Proof> {
-  const counting = job.countsOnly ? load.digest(null, true, signal) : null;
-  // Both have ended before anything else is done with the shadow.
-  const [sealing, counted] = await Promise.allSettled([load.seal(signal), counting]);
-  if (sealing.status === 'rejected') throw sealing.reason;
-  if (counted.status === 'rejected') throw counted.reason;
-  failpoint('before-digest');
-  const total = counted.value;
-  return total !== null && isSameSum(total, source) ? { total, differences: [] } : proveRanges(job, load, signal);
+/** Where only counts are compared, one count of all is cheaper than one for each range; those find what is missing. */
+async function prove(job: FinishJob, load: Load, source: RangeSum, signal: AbortSignal): Promise<Proof> {
+  if (job.countsOnly) {
+    const total = await load.digest(null, true, signal);
+    if (isSameSum(total, source)) return { total, differences: [] };
+  }
+  return proveRanges(job, load, signal);
 }
 
 /** Ranges that are read at once: reading keeps one core of the destination busy and hashing one of ours. */

@@ -106,13 +106,10 @@ export class PostgresqlLoad implements Load {
     if (table === undefined) return;
     if (this.#plan.isKeyDeclared === true && keys.length > 0) await this.#refuseDoubles(session, signal);
     if (this.#plan.kind === 'replace' && keys.length > 0 && table.keyed !== 't') {
-      const key = quoteName(`${scratchName}_pkey`);
-      // An index is built beside readers of the table, a constraint is not.
       await session.script(
         action,
         `BEGIN; SET LOCAL maintenance_work_mem = '256MB';
-         CREATE UNIQUE INDEX ${key} ON ${scratch} (${keys.join(', ')});
-         ALTER TABLE ${scratch} ADD CONSTRAINT ${key} PRIMARY KEY USING INDEX ${key}; COMMIT`,
+         ALTER TABLE ${scratch} ADD CONSTRAINT ${quoteName(`${scratchName}_pkey`)} PRIMARY KEY (${keys.join(', ')}); COMMIT`,
         signal,
       );
     }
