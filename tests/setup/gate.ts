@@ -47,6 +47,12 @@ export class Gate implements AsyncDisposable {
   holdEach(afterBytes: number): void {
     this.#carried.clear();
     this.#leftEach = afterBytes;
+    this.#reached = Promise.withResolvers();
+  }
+
+  /** Resolves when the first reader stands still. */
+  get held(): Promise<void> {
+    return this.#reached.promise;
   }
 
   /** Lets everything pass again, first what was held. */

@@ -188,6 +188,19 @@ describe('a session', () => {
     await lost;
   });
 
+  it('says so when the server has ended it before the copy', async () => {
+    const copies: readonly ((session: Session) => Promise<unknown>)[] = [
+      (session) => collect(session.copyOut('Reading', 'COPY (SELECT 1) TO STDOUT', 'csv', NEVER)),
+      (session) => session.copyIn('Writing', 'COPY a FROM STDIN', 'csv', NEVER),
+    ];
+    for (const copy of copies) {
+      const session = await open();
+      await side.sql(`SELECT pg_terminate_backend(${session.pid})`);
+      await expect.poll(() => session.isUsable).toBe(false);
+      await expect(copy(session)).rejects.toMatchObject({ code: 'CONN_LOST' });
+    }
+  });
+
   it('prints every value in one form, whatever the user’s own settings are', async () => {
     const [[user] = []] = await side.sql('SELECT current_user');
     await side.sql(

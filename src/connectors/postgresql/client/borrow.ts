@@ -16,6 +16,8 @@ export function borrowSocket(stream: Duplex, sink: ByteSink, onClose: (error: Er
   const restore = divertBytes(stream, sink);
   stream.on('close', close);
   stream.on('error', onClose);
+  // One that was closed before says nothing more, and whoever waits for it would wait for ever.
+  if (stream.destroyed) close();
   return {
     stream,
     giveBack() {

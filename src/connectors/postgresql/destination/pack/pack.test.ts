@@ -143,6 +143,23 @@ describe('a pack', () => {
     expect(await destination.sql('SELECT count(*) FROM one')).toEqual([['10']]);
   });
 
+  it('that is given up before it wrote anything leaves nobody who is ended for it later', async () => {
+    const [one, two] = [await read('one'), await read('two')];
+    const pack = await openPack(destination.connector, [one, two]);
+    await pack.enter(NEVER);
+    await pack[Symbol.asyncDispose]();
+    const [first, second] = [
+      await openLoad(destination.connector, one.plan),
+      await openLoad(destination.connector, two.plan),
+    ];
+    await first.prepare(NEVER);
+    await using writer = await first.beginSegment({ no: 1, token: 2 }, { isolate: false }, NEVER);
+    await second.prepare(NEVER);
+    for (const chunk of one.chunks) await writer.write(chunk, NEVER);
+    await writer.commit(outcomeOf(10), NEVER);
+    expect((await first.lookup({ no: 1, token: 2 }, NEVER)).state).toBe('committed');
+  });
+
   it('cannot publish when another sync has taken the table meanwhile', async () => {
     const one = await read('one');
     const pack = await openPack(destination.connector, [one]);

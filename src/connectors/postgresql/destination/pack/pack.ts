@@ -38,6 +38,8 @@ export class PostgresqlPack implements Pack {
   #session: Session | null = null;
   #ways: readonly Way[] = [];
   #isInTransaction = false;
+  /** Between entering the fences and leaving them: until then they name this session as the one to be ended. */
+  #isNamed = false;
   #hasFailed = false;
 
   constructor(pool: SessionPool, tables: readonly PackTable[]) {
@@ -52,7 +54,8 @@ export class PostgresqlPack implements Pack {
       for (const plan of firstOfEachSchema(plans)) await ensureSchema(session, plan, signal);
       this.#ways = await findWays(session, plans, signal);
       const entered = plans.filter((_, index) => this.#ways[index]?.way !== 'alone');
-      if (entered.length > 0) await enterFences(session, entered, signal);
+      this.#isNamed = entered.length > 0;
+      if (this.#isNamed) await enterFences(session, entered, signal);
       return this.#ways.map(({ way }) => way);
     });
   }
@@ -109,6 +112,7 @@ export class PostgresqlPack implements Pack {
       if (published.length > 0) await insertPublications(session, published, signal);
       await passFences(session, this.#plansOf(outcomes.keys()), true, signal);
       await session.script(action, 'COMMIT', signal);
+      this.#isNamed = false;
       return counts;
     });
   }
@@ -118,12 +122,15 @@ export class PostgresqlPack implements Pack {
     return this.#run(signal, (session) => forgetLoads(session, plans, signal));
   }
 
-  /** A session with an unfinished transaction is not kept, and neither is one that a call has failed in. */
+  /**
+   * A session with an unfinished transaction is not kept, nor one that a call has failed in, nor one that fences name: the
+   * next owner of each table ends it, whatever it works on by then.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const session = this.#session;
     this.#session = null;
     if (session === null) return;
-    if (this.#isInTransaction || this.#hasFailed) session.destroy();
+    if (this.#isInTransaction || this.#isNamed || this.#hasFailed) session.destroy();
     else await this.#pool.release(session);
   }
 
