@@ -3,7 +3,7 @@ import type { RangeSum } from '../../../core/index.ts';
 import { createRecordHasher } from '../../../formats/index.ts';
 import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
-import { type LiveTable, readLiveTable } from './live-table.ts';
+import { hasPlannedKey, type LiveTable, readLiveTable } from './live-table.ts';
 import type { Names } from './naming.ts';
 import { toKeyText } from './publish/kept.ts';
 
@@ -24,7 +24,7 @@ export async function digest(session: Session, scope: DigestScope, signal: Abort
   const { plan, names } = scope;
   const isScratch = plan.kind === 'replace' && !scope.isPublished;
   const live = isScratch ? null : await readLiveTable(session, plan.table, signal);
-  const from = `${isScratch ? names.scratch : `ONLY ${names.live}`} t`;
+  const from = isScratch ? `${names.scratch} t` : toLiveRecords(scope, live);
   const conditions = isScratch ? [] : toLiveConditions(scope, live);
   const where = [...conditions, ...toRangeConditions(plan, scope.range)].join(' AND ');
   const source = `FROM ${from}${where === '' ? '' : ` WHERE ${where}`}`;
@@ -73,14 +73,33 @@ export function toColumnList(plan: LoadPlan, live: LiveTable | null, alias: stri
     .join(', ');
 }
 
+/**
+ * Looked up one by one from the stage where that tells the same: in a quarter of the time that a join takes when it begins
+ * with the live table, and on all of the server's cores. No two staged records then have one key, since the table's own key
+ * would have refused them.
+ */
+function toLiveRecords(scope: DigestScope, live: LiveTable | null): string {
+  const { names } = scope;
+  const table = `ONLY ${names.live} t`;
+  return isLookedUp(scope, live) ? `${names.scratch} s JOIN ${table} ON ${toSameKey(names)}` : table;
+}
+
+function isLookedUp({ plan, range, refused }: DigestScope, live: LiveTable | null): boolean {
+  return plan.kind === 'delta' && range === null && refused.length === 0 && live !== null && hasPlannedKey(live, plan);
+}
+
+function toSameKey({ keys }: Names): string {
+  return keys.map((key) => `s.${key} = t.${key}`).join(' AND ');
+}
+
 /** The live records that this load stands for. */
 function toLiveConditions(scope: DigestScope, live: LiveTable | null): readonly string[] {
   const { plan, names } = scope;
   const deletedAt = `${plan.columnPrefix}deleted_at`;
-  const sameKey = names.keys.map((key) => `s.${key} = t.${key}`).join(' AND ');
+  const isStaged = `EXISTS (SELECT FROM ${names.scratch} s WHERE ${toSameKey(names)})`;
   return [
     ...(live?.columns.has(deletedAt) ? [`t.${quoteName(deletedAt)} IS NULL`] : []),
-    ...(plan.kind === 'delta' ? [`EXISTS (SELECT FROM ${names.scratch} s WHERE ${sameKey})`] : []),
+    ...(plan.kind === 'delta' && !isLookedUp(scope, live) ? [isStaged] : []),
     ...(scope.refused.length === 0 ? [] : [`NOT ${toKeyList(plan, scope.refused)}`]),
   ];
 }

@@ -55,6 +55,14 @@ export async function readLiveTable(
   };
 }
 
+/** True where the table's own key is the plan's, so that it tells two records apart as the plan does. */
+export function hasPlannedKey(live: LiveTable, plan: Pick<LoadPlan, 'columns'>): boolean {
+  const keys = plan.columns.filter(({ isKey }) => isKey).map(({ name }) => name);
+  return (
+    keys.length > 0 && keys.length === live.primaryKey.length && keys.every((key) => live.primaryKey.includes(key))
+  );
+}
+
 /** Definitions of Millrace's own columns that the plan fills, for CREATE TABLE and ADD COLUMN. */
 export function ownColumnDefinitions(plan: LoadPlan, defaultSql: string): ReadonlyMap<string, string> {
   const [createdAt = '', updatedAt = '', deletedAt = ''] = ownColumnNames(plan.columnPrefix);

@@ -3,7 +3,7 @@ import { SyncError } from '../../../../core/index.ts';
 import { emptySum } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
-import type { LiveTable } from '../live-table.ts';
+import { hasPlannedKey, type LiveTable } from '../live-table.ts';
 import { toImage } from './diff.ts';
 import type { PublishScene } from './scene.ts';
 
@@ -18,9 +18,7 @@ export async function upsertDelta(
   live: LiveTable,
   signal: AbortSignal,
 ): Promise<PublishCounts | null> {
-  const keys = scene.plan.columns.filter(({ isKey }) => isKey).map(({ name }) => name);
-  const isArbiter = keys.length === live.primaryKey.length && keys.every((key) => live.primaryKey.includes(key));
-  if (scene.plan.kind !== 'delta' || !isArbiter) return null;
+  if (scene.plan.kind !== 'delta' || !hasPlannedKey(live, scene.plan)) return null;
   const action = `Writing into ${scene.names.live}`;
   await session.script(action, 'SAVEPOINT upsert', signal);
   try {
