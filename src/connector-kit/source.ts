@@ -44,7 +44,7 @@ export interface BulkSource {
    * know of filters and cursors.
    */
   estimate?(request: EstimateRequest, signal: AbortSignal): Promise<Estimate | null>;
-  /** The cursor that the next execution starts from, if this one succeeds. Asked once per execution, in its snapshot. */
+  /** The cursor that the next execution starts from, if this one succeeds, in this one's snapshot. */
   planTracking(request: TrackingRequest, signal: AbortSignal): Promise<TrackingPlan>;
   /**
    * Reads one segment in the snapshot. Called again from the start after a failure: rereading is harmless.
@@ -112,10 +112,14 @@ export interface TrackingRequest {
   readonly schema: SchemaDescription;
   readonly field: FieldDescription;
   readonly snapshot: SnapshotRef;
+  /** True: `next` may be left open where finding it takes long; it is asked for again, without this, while records are written. */
+  readonly mayLeaveOpen?: boolean;
 }
 
 export interface TrackingPlan {
   readonly next: Checkpoint | null;
+  /** True: `next` was not looked for. */
+  readonly isNextOpen?: boolean;
   /** `database_clock`: no late commit is missed for values stamped by that database's clock. */
   readonly guarantee: 'database_clock' | 'best_effort';
   readonly reason: string;

@@ -234,6 +234,15 @@ describe('a tracking field', () => {
     expect(tracking.reason).not.toBe('');
   });
 
+  it('is explained without a look at the table where its next value may stay open', async () => {
+    const schema = await find('public.tracked');
+    const field = schema.fields.find(({ id }) => id === 'z');
+    if (field === undefined) throw new Error('no such field');
+    await using snapshot = await source.openSnapshot(NEVER);
+    const tracking = await source.planTracking({ schema, field, snapshot, mayLeaveOpen: true }, NEVER);
+    expect(tracking).toMatchObject({ next: null, isNextOpen: true, guarantee: 'database_clock' });
+  });
+
   it('never begins the next delta behind the oldest open transaction', async () => {
     const writer = new pg.Client(side.url);
     await writer.connect();

@@ -19,6 +19,7 @@ import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
 import { toDifferenceText } from '../receipts/record-differences.ts';
 import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from '../receipts/schema-receipt.ts';
 import { collectStatistics } from './collect-statistics.ts';
+import { findNextCursor } from './find-next-cursor.ts';
 import type { LaneClock } from './lane-clock.ts';
 import type { SchemaToFinish } from './schema-to-finish.ts';
 
@@ -47,12 +48,16 @@ export async function finishSchema(
     );
   }
   const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
+  const search = new AbortController();
+  const found = findNextCursor(parts, todo, AbortSignal.any([stop, search.signal]));
   try {
     const outcome = await publishOrRecall(parts, todo, reads, clock, stop);
     const whole = await proveWholeIfAsked(parts, todo, { reads, outcome }, clock, stop);
     const receipt = issueReceipt(plan, position, reads, outcome, whole);
     const rejects = [...outcome.counts.rejects, ...(whole?.rejects ?? [])];
     await retryStore(() => saveRejects(db, run.execution.organizationId, item, rejects), stop);
+    // A rejected record is read again next time, also when it does not change until then.
+    const nextCursor = receipt.counts.rejected > 0 ? plan.from : await found;
     const timing = clock.take();
     const isOurs = await retryStore(
       () =>
@@ -66,8 +71,7 @@ export async function finishSchema(
           recordCount: receipt.counts.written + (receipt.repaired?.missing ?? 0) + (receipt.repaired?.different ?? 0),
           errorCount: receipt.counts.rejected + (whole?.rejects.length ?? 0),
           warningCount: countWarnings(plan),
-          // A rejected record is read again next time, also when it does not change until then.
-          nextCursor: receipt.counts.rejected > 0 ? plan.from : plan.nextCursor,
+          nextCursor,
           shape: plan.shape,
           repairedBy: whole?.generation ?? undefined,
           seen:
@@ -87,6 +91,8 @@ export async function finishSchema(
     if (isLoadedAgain(todo, error)) throw loadAgain(parts, todo, error);
     await keepDifferences(parts, todo, error, { position, reads }, stop);
     throw error;
+  } finally {
+    search.abort();
   }
 }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TrackingPlan } from '../../connector-kit/index.ts';
-import { readDestinationOptions, SyncError, VERIFICATION } from '../../core/index.ts';
+import { type LoadKind, readDestinationOptions, SyncError, VERIFICATION } from '../../core/index.ts';
 import { chooseFormat, listConversions, toColumns } from './choose-format.ts';
 import { chooseLoad } from './choose-load.ts';
 import { findDrift, toSeen } from './drift.ts';
@@ -21,10 +21,10 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
   const format = chooseFormat(context, item.schema, fields, obfuscated);
   const columns = toColumns(item, fields, format);
   const image = planImage(context.run, item.selection, item.schema);
-  const tracking = await planTracking(context, item);
   const shape = toShape(item, columns, image.definition);
   const { hardDeletes } = readDestinationOptions(sync.destinationConfiguration);
   const choice = chooseLoad(context, item, { columns, shape, obfuscated });
+  const tracking = await planTracking(context, item, choice.kind);
   const seen = toSeen(item, columns, obfuscated);
   const isVerification = execution.type === VERIFICATION;
   return {
@@ -57,7 +57,9 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     adopt: sync.adopt,
     depth: isVerification ? 'checksums' : sync.receiptDepth,
     maxLossPercent: execution.overrides.maxLossPercent ?? sync.maxLossPercent,
-    nextCursor: tracking?.next ?? null,
+    ...(tracking?.isNextOpen === true
+      ? { nextCursor: choice.from, isNextCursorOpen: true }
+      : { nextCursor: tracking?.next ?? null }),
     tracking:
       tracking === null
         ? null
@@ -69,7 +71,8 @@ function hasDeclaredKey({ run }: PlanContext, { schema }: SchemaToPlan): boolean
   return (run.schemaOverrides.get(schema.id)?.primaryKey ?? null) !== null;
 }
 
-async function planTracking(context: PlanContext, item: SchemaToPlan): Promise<TrackingPlan | null> {
+// A delta can begin again where this one did, whatever becomes of its next cursor; a complete read is not to be repeated.
+async function planTracking(context: PlanContext, item: SchemaToPlan, kind: LoadKind): Promise<TrackingPlan | null> {
   const id = item.selection.trackingField;
   if (id === null || context.run.sync.mode === 'snapshot') return null;
   const field = item.schema.fields.find((candidate) => candidate.id === id);
@@ -79,5 +82,6 @@ async function planTracking(context: PlanContext, item: SchemaToPlan): Promise<T
       `The tracking field ${id} of ${item.schema.id} no longer exists in the source. Choose another one or none.`,
     );
   }
-  return context.source.planTracking({ schema: item.schema, field, snapshot: context.snapshot }, context.signal);
+  const request = { schema: item.schema, field, snapshot: context.snapshot, mayLeaveOpen: kind === 'delta' };
+  return context.source.planTracking(request, context.signal);
 }

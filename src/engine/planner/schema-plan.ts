@@ -62,6 +62,8 @@ export interface SchemaPlan {
   readonly from: Checkpoint | null;
   /** Stored as the schema's cursor when the execution succeeds. */
   readonly nextCursor: Checkpoint | null;
+  /** True: a further one is looked for while records are written. */
+  readonly isNextCursorOpen?: true;
   readonly tracking: {
     readonly field: string;
     readonly guarantee: 'database_clock' | 'best_effort';

@@ -44,7 +44,7 @@ export function toDeltaCondition(checkpoint: Checkpoint, isNullable: (field: str
   return isNullable(checkpoint.field) ? `(${since} OR ${column} IS NULL)` : since;
 }
 
-/** Plans the next delta's start in this execution's snapshot. */
+/** Plans the next delta's start in this execution's snapshot. Without an index on the field it takes a read of the whole table. */
 export async function planTracking(
   session: Session,
   request: TrackingRequest,
@@ -58,8 +58,10 @@ export async function planTracking(
       'SOURCE_CHANGED',
       `${field.id} of ${quoteTable(table)} is ${field.remoteType}, which cannot track changes. Choose another tracking field.`,
     );
-  const from = toFrom(table, await isPlain(session, table, signal));
   const isExact = kind === 'timestamptz' && snapshot.lowerBound.isExact;
+  const explained = explain(kind, isExact, snapshot.lowerBound.reason);
+  if (request.mayLeaveOpen === true) return { next: null, isNextOpen: true, ...explained };
+  const from = toFrom(table, await isPlain(session, table, signal));
   const [row] = await session.query(
     `Reading the highest ${quoteName(field.id)} of ${quoteTable(table)}`,
     `SELECT (${toNext(kind, isExact)})::text AS next FROM (SELECT max(${quoteName(field.id)}) AS highest FROM ${from}) t, (SELECT $1::timestamptz AS bound) b`,
@@ -68,7 +70,7 @@ export async function planTracking(
   );
   const value = row?.next ?? null;
   const next: DeltaCheckpoint | null = value === null ? null : { version: 1, field: field.id, kind, value };
-  return { next, ...explain(kind, isExact, snapshot.lowerBound.reason) };
+  return { next, ...explained };
 }
 
 /** SQL of the cursor, from the table's `highest` value and the lower `bound`; NULL = read everything next time. */

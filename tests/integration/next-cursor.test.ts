@@ -1,0 +1,75 @@
+import { afterEach, expect, it } from 'vitest';
+import { queryDatabase } from '../setup/databases.ts';
+import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { type Ended, untilEnded } from '../setup/syncs.ts';
+
+// Where the next delta begins, which is found while the records of this one are written.
+
+const SOURCE = `
+  CREATE TABLE people (id int PRIMARY KEY, name text, changed_at timestamptz NOT NULL);
+  INSERT INTO people SELECT i, 'p' || i, '2024-01-01Z'::timestamptz + i * interval '1 day' FROM generate_series(1, 10) i`;
+
+let failpoints = '';
+const server = useServer(() => ({ MILLRACE_FAILPOINTS: failpoints }));
+const scene = useSyncScene(server, SOURCE);
+
+async function restart(withFailpoints: string): Promise<void> {
+  await server.kill();
+  failpoints = withFailpoints;
+  await server.restart();
+}
+
+afterEach(async () => {
+  if (failpoints !== '') await restart('');
+});
+
+const make = () => scene.make([{ id: 'public.people', tracking_field: 'changed_at' }]);
+
+async function cursorOf(syncId: string): Promise<unknown> {
+  const [[value] = []] = await queryDatabase(
+    server.metadata.url,
+    `SELECT cursor->>'value' FROM bulk_sync_schemas WHERE sync_id = '${syncId}'`,
+  );
+  return value;
+}
+
+const change = (id: number, at: string) =>
+  scene.inSource(`UPDATE people SET name = name || '!', changed_at = '${at}' WHERE id = ${id}`);
+
+async function expectEqual({ execution, receipt }: Ended, read: number): Promise<void> {
+  const [schema] = receipt?.schemas ?? [];
+  expect([execution.status, receipt?.verdict, schema?.load, schema?.counts.read]).toEqual([
+    'completed',
+    'equal',
+    'delta',
+    read,
+  ]);
+  const names = 'SELECT id, name FROM people ORDER BY id';
+  expect(await scene.inDestination(names.replace('people', 'landing.people'))).toEqual(await scene.inSource(names));
+}
+
+it('moves with each delta', async () => {
+  const sync = await make();
+  await scene.run(sync.id);
+  expect(await cursorOf(sync.id)).toBe('2024-01-11 00:00:00+00');
+  await change(3, '2024-02-01Z');
+  await expectEqual(await scene.run(sync.id), 2);
+  expect(await cursorOf(sync.id)).toBe('2024-02-01 00:00:00+00');
+  await expectEqual(await scene.run(sync.id), 1);
+});
+
+it('stays where it was when the image is gone before it was found', async () => {
+  const sync = await make();
+  await scene.run(sync.id);
+  await change(3, '2024-02-01Z');
+  await restart('after-publish=exit');
+  const { id } = await server.client.startBulkSync(sync.id, {}, scene.signal);
+  expect(await server.exited).toMatchObject({ signal: 'SIGKILL' });
+  failpoints = '';
+  await server.restart();
+  await expectEqual(await untilEnded(server, sync.id, id, scene.signal), 2);
+  expect(await cursorOf(sync.id)).toBe('2024-01-11 00:00:00+00');
+  await change(4, '2024-03-01Z');
+  await expectEqual(await scene.run(sync.id), 3);
+  expect(await cursorOf(sync.id)).toBe('2024-03-01 00:00:00+00');
+});
