@@ -186,6 +186,42 @@ describe('a delta', () => {
     },
   );
 
+  const NOTICE = (body: string) => `
+    CREATE FUNCTION notice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body}; RETURN NEW; END $$`;
+  const DROP_NOTICE = 'DROP FUNCTION notice CASCADE';
+
+  it.each([
+    [
+      'does not run what the table does with new records for those that it knows',
+      `${NOTICE(`NEW.balance := 1000`)}; CREATE TRIGGER notice BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION notice()`,
+      `SELECT max(balance)::int::text FROM people`,
+      '10',
+    ],
+    [
+      'counts its own records where a trigger writes others into the same table',
+      `${NOTICE('UPDATE people SET balance = 999 WHERE id = 90')}; CREATE TRIGGER notice AFTER UPDATE ON people
+       FOR EACH ROW WHEN (NEW.id = 3 AND pg_trigger_depth() = 0) EXECUTE FUNCTION notice()`,
+      `SELECT max(balance)::int::text FROM people`,
+      '999',
+    ],
+    [
+      'writes into a table with a rule',
+      `CREATE RULE quiet AS ON DELETE TO people WHERE old.id = -1 DO INSTEAD NOTHING`,
+      `SELECT max(balance)::int::text FROM people`,
+      '10',
+    ],
+  ])('%s', async (_, sql, question, answer) => {
+    const first = await copy({ plan: { kind: 'merge', tombstones: true }, tracking: 'changed' });
+    await destination.sql(sql);
+    await source.sql(`UPDATE people SET name = name || '!', changed = '2027-01-01' WHERE id IN (3, 4)`);
+    const plan = { kind: 'delta', tombstones: true } as const;
+    const second = await copy({ plan, from: first.next, tracking: 'changed' });
+    expect(second.counts).toMatchObject({ inserted: 0, updated: 2 });
+    expect(second.found).toEqual(second.expected);
+    expect(await destination.sql(question)).toEqual([[answer]]);
+    if (sql.includes('notice')) await destination.sql(DROP_NOTICE);
+  });
+
   it('brings back a record that carries a tombstone', async () => {
     await copy({ plan: { kind: 'merge', tombstones: true } });
     await destination.sql('UPDATE people SET __millrace_deleted_at = now() WHERE id = 100');
