@@ -27,13 +27,15 @@ const LINGER_MS = 1_000;
 
 /**
  * One SSH connection that carries any number of forwarded ones. It is opened with the first of them, and again when it
- * broke and the next one is asked for.
+ * broke and the next one is asked for, until the tunnel is disposed.
  */
 export class SshTunnel implements AsyncDisposable {
   readonly #settings: SshSettings;
   readonly #resolveHost: (host: string) => Promise<string>;
   #opening: Promise<Client> | null = null;
-  #openChannels = 0;
+  #isDisposed = false;
+  /** Forwarded connections that are open, or asked for. */
+  #channels = 0;
 
   constructor(settings: SshSettings, resolveHost: (host: string) => Promise<string>) {
     this.#settings = settings;
@@ -42,13 +44,40 @@ export class SshTunnel implements AsyncDisposable {
 
   /**
    * Connects to `host`:`port` as the SSH host sees them: the name is resolved there.
-   * @throws `CONN_UNREACHABLE`, `CONN_AUTH_REFUSED`, `CONN_SSH_HOST_KEY`, `CONN_SSH_FAILED`, `CONN_LOST`
+   * @throws `CONN_UNREACHABLE`, `CONN_AUTH_REFUSED`, `CONN_SSH_HOST_KEY`, `CONN_SSH_FAILED`, `CONN_LOST`; the last one
+   *   also behind the tunnel's end, when nobody would close what it opened
    */
   async open(host: string, port: number, signal: AbortSignal): Promise<TunnelSocket> {
     signal.throwIfAborted();
+    if (this.#isDisposed) throw toSshError(new Error('the tunnel was closed'), this.#name);
+    this.#channels += 1;
+    try {
+      const channel = await this.#openChannel(host, port, signal);
+      channel.once('close', () => {
+        this.#channels -= 1;
+      });
+      return new TunnelSocket(channel);
+    } catch (error) {
+      this.#channels -= 1;
+      throw error;
+    }
+  }
+
+  /** Whoever uses it still has a moment to end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    const opening = this.#opening;
+    this.#opening = null;
+    const client = await opening?.catch(() => undefined);
+    if (client === undefined) return;
+    if (this.#channels === 0) client.end();
+    else setTimeout(() => client.end(), LINGER_MS).unref();
+  }
+
+  async #openChannel(host: string, port: number, signal: AbortSignal): Promise<ClientChannel> {
     const client = await untilAborted(this.#connected(), signal);
     const forwarding = this.#forward(client, host, port);
-    const channel = await untilAborted(forwarding, signal).catch((error: unknown) => {
+    return untilAborted(forwarding, signal).catch((error: unknown) => {
       // One that is answered after the abort has nobody to close it.
       forwarding.then(
         (late) => late.destroy(),
@@ -56,20 +85,6 @@ export class SshTunnel implements AsyncDisposable {
       );
       throw error;
     });
-    this.#openChannels += 1;
-    channel.once('close', () => {
-      this.#openChannels -= 1;
-    });
-    return new TunnelSocket(channel);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const opening = this.#opening;
-    this.#opening = null;
-    const client = await opening?.catch(() => undefined);
-    if (client === undefined) return;
-    if (this.#openChannels === 0) client.end();
-    else setTimeout(() => client.end(), LINGER_MS).unref();
   }
 
   #connected(): Promise<Client> {

@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Endpoint } from './route.ts';
 
 const TIMEOUT_MS = 5_000;
-const DELAYS_MS = [0, 100, 500];
+const REPEAT_AFTER_MS = [100, 500];
 /** In place of a protocol version: cancel what the backend with this id and key does. */
 const CANCEL_REQUEST = 80_877_102;
 /** In place of a protocol version: let us speak TLS. */
@@ -17,14 +17,15 @@ export interface CancelKey {
 
 /**
  * Asks the server to cancel, on connections of their own and under the same TLS as the session. Requests are not answered,
- * and failing to send one is harmless. Repeated, because one that overtakes the statement which it is to cancel does nothing.
+ * and failing to send one is harmless. Repeated, because one that overtakes the statement which it is to cancel does nothing;
+ * but not behind the end of a tunnel, which the first one still gets through.
  */
 export function sendCancel(endpoint: Endpoint, tls: ConnectionOptions | null, key: CancelKey): void {
   const message = toMessage(CANCEL_REQUEST, key.processId, key.secretKey);
-  for (const delayMs of DELAYS_MS) {
-    // Failing is harmless, see above.
-    setTimeout(() => void sendOnce(endpoint, tls, message).catch(() => {}), delayMs).unref();
-  }
+  // Failing is harmless, see above.
+  const send = () => void sendOnce(endpoint, tls, message).catch(() => {});
+  send();
+  for (const delayMs of REPEAT_AFTER_MS) setTimeout(send, delayMs).unref();
 }
 
 async function sendOnce(endpoint: Endpoint, tls: ConnectionOptions | null, message: Buffer): Promise<void> {
