@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDatabaseContext, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
+import { FaultProxy } from '../../../tests/setup/fault-proxy.ts';
+import {
+  connectDatabase,
+  createDatabaseContext,
+  NEVER,
+  openSide,
+  type Side,
+} from '../../../tests/setup/postgresql-loads.ts';
 import { postgresConfiguration } from '../../../tests/setup/syncs.ts';
 import { CreditPool, MemoryCredit } from '../../connector-kit/index.ts';
 import type { Chunk, WireFormat } from '../../formats/index.ts';
@@ -15,8 +22,8 @@ beforeAll(async () => {
 
 afterAll(() => side[Symbol.asyncDispose]());
 
-function open(given: Parameters<typeof createDatabaseContext>[0] = {}): Promise<Session> {
-  const config = postgresqlConfig.parse(postgresConfiguration(side.url));
+function open(given: Parameters<typeof createDatabaseContext>[0] = {}, url = side.url): Promise<Session> {
+  const config = postgresqlConfig.parse(postgresConfiguration(url));
   const context = createDatabaseContext(given);
   return openSession({ config, context, route: createRoute(config, context), side: 'source' }, NEVER);
 }
@@ -160,6 +167,49 @@ describe('a session', () => {
       .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
       .toEqual([['0']]);
   });
+
+  it('says goodbye once, however often it is closed, and then has nothing to cancel', async () => {
+    await using proxy = await FaultProxy.open(side.url);
+    const session = await open({}, proxy.through(side.url));
+    proxy.stall();
+    await session[Symbol.asyncDispose]();
+    await session[Symbol.asyncDispose]();
+    // The server has not answered yet; a socket that was destroyed would tell within a turn or two.
+    const soon = new Promise((resolve) => setTimeout(resolve, 50, 'under way'));
+    expect(await Promise.race([soon, session.ended])).toBe('under way');
+    session.destroy();
+    await proxy.heal();
+    await session.ended;
+    expect(await countConnections(proxy)).toBe(1);
+  });
+
+  it('is told to stop when it is closed at work', async () => {
+    const session = await open();
+    const asking = session.query('Asking', 'SELECT pg_sleep(60)', [], NEVER);
+    const lost = expect(asking).rejects.toMatchObject({ code: 'CONN_LOST' });
+    await session[Symbol.asyncDispose]();
+    await lost;
+    await expect
+      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
+      .toEqual([['0']]);
+  });
+
+  it('that holds a snapshot ends once, when the snapshot and then its connector are let go of', async () => {
+    await using proxy = await FaultProxy.open(side.url);
+    const connector = await connectDatabase(proxy.through(side.url));
+    const snapshot = await connector.source?.openSnapshot(NEVER);
+    await snapshot?.[Symbol.asyncDispose]();
+    await connector[Symbol.asyncDispose]();
+    expect(await countConnections(proxy)).toBe(1);
+  });
+
+  /** Connections that were ever taken, when all that are going to be asked for have been: requests to cancel come late. */
+  async function countConnections(proxy: FaultProxy): Promise<number> {
+    // The last repetition comes half a second after the first; timers of one length go off in their order.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await using _last = await open({}, proxy.through(side.url));
+    return proxy.acceptedConnections - 1;
+  }
 
   it('is closed when its consumer stops early', async () => {
     const session = await open();

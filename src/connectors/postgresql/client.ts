@@ -65,6 +65,8 @@ export class Session implements AsyncDisposable {
   #isBroken = false;
   #running = 0;
   #calls = 0;
+  /** Fulfilled when the server was told that we leave; null: nobody has begun to. */
+  #goodbye: Promise<void> | null = null;
   #facts: SessionFacts = { pid: '', startedAt: '', version: 0 };
 
   /** Fulfilled when the server has let go of a session that was closed; before, at once. */
@@ -197,21 +199,28 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** Tells the server to stop what it does and closes the socket at once. Safe to call twice. */
+  /** Tells the server to stop what it does and closes the socket at once. Safe to call twice, and behind a goodbye. */
   destroy(): void {
     if (this.#isBroken && this.#stream.destroyed) return;
     this.#isBroken = true;
     this.#watch?.[Symbol.dispose]();
-    this.#sendCancel();
+    // Only an idle session says goodbye.
+    if (this.#goodbye === null) this.#sendCancel();
     this.#stream.destroy();
   }
 
   /**
    * Closes the session in order: returns when the server was told. Its process then takes up to a tenth of a second to end,
-   * which `ended` tells.
+   * which `ended` tells. Safe to call twice. One that is at work is destroyed.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isBroken) return this.destroy();
+    if (this.#goodbye !== null) return this.#goodbye;
+    if (this.#isBroken || this.isBusy || this.#copy !== null) return this.destroy();
+    this.#goodbye = this.#sayGoodbye();
+    return this.#goodbye;
+  }
+
+  async #sayGoodbye(): Promise<void> {
     this.#isBroken = true;
     this.#watch?.[Symbol.dispose]();
     const stream = this.#stream;

@@ -119,7 +119,9 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#held?.[Symbol.asyncDispose]();
+    const held = this.#held;
+    this.#held = null;
+    await held?.[Symbol.asyncDispose]();
     await this.#dropReaders();
   }
 
