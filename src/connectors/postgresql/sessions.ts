@@ -9,6 +9,9 @@ const MAX_IDLE = 4;
 /** An idle session holds one of the places that the server or the role has; others may be waiting for it. */
 const IDLE_MS = 5_000;
 const TURN_DELAY_MS = 250;
+/** A session that said goodbye keeps its place for up to a tenth of a second, on a busy server longer. */
+const LEAVING_MS = 300;
+const LEAVING_DELAY_MS = 30;
 /** How long the server may leave us without a place. The first time shorter, so that a check can say what is wrong. */
 const FIRST_WAIT_MS = 5_000;
 const NEXT_WAIT_MS = 60_000;
@@ -33,7 +36,7 @@ export class SessionPool implements AsyncDisposable {
   }
 
   /**
-   * An idle session, or a new one. Once the server had no place for us, one session at a time.
+   * An idle session, or a new one. Once the server had no place for us and nobody was just leaving, one session at a time.
    * @throws a `CONN_…` error
    */
   async acquire(signal: AbortSignal): Promise<Session> {
@@ -54,7 +57,7 @@ export class SessionPool implements AsyncDisposable {
     }
   }
 
-  /** True once the server had no place for us: nobody should keep a session that does not work. */
+  /** True once there was no place for us, see `acquire`: nobody should keep a session that does not work. */
   get isTight(): boolean {
     return this.#isTight;
   }
@@ -134,15 +137,17 @@ export class SessionPool implements AsyncDisposable {
     if (forbiddenDatabase !== null && !this.#isProved) await this.#refuseForbidden(forbiddenDatabase);
     // Unequal, so that of two who wait for each other's places one gives up first.
     const giveUpAt = performance.now() + (this.#isTight ? NEXT_WAIT_MS : FIRST_WAIT_MS) * (1 + Math.random());
+    let tightAt: number | undefined;
     while (true) {
       try {
         return await openSession(this.#options, signal);
       } catch (error) {
         if (!isFull(error)) throw error;
-        this.#isTight = true;
+        tightAt ??= performance.now() + LEAVING_MS;
+        this.#isTight ||= performance.now() >= tightAt;
         await this.#dropIdle();
         if (performance.now() > giveUpAt) throw error;
-        await pause(signal);
+        await (this.#isTight ? pause(signal) : sleep(LEAVING_DELAY_MS, undefined, { signal }));
       }
     }
   }
