@@ -4,9 +4,11 @@ import { queryDatabase } from '../../../tests/setup/databases.ts';
 import { FaultProxy } from '../../../tests/setup/fault-proxy.ts';
 import { createDatabaseContext, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
 import { postgresConfiguration } from '../../../tests/setup/syncs.ts';
+import type { SnapshotRef } from '../../connector-kit/index.ts';
 import { createRoute } from './client/route.ts';
 import { postgresqlConfig } from './config.ts';
 import { SessionPool } from './sessions.ts';
+import { PostgresqlSource } from './source.ts';
 
 /** A session drops them when it ends, and gives its place back only then. */
 const MANY_TABLES = `DO $$ BEGIN FOR i IN 1..100 LOOP EXECUTE 'CREATE TEMP TABLE t' || i || ' (id int)'; END LOOP; END $$`;
@@ -22,9 +24,10 @@ beforeAll(async () => {
   side = await openSide();
   proxy = await FaultProxy.open(side.url);
   await queryDatabase(side.superuserUrl, `CREATE ROLE ${ROLE} LOGIN PASSWORD 'few' CONNECTION LIMIT 2`);
+  await side.sql(`CREATE TABLE read (id int); GRANT SELECT ON read TO ${ROLE}`);
 });
 afterAll(async () => {
-  await queryDatabase(side.superuserUrl, `DROP ROLE ${ROLE}`);
+  await queryDatabase(side.superuserUrl, `DROP OWNED BY ${ROLE}; DROP ROLE ${ROLE}`);
   await proxy[Symbol.asyncDispose]();
   await side[Symbol.asyncDispose]();
 });
@@ -104,4 +107,46 @@ describe('a pool whose role has few places', () => {
     await leave();
     await pool.release(await acquiring);
   });
+
+  it('gives back the place of a reader when the read is over', async () => {
+    await becomeTight();
+    const source = new PostgresqlSource(pool);
+    await using snapshot = await source.openSnapshot(NEVER);
+    await readTable(source, snapshot);
+    expect(proxy.openConnections).toBe(1);
+    await snapshot[Symbol.asyncDispose]();
+    expect(proxy.openConnections).toBe(0);
+  });
+
+  it('gives back all places when the snapshot is over, also those of readers that it had kept', async () => {
+    const source = new PostgresqlSource(pool);
+    await using snapshot = await source.openSnapshot(NEVER);
+    await readTable(source, snapshot);
+    await becomeTight();
+    await expect.poll(() => proxy.openConnections).toBe(2);
+    await snapshot[Symbol.asyncDispose]();
+    expect(proxy.openConnections).toBe(0);
+  });
+
+  /** By the wish for a session that is given up when it was refused for long enough. */
+  async function becomeTight(): Promise<void> {
+    if (proxy.openConnections === 0) await takePlaces();
+    const abort = new AbortController();
+    const acquiring = pool.acquire(abort.signal);
+    await expect.poll(() => pool.isTight).toBe(true);
+    abort.abort();
+    await expect(acquiring).rejects.toThrow();
+    await leave();
+  }
+
+  async function readTable(source: PostgresqlSource, snapshot: SnapshotRef): Promise<void> {
+    const [schema] = await source.discover(NEVER);
+    const [offer] = source.offer(schema?.fields ?? []);
+    if (schema === undefined || offer === undefined) throw new Error('no table');
+    const plan = { schema, snapshot, from: null, filters: [] };
+    const [range] = await source.planSegments({ ...plan, segmentBytes: 1e9 }, NEVER);
+    if (range === undefined) throw new Error('no range');
+    const request = { ...plan, range, format: offer.format, fields: offer.fields };
+    for await (const _ of source.read(request, NEVER)) throw new Error('the table is not empty');
+  }
 });

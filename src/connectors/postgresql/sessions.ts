@@ -71,11 +71,17 @@ export class SessionPool implements AsyncDisposable {
   async release(session: Session): Promise<void> {
     this.#lent.delete(session);
     const isKept = session.isUsable && !this.#isTight && !this.#isDisposed && this.#idle.length < MAX_IDLE;
-    if (!isKept) return this.#close(session);
+    if (!isKept) return this.close(session);
     this.#idle.push(session);
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => void this.#dropIdle(), IDLE_MS);
     this.#idleTimer.unref();
+  }
+
+  /** Ends a session, lent or set aside. Where places are few, one is given back when the server has it back. */
+  async close(session: Session): Promise<void> {
+    await session[Symbol.asyncDispose]();
+    if (this.#isTight) await session.ended;
   }
 
   /** Runs `work` on a session. When it throws, the session's state is unknown and the session is closed. */
@@ -122,13 +128,7 @@ export class SessionPool implements AsyncDisposable {
 
   async #dropIdle(): Promise<void> {
     clearTimeout(this.#idleTimer);
-    await Promise.all(this.#idle.splice(0).map((session) => this.#close(session)));
-  }
-
-  /** Where places are few, one is given back when the server has it back. */
-  async #close(session: Session): Promise<void> {
-    await session[Symbol.asyncDispose]();
-    if (this.#isTight) await session.ended;
+    await Promise.all(this.#idle.splice(0).map((session) => this.close(session)));
   }
 
   /** Other threads and programs hold the places; whoever ends first lets us in. */

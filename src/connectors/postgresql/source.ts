@@ -61,11 +61,11 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
   }
 
   openSnapshot(signal: AbortSignal): Promise<SourceSnapshot> {
-    return this.#hold(signal, (session) => holdSnapshot(session, () => this.#dropReaders(), signal));
+    return this.#hold(signal, (session) => holdSnapshot(session, () => this.#letGo(session), signal));
   }
 
   joinSnapshot(snapshot: SnapshotRef, signal: AbortSignal): Promise<SourceSnapshot> {
-    return this.#hold(signal, (session) => joinSnapshot(session, snapshot, () => this.#dropReaders(), signal));
+    return this.#hold(signal, (session) => joinSnapshot(session, snapshot, () => this.#letGo(session), signal));
   }
 
   async #hold(signal: AbortSignal, begin: (session: Session) => Promise<HeldSnapshot>): Promise<SourceSnapshot> {
@@ -78,6 +78,12 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
       session.destroy();
       throw error;
     }
+  }
+
+  /** A snapshot ends with its readers. */
+  async #letGo(holder: Session): Promise<void> {
+    await this.#dropReaders();
+    await this.#pool.close(holder);
   }
 
   planSegments(request: SegmentRequest, signal: AbortSignal): Promise<readonly SegmentRange[]> {
@@ -161,7 +167,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   /** Lets go of the locks of what was read: a server has room for those of a few thousand tables. */
   async #keepReader(session: Session, token: string, signal: AbortSignal): Promise<void> {
-    if (token !== this.#token || this.#pool.isTight) return session[Symbol.asyncDispose]();
+    if (token !== this.#token || this.#pool.isTight) return this.#pool.close(session);
     await session.script('Going on in the snapshot', 'ROLLBACK TO SAVEPOINT reading', signal);
     this.#readers.push(session);
     clearTimeout(this.#idleTimer);
@@ -171,7 +177,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   async #dropReaders(): Promise<void> {
     clearTimeout(this.#idleTimer);
-    await Promise.all(this.#readers.splice(0).map((session) => session[Symbol.asyncDispose]()));
+    await Promise.all(this.#readers.splice(0).map((session) => this.#pool.close(session)));
   }
 }
 

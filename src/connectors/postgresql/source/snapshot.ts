@@ -41,11 +41,11 @@ export class HeldSnapshot implements SourceSnapshot {
   /** The session whose transaction is the snapshot; planning may read in it, one statement at a time. */
   readonly session: Session;
   readonly #ping: NodeJS.Timeout;
-  readonly #onEnd: () => Promise<void>;
+  readonly #letGo: () => Promise<void>;
 
-  constructor(session: Session, ref: SnapshotRef, onEnd: () => Promise<void>) {
+  constructor(session: Session, ref: SnapshotRef, letGo: () => Promise<void>) {
     this.session = session;
-    this.#onEnd = onEnd;
+    this.#letGo = letGo;
     this.token = ref.token;
     this.position = ref.position;
     this.lowerBound = ref.lowerBound;
@@ -55,8 +55,7 @@ export class HeldSnapshot implements SourceSnapshot {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#ping);
-    await this.#onEnd();
-    await this.session[Symbol.asyncDispose]();
+    await this.#letGo();
   }
 }
 
@@ -65,10 +64,10 @@ function ping(session: Session): void {
   if (!session.isBusy) session.script('Holding the snapshot', 'SELECT 1', new AbortController().signal).catch(() => {});
 }
 
-/** Takes one consistent image. The session belongs to the snapshot from here on; `onEnd` runs before it is let go. */
+/** Takes one consistent image. The session belongs to the snapshot from here on, whose end is `letGo`. */
 export async function holdSnapshot(
   session: Session,
-  onEnd: () => Promise<void>,
+  letGo: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<HeldSnapshot> {
   const lowerBound = await findLowerBound(session, signal);
@@ -80,20 +79,20 @@ export async function holdSnapshot(
     position: { position: image?.position ?? null, takenAt: image?.taken ?? '' },
     lowerBound,
   };
-  return new HeldSnapshot(session, ref, onEnd);
+  return new HeldSnapshot(session, ref, letGo);
 }
 
 /** Sees and shares an image that another session holds, from here on without it. @throws `SNAPSHOT_LOST` */
 export async function joinSnapshot(
   session: Session,
   snapshot: SnapshotRef,
-  onEnd: () => Promise<void>,
+  letGo: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<HeldSnapshot> {
   await importSnapshot(session, snapshot.token, signal);
   const [row] = await session.query('Sharing a snapshot', 'SELECT pg_export_snapshot() AS token', [], signal);
   const [, fingerprint] = snapshot.token.split(' ');
-  return new HeldSnapshot(session, { ...snapshot, token: `${row?.token} ${fingerprint}` }, onEnd);
+  return new HeldSnapshot(session, { ...snapshot, token: `${row?.token} ${fingerprint}` }, letGo);
 }
 
 async function findLowerBound(session: Session, signal: AbortSignal): Promise<SnapshotRef['lowerBound']> {
