@@ -316,4 +316,29 @@ describe('reading', () => {
       message: expect.stringContaining('gone'),
     });
   });
+
+  it('takes no parallel workers for a range, and leaves them to a whole table in the same transaction', async () => {
+    // Each statement sees the records that say how it is run.
+    await side.sql(`CREATE TABLE gathered (workers text, note text);
+      INSERT INTO gathered SELECT unnest(ARRAY['none', 'some']), repeat('x', 200) FROM generate_series(1, 10000);
+      ALTER TABLE gathered ENABLE ROW LEVEL SECURITY; ALTER TABLE gathered FORCE ROW LEVEL SECURITY;
+      CREATE POLICY by_workers ON gathered
+        USING (workers = CASE current_setting('max_parallel_workers_per_gather') WHEN '0' THEN 'none' ELSE 'some' END);
+      ANALYZE gathered`);
+    const schema = await find('public.gathered');
+    await using snapshot = await source.openSnapshot(NEVER);
+    const plan = (segmentBytes: number) =>
+      source.planSegments({ schema, snapshot, segmentBytes, from: null, filters: [] }, NEVER);
+    const ranges = await plan(500_000);
+    expect(ranges.length).toBeGreaterThan(5);
+    expect(new Set(await readIds(schema, ranges, snapshot))).toEqual(new Set(['none']));
+    const sessions = () =>
+      side.sql(
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' ORDER BY pid`,
+      );
+    const before = await sessions();
+    expect(new Set(await readIds(schema, await plan(1e9), snapshot))).toEqual(new Set(['some']));
+    expect(await sessions()).toEqual(before);
+    expect(before).toHaveLength(2);
+  });
 });
