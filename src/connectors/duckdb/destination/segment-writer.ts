@@ -7,6 +7,7 @@ import {
   quoteTable,
   type RefusedRecord,
   type Session,
+  trimMemory,
 } from '../../../connector-kit/duckdb/index.ts';
 import type {
   ConnectorContext,
@@ -26,6 +27,9 @@ export interface SegmentParts {
   readonly isolate: boolean;
   readonly failpoint: ConnectorContext['failpoint'];
 }
+
+/** A segment as large as this leaves blocks in DuckDB's memory that are worth some milliseconds. */
+const TRIM_BYTES = 8 * 1024 * 1024;
 
 /** Collects a segment's chunks, which DuckDB then reads in one transaction. */
 export class DuckdbSegmentWriter implements SegmentWriter {
@@ -47,7 +51,10 @@ export class DuckdbSegmentWriter implements SegmentWriter {
     const { lease, plan, failpoint } = this.#parts;
     await lease.exclusive(
       `Loading ${plan.schemaId} into`,
-      (session) => this.#collected.load((records) => this.#load(session, records, outcome)),
+      async (session) => {
+        await this.#collected.load((records) => this.#load(session, records, outcome));
+        if (outcome.bytesRead >= TRIM_BYTES) await trimMemory(session);
+      },
       signal,
     );
     failpoint('duckdb-after-commit');
