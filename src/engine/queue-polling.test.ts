@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FaultProxy } from '../../tests/setup/fault-proxy.ts';
 import { useDatabase } from '../../tests/setup/hooks.ts';
 import { type DurableEngine, type DurableWork, startDurableEngine } from './durable.ts';
+import { pollAnew } from './queue-polling.ts';
 
 const database = useDatabase();
 
@@ -24,7 +26,8 @@ const runner = (): Runner => inside('wfqueue.js').wfQueueRunner;
 /** From here on the durable engine asks nothing by itself. */
 async function stopPolling(): Promise<void> {
   const { states } = runner();
-  await expect.poll(() => ['executions', 'lanes'].every((name) => states.has(name)), { interval: 5 }).toBe(true);
+  const isAsked = () => ['executions', 'lanes'].every((name) => states.has(name));
+  await expect.poll(isAsked, { interval: 5, timeout: 5_000 }).toBe(true);
   // Also behind a question that is under way, which sets the time of the next one when it ends.
   for (const state of states.values())
     Object.defineProperty(state, 'nextPollAt', { get: () => Infinity, set: () => {} });
@@ -35,14 +38,18 @@ let work: DurableWork;
 let announce: () => Promise<void>;
 let engine: DurableEngine;
 let client: pg.Client;
+let proxy: FaultProxy;
+/** What the durable engine logs. */
+let told: string[] = [];
 
 beforeAll(async () => {
+  proxy = await FaultProxy.open(database.url);
   engine = await startDurableEngine({
-    databaseUrl: database.url,
+    databaseUrl: proxy.through(database.url),
     workerId: randomUUID(),
     takes: 'all',
     isSole: false,
-    log: { info: () => {}, warn: (message) => expect.unreachable(message) },
+    log: { info: (message) => void told.push(message), warn: (message) => expect.unreachable(message) },
     withLaunchLock: (_, launch) => launch(),
     announce: () => announce(),
     work: {
@@ -57,10 +64,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await client.end();
-  await engine.stop(0);
+  await proxy[Symbol.asyncDispose]();
 });
 
-beforeEach(stopPolling);
+beforeEach(async () => {
+  told = [];
+  await stopPolling();
+});
 
 async function enqueue(): Promise<string> {
   const id = randomUUID();
@@ -125,3 +135,24 @@ it('takes one lane of a group, though several ask at once', async () => {
     .toBe(2);
   await settled.promise;
 }, 30_000);
+
+describe('while the metadata database is away and a question waits for it', () => {
+  beforeEach(async () => {
+    await proxy.refuse();
+    proxy.reset();
+    engine.askQueues();
+    await expect.poll(() => told.join(), { timeout: 5_000 }).toMatch(/Retrying in/);
+    // One of the durable engine's own behind it, for which whoever ends its polling waits.
+    const asked = vi.spyOn(runner(), 'pollQueue');
+    Object.defineProperty(runner().states.get('lanes'), 'nextPollAt', { value: 0, writable: true });
+    await expect.poll(() => asked.mock.calls.length, { timeout: 5_000 }).toBeGreaterThan(0);
+    vi.restoreAllMocks();
+  });
+
+  afterEach(() => proxy.heal());
+
+  it('asks by a new time', () => pollAnew(['executions', 'executions-with-files', 'lanes']), 20_000);
+
+  // The last one: behind it nothing is asked any more.
+  it('stops', () => engine.stop(0), 20_000);
+});

@@ -21,8 +21,16 @@ interface Queue {
 /** The part of its queue runner that asks one queue and starts what it finds. */
 interface QueueRunner {
   readonly isRunning: boolean;
+  /** Aborts when its polling is ended. */
+  readonly abortController: AbortController;
   readonly states: ReadonlyMap<string, { readonly queue: Queue }>;
   pollQueue(executor: Executor, queue: Queue): Promise<boolean>;
+}
+
+/** What decides how long a call of the metadata database is tried. */
+interface Context {
+  /** What is called within gives up when the signal fires; without it, never. */
+  runWithAbortableDbRetries<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T>;
 }
 
 /** The last question to each queue, by runner. */
@@ -86,7 +94,8 @@ function askInTurn(runner: QueueRunner): void {
   asked.set(runner, last);
   const poll = runner.pollQueue.bind(runner);
   runner.pollQueue = (executor, queue) => {
-    const answer = (last.get(queue.name) ?? Promise.resolve()).then(() => poll(executor, queue));
+    const before = last.get(queue.name) ?? Promise.resolve();
+    const answer = before.then(() => (runner.isRunning ? poll(executor, queue) : false));
     last.set(
       queue.name,
       answer.catch(() => {}),
@@ -95,14 +104,19 @@ function askInTurn(runner: QueueRunner): void {
   };
 }
 
-// The runner logs its own failures and answers.
+/**
+ * The runner logs its own failures and answers. While the database is away it asks again and again, and whoever ends its polling
+ * waits for all questions: as its own ones, this one is given up then.
+ */
 async function pollNow(queue: string): Promise<void> {
   const executor = findExecutor();
   const wfQueueRunner = findRunner();
   const state = wfQueueRunner.states.get(queue);
-  if (executor !== undefined && state !== undefined && wfQueueRunner.isRunning) {
-    await wfQueueRunner.pollQueue(executor, state.queue);
-  }
+  if (executor === undefined || state === undefined || !wfQueueRunner.isRunning) return;
+  const { runWithAbortableDbRetries } = inside<Context>('context.js');
+  await runWithAbortableDbRetries(wfQueueRunner.abortController.signal, () =>
+    wfQueueRunner.pollQueue(executor, state.queue),
+  );
 }
 
 function findRunner(): QueueRunner {
