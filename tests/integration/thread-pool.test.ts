@@ -83,6 +83,16 @@ describe.each([null, '/data/file'])('a segment into what %s owns', (ownerKey) =>
     const running = pool.run(toJob({ records: 1e9 }, {}), ownerKey, controller.signal, () => controller.abort());
     await expect(running).rejects.toMatchObject({ kind: 'canceled' });
   });
+
+  it('is refused once the threads are closed, and starts none', async () => {
+    const run = (records: number) => pool.run(toJob({ records }, {}), ownerKey, NEVER);
+    // As does who has the next job at hand.
+    const refused = expect(run(1e9).catch(() => run(1))).rejects.toMatchObject({ code: 'CONN_LOST' });
+    await pool.close();
+    await refused;
+    pool.warm();
+    expect(pool.state()).toMatchObject({ pool: 0, owner: 0 });
+  });
 });
 
 describe('what a thread has opened to be asked for targets', () => {

@@ -27,6 +27,7 @@ export class ThreadPool {
   readonly #owners = new Map<string, PipelineThread>();
   /** Who holds which image of a destination without an owner. */
   readonly #images = new Map<string, PipelineThread>();
+  #isClosed = false;
 
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
@@ -36,6 +37,7 @@ export class ThreadPool {
    * Runs a job where its destination allows it.
    * @param ownerKey names what a single thread must own, or null when any thread may do it. A segment's source may have
    *   an owner of its own (`readOwner`)
+   * @throws `CONN_LOST` when its thread ends in the middle, and behind `close`
    */
   async run<J extends Exclude<Job, { kind: 'serve' }>>(
     job: J,
@@ -43,6 +45,9 @@ export class ThreadPool {
     signal: AbortSignal,
     onProgress?: (progress: Progress) => void,
   ): Promise<JobResults[J['kind']]> {
+    signal.throwIfAborted();
+    if (this.#isClosed)
+      throw new SyncError('CONN_LOST', 'The process stops, so no pipeline thread takes work. The work is tried again.');
     if (ownerKey === null) return this.#threadOf(job).run(job, signal, onProgress);
     if (job.kind !== 'segment') return this.#ownerOf(ownerKey).run(job, signal, onProgress);
     // A segment's result, by the test above; the compiler does not carry that over to J.
@@ -51,7 +56,7 @@ export class ThreadPool {
 
   /** Starts the pool's threads that do not run: loading their code takes as long as planning, which can go on beside it. */
   warm(): void {
-    while (this.#threads.size < this.#options.size) this.#start();
+    while (!this.#isClosed && this.#threads.size < this.#options.size) this.#start();
   }
 
   /** Closes what an execution holds open in every thread, and ends owner threads that nobody uses any more. */
@@ -70,7 +75,9 @@ export class ThreadPool {
     };
   }
 
+  /** Ends all threads with what they work on; from here on none is started. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#threads, ...this.#owners.values()].map((thread) => thread.terminate()));
     this.#threads.clear();
     this.#owners.clear();
