@@ -51,6 +51,7 @@ export interface EngineParts {
   readonly places: Places;
   /** Where lanes that found nothing to do hear that something was done. */
   readonly turns: Turns;
+  /** No steps: no lane works on them. */
   readonly statistics: Statistics;
   /** Executions whose lanes have run in this process, and which may hold something open here. */
   readonly visited: Set<string>;
@@ -66,7 +67,7 @@ export interface EngineParts {
   readonly failpoint: (name: string) => void;
   /** Fires when the process stops: nothing new is begun. */
   readonly draining: AbortSignal;
-  /** Work in flight, waited for at the end. */
+  /** Steps that lanes work on, waited for at the end. */
   readonly inFlight: Set<Promise<unknown>>;
 }
 

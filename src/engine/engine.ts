@@ -131,7 +131,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       stopTimers();
       parts.cancels.stop();
       await Promise.race([
-        Promise.allSettled([...parts.inFlight]),
+        Promise.allSettled([...parts.inFlight, parts.statistics.ended()]),
         new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref()),
       ]);
       await parts.snapshots.closeAll();
@@ -182,7 +182,7 @@ function createParts(options: EngineOptions, life: Life, draining: AbortSignal):
     cancels: new CancelWatch(store, (error) => log.warn({}, `Cancel flags could not be read: ${String(error)}`)),
     places: new Places(options.lanes),
     turns: new Turns(),
-    statistics: new Statistics(),
+    statistics: new Statistics(draining),
     restarts: new Map(),
     visited: new Set(),
     draining,

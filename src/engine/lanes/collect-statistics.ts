@@ -7,7 +7,7 @@ const LIMIT_MS = 60_000;
 
 /**
  * Has the destination's own statistics of a replaced table collected, where it has any. The execution does not wait for
- * them, since they prove nothing; a process that stops does, as long as for work in flight.
+ * them, since they prove nothing; a process that stops does for those that are begun, as long as for work in flight.
  */
 export function collectStatistics(parts: EngineParts, { run, specs, item, plan }: SchemaToFinish): void {
   const { destination } = definitionOf(parts, specs.destination.type).capabilities;
@@ -16,7 +16,7 @@ export function collectStatistics(parts: EngineParts, { run, specs, item, plan }
   // Its own: the execution's connections are closed at its end.
   const holder = `${item.executionId} statistics of ${item.schemaId}`;
   const job = { kind: 'analyze', destination: { ...specs.destination, holder }, load } as const;
-  const collecting = parts.statistics.add(async () => {
+  parts.statistics.add(async () => {
     try {
       await parts.threads.run(job, null, AbortSignal.timeout(LIMIT_MS));
     } catch (error) {
@@ -25,6 +25,4 @@ export function collectStatistics(parts: EngineParts, { run, specs, item, plan }
     }
     await parts.threads.release(holder).catch(() => {});
   });
-  parts.inFlight.add(collecting);
-  void collecting.then(() => parts.inFlight.delete(collecting));
 }
