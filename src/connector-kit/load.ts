@@ -88,7 +88,10 @@ export interface Load extends AsyncDisposable {
    * @throws `KEY_NOT_UNIQUE` when a declared key does not tell the loaded records apart
    */
   seal(signal: AbortSignal): Promise<void>;
-  /** Behind the publication of a `replace`: collects what the destination's planner of queries wants to know of the live table. */
+  /**
+   * Behind the publication of a `replace`: collects what the destination's planner of queries wants to know of the live table.
+   * Takes a minute at most, also when whoever asked for it has died.
+   */
   analyze?(signal: AbortSignal): Promise<void>;
   /** Records (and their hash sum, unless `countsOnly`) of committed data: the shadow of a `replace`, for the others the live records that this load stands for. */
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum>;

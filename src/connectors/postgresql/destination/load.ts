@@ -22,6 +22,9 @@ import { publish, readPublication } from './publish.ts';
 import { hasState } from './state.ts';
 import { beginWriter } from './writer.ts';
 
+/** As long as the engine waits. The server knows it, too: behind a process that was killed it would go on, and its lock with it. */
+const ANALYZE_LIMIT = '60s';
+
 /** One schema's load into one generation of one table. Holds no state of its own: all of it is in the destination. */
 export class PostgresqlLoad implements Load {
   readonly #pool: SessionPool;
@@ -60,9 +63,8 @@ export class PostgresqlLoad implements Load {
   /** Whoever holds the table against it alters it, and will have it analyzed; it is not waited for. */
   analyze(signal: AbortSignal): Promise<void> {
     const { live } = this.#names;
-    return this.#pool.use(signal, (session) =>
-      session.script(`Analyzing ${live}`, `ANALYZE (SKIP_LOCKED) ${live}`, signal),
-    );
+    const script = `BEGIN; SET LOCAL statement_timeout = '${ANALYZE_LIMIT}'; ANALYZE (SKIP_LOCKED) ${live}; COMMIT`;
+    return this.#pool.use(signal, (session) => session.script(`Analyzing ${live}`, script, signal));
   }
 
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum> {
