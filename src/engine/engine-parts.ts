@@ -49,7 +49,7 @@ export interface EngineParts {
   readonly cancels: CancelWatch;
   /** Where steps are worked on. */
   readonly places: Places;
-  /** Where lanes that found nothing to do hear that something was done. */
+  /** Where lanes that found nothing to do hear that another one of their execution has done something. */
   readonly turns: Turns;
   /** No steps: no lane works on them. */
   readonly statistics: Statistics;

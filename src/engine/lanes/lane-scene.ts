@@ -2,6 +2,7 @@ import type { Run, WorkItem } from '../../store/index.ts';
 import type { EngineParts, RunSpecs } from '../engine-parts.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
 import type { Watch } from '../workers/cancellation.ts';
+import type { Turn } from '../workers/turns.ts';
 import type { LaneClock } from './lane-clock.ts';
 
 /** Other lanes end most schemas that this one has worked on, without its hearing of it. */
@@ -15,6 +16,7 @@ export interface Lane {
   readonly laneId: string;
   readonly stop: AbortSignal;
   readonly watch: Watch;
+  readonly turn: Turn;
   readonly clock: LaneClock;
   /** Schemas that this lane has worked on and not seen the end of. */
   readonly unfinished: Map<string, Unfinished>;

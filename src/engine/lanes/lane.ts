@@ -21,6 +21,7 @@ export async function runLane(
   signal: AbortSignal,
 ): Promise<void> {
   using watch = parts.cancels.watch(executionId);
+  using turn = parts.turns.join(executionId);
   const stop = AbortSignal.any([watch.signal, signal, parts.draining]);
   const run = await retryStore(() => loadRun(parts.store, executionId), stop);
   const lane: Lane = {
@@ -30,6 +31,7 @@ export async function runLane(
     laneId,
     stop,
     watch,
+    turn,
     clock: new LaneClock(),
     unfinished: new Map(),
   };
@@ -52,14 +54,14 @@ async function discardIfDeleted({ parts, run, specs, unfinished }: Lane): Promis
 
 // False when nothing is left to do.
 async function step(lane: Lane): Promise<boolean> {
-  const { parts, run, stop, clock } = lane;
-  const { count } = parts.turns;
+  const { parts, run, stop, clock, turn } = lane;
+  const { count } = turn;
   if (await workOnNext(lane)) {
-    parts.turns.announce();
+    turn.announce();
     return true;
   }
   if (!(await retryStore(() => hasOpenItems(parts.store.db, run.execution.id), stop))) return false;
-  await clock.spend('idle', () => parts.turns.wait(count, POLL_MS, stop));
+  await clock.spend('idle', () => turn.wait(count, POLL_MS, stop));
   return true;
 }
 
