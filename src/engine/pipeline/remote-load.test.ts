@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { csvChunk, MemoryLoad, sumOfLines } from '../../../tests/setup/memory-load.ts';
 import { CreditPool, MemoryCredit, type SegmentOutcome } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
@@ -24,7 +24,7 @@ beforeEach(() => {
   credit = new MemoryCredit(pool.openAccount());
   readerPort = port1;
   remote = connectRemoteLoad(port1, credit);
-  serving = serveLoad(port2, load, NEVER);
+  serving = serveLoad(port2, async () => load, NEVER);
 });
 
 afterEach(async () => {
@@ -96,7 +96,7 @@ describe('a load in another thread', () => {
       const pool = new CreditPool(capBytes);
       const others = new MemoryCredit(pool.openAccount());
       const { port1, port2 } = new MessageChannel();
-      const serve = serveLoad(port2, load, NEVER);
+      const serve = serveLoad(port2, async () => load, NEVER);
       const held = others.tryTake(1024);
       const share = othersBytes === null ? null : others.take(othersBytes, NEVER);
       const arrived = Promise.withResolvers<void>();
@@ -138,7 +138,7 @@ describe('the end of one side', () => {
     await remote.beginSegment(SEGMENT, { isolate: false }, NEVER);
     readerPort.close();
     await serving;
-    expect(load.calls).toEqual(['begin 1 by 1', 'abandon 1']);
+    expect(load.calls).toEqual(['begin 1 by 1', 'abandon 1', 'close']);
   });
 
   it('fails the reader with a failure that is tried again when the owner goes', async () => {
@@ -158,9 +158,45 @@ describe('the end of one side', () => {
     await expect(connectRemoteLoad(port1, credit).lookup(SEGMENT, NEVER)).rejects.toMatchObject({ code: 'CONN_LOST' });
   });
 
+  it('ends the serving of a reader that went without a word while the load was opened', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const open = Promise.withResolvers<MemoryLoad>();
+    const serve = serveLoad(port2, () => open.promise, NEVER);
+    const closed = once(port2, 'close');
+    port1.close();
+    await closed;
+    open.resolve(load);
+    await serve;
+    expect(load.calls).toEqual(['close']);
+  }, 5_000);
+
+  it('ends the serving when it is aborted, whatever the reader does', async () => {
+    const { port1, port2 } = new MessageChannel();
+    onTestFinished(() => port1.close());
+    const stop = new AbortController();
+    const serve = serveLoad(port2, async () => load, stop.signal);
+    const reader = connectRemoteLoad(port1, credit);
+    const writer = await reader.beginSegment(SEGMENT, { isolate: true }, NEVER);
+    const [arrived, mayGoOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    load.beforeWrite = () => {
+      arrived.resolve();
+      return mayGoOn.promise;
+    };
+    const calls = [writer.write(csvChunk(LINES), NEVER), writer.commit(outcomeOf(LINES), NEVER)];
+    const results = Promise.allSettled(calls);
+    await arrived.promise;
+    await remotelyIdle();
+    stop.abort();
+    mayGoOn.resolve();
+    await expect(serve).rejects.toMatchObject({ name: 'AbortError' });
+    // What waited behind the call that was under way is not begun.
+    expect(await results).toMatchObject([{ status: 'fulfilled' }, { reason: { kind: 'canceled' } }]);
+    expect(load.calls).toEqual(['begin 1 by 1, isolated', 'abandon 1', 'close']);
+  }, 5_000);
+
   it('lets the first failure through, not that nothing could be closed after it', async () => {
     const { port1, port2 } = new MessageChannel();
-    const serve = serveLoad(port2, load, NEVER);
+    const serve = serveLoad(port2, async () => load, NEVER);
     const orphaned = connectRemoteLoad(port1, credit);
     const writing = async () => {
       await using writer = await orphaned.beginSegment(SEGMENT, { isolate: false }, NEVER);

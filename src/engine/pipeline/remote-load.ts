@@ -175,10 +175,29 @@ function ownerGone(): SyncError {
   );
 }
 
-/** The owner thread's side: serves one reader's segments until the port closes. */
-export async function serveLoad(port: MessagePort, load: Load, signal: AbortSignal): Promise<void> {
+/**
+ * The owner thread's side: opens a load and serves one reader's segments until the port closes.
+ * @throws what opening it does, and the signal's reason when that fires before
+ */
+export async function serveLoad(port: MessagePort, open: () => Promise<Load>, signal: AbortSignal): Promise<void> {
+  const end = Promise.withResolvers<void>();
+  const stop = () => end.resolve();
+  // Before anything is waited for: a reader that ends without a word is told of once.
+  port.on('close', stop);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await using load = await open();
+    await serveUntil(end.promise, port, load, signal);
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function serveUntil(end: Promise<void>, port: MessagePort, load: Load, signal: AbortSignal): Promise<void> {
   let writer: SegmentWriter | null = null;
   const answer = async (call: Call): Promise<unknown> => {
+    if (call.kind !== 'dispose') signal.throwIfAborted();
     if (call.kind === 'lookup') return load.lookup(call.segment, signal);
     if (call.kind === 'begin') {
       writer = await load.beginSegment(call.segment, { isolate: call.isolate }, signal);
@@ -195,18 +214,18 @@ export async function serveLoad(port: MessagePort, load: Load, signal: AbortSign
   };
   // One call at a time, in order: chunks of one segment must not overtake each other.
   let last: Promise<void> = Promise.resolve();
-  await new Promise<void>((resolve) => {
-    port.on('message', ({ id, call }: Request) => {
-      last = last.then(async () => {
-        const settled = await settle(id, () => answer(call));
-        const buffer = call.kind === 'write' && writer !== null ? call.chunk.payload.buffer : null;
-        // A writer that gave the bytes away has left an empty buffer, one that keeps them would be a defect of its own.
-        if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) port.postMessage(settled);
-        else port.postMessage({ ...settled, buffer }, [buffer]);
-      });
+  const receive = ({ id, call }: Request): void => {
+    last = last.then(async () => {
+      const settled = await settle(id, () => answer(call));
+      const buffer = call.kind === 'write' && writer !== null ? call.chunk.payload.buffer : null;
+      // A writer that gave the bytes away has left an empty buffer, one that keeps them would be a defect of its own.
+      if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) port.postMessage(settled);
+      else port.postMessage({ ...settled, buffer }, [buffer]);
     });
-    port.on('close', () => resolve());
-  });
+  };
+  port.on('message', receive);
+  await end;
+  port.off('message', receive);
   await last;
   // A reader that died in the middle leaves its segment open.
   const left: SegmentWriter | null = writer;

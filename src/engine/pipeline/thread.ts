@@ -135,8 +135,7 @@ async function serveJob(
   signal: AbortSignal,
 ): Promise<void> {
   if (port === undefined) throw new SyncError('INTERNAL', 'An owner thread was asked to serve a load without a port.');
-  await using load = await openLoad(job.destination, job.load, connections, signal);
-  await serveLoad(port, load, signal);
+  await serveLoad(port, () => openLoad(job.destination, job.load, connections, signal), signal);
 }
 
 // Whatever ends one side, the other side must hear of it, or it would wait for ever.
