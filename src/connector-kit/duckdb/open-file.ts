@@ -7,7 +7,7 @@ import { fileLocked, toSyncError } from './errors.ts';
 
 const MIB = 1024 * 1024;
 /** With it an ordinary load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
-export const USUAL_MEMORY_BYTES: number = 320 * MIB;
+export const USUAL_MEMORY_BYTES: number = 192 * MIB;
 /** For records so wide that a block of them does not fit; DuckDB keeps those in memory until they are committed. */
 const MAX_MEMORY_SHARE = 0.4;
 

@@ -4,6 +4,7 @@ import {
   quoteName,
   quoteTable,
   type Session,
+  trimMemory,
 } from '../../../connector-kit/duckdb/index.ts';
 import {
   type ConnectorContext,
@@ -93,8 +94,11 @@ export class DuckdbLoad implements Load {
       if (!(await hasState(session))) return;
       const isSmall = countOf(await findPublication(session, this.#plan)) < CHECKPOINT_RECORDS;
       await session.transaction(() => dropGenerations(session, this.#plan, this.#plan.generation));
+      if (isSmall) return;
+      // What the publication has read would be in memory beside what the checkpoint takes.
+      await trimMemory(session);
       // Without it the next load would grow the file beside the space that this one has freed.
-      if (!isSmall) await session.run('CHECKPOINT');
+      await session.run('CHECKPOINT');
     };
     return this.#do('Clearing up after', drop, signal);
   }
