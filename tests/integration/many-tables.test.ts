@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BulkSyncBody } from '../../src/contract/index.ts';
 import { queryDatabase } from '../setup/databases.ts';
 import { Gate } from '../setup/gate.ts';
-import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { useFailingServer, useSyncScene } from '../setup/hooks.ts';
 import { waitFor } from '../setup/millrace.ts';
 import { type Ended, untilEnded } from '../setup/syncs.ts';
 
@@ -20,22 +20,13 @@ const SOURCE = `${NAMES.map(
     INSERT INTO ${name} SELECT i, i / 4.0, '${name} ' || repeat(md5(i::text), 10) FROM generate_series(1, ${RECORDS}) i`,
 ).join('; ')}; ANALYZE`;
 
-let failpoints = '';
-const server = useServer(() => ({ MILLRACE_FAILPOINTS: failpoints }));
+const { server, failAt, recover } = useFailingServer();
 const scene = useSyncScene(server, SOURCE);
-
-async function restart(withFailpoints: string): Promise<void> {
-  await server.kill();
-  failpoints = withFailpoints;
-  await server.restart();
-}
 
 /** Starts, waits until the server has died at its failpoint, and follows the execution on the next one. */
 async function runThroughCrash(sync: BulkSyncBody): Promise<Ended> {
   const { id } = await server.client.startBulkSync(sync.id, {}, scene.signal);
-  expect(await server.exited).toMatchObject({ signal: 'SIGKILL' });
-  failpoints = '';
-  await server.restart();
+  await recover();
   return untilEnded(server, sync.id, id, scene.signal);
 }
 
@@ -67,10 +58,6 @@ const countsOf = ({ receipt }: Ended, id: string) =>
   receipt?.schemas.find((candidate) => candidate.schema === id)?.counts;
 
 const inMetadata = (sql: string) => queryDatabase(server.metadata.url, sql);
-
-afterEach(async () => {
-  if (failpoints !== '') await restart('');
-});
 
 describe('many small tables', () => {
   it('are loaded and published together, each with its own proof, and then found unchanged', async () => {
@@ -142,7 +129,7 @@ describe.each(['pack-written', 'pack-committed', 'pack-published', 'pack-complet
 
     beforeEach(async () => {
       sync = await scene.make(IDS);
-      await restart(`${point}=exit`);
+      await failAt(`${point}=exit`);
     });
 
     it('are loaded once', async () => {
@@ -160,7 +147,7 @@ describe.each(['pack-entered', 'pack-published'])(
       sync = await scene.make(IDS);
       await scene.run(sync.id);
       await scene.inSource(`UPDATE t_1 SET note = 'changed' WHERE id = 5; INSERT INTO t_2 VALUES (0, 0, 'new')`);
-      await restart(`${point}=exit`);
+      await failAt(`${point}=exit`);
     });
 
     it('are merged once', async () => {
@@ -172,7 +159,7 @@ describe.each(['pack-entered', 'pack-published'])(
 );
 
 describe.each(['pack-written', 'pack-published'])('many small tables that fail together at %s', (point) => {
-  beforeEach(() => restart(`${point}=fail`));
+  beforeEach(() => failAt(`${point}=fail`));
 
   it('are worked on one by one', async () => {
     const ended = await scene.run((await scene.make(IDS)).id);

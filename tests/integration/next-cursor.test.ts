@@ -1,6 +1,6 @@
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { queryDatabase } from '../setup/databases.ts';
-import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { useFailingServer, useSyncScene } from '../setup/hooks.ts';
 import { type Ended, untilEnded } from '../setup/syncs.ts';
 
 // Where the next delta begins, which is found while the records of this one are written.
@@ -9,19 +9,8 @@ const SOURCE = `
   CREATE TABLE people (id int PRIMARY KEY, name text, changed_at timestamptz NOT NULL);
   INSERT INTO people SELECT i, 'p' || i, '2024-01-01Z'::timestamptz + i * interval '1 day' FROM generate_series(1, 10) i`;
 
-let failpoints = '';
-const server = useServer(() => ({ MILLRACE_FAILPOINTS: failpoints }));
+const { server, failAt, recover } = useFailingServer();
 const scene = useSyncScene(server, SOURCE);
-
-async function restart(withFailpoints: string): Promise<void> {
-  await server.kill();
-  failpoints = withFailpoints;
-  await server.restart();
-}
-
-afterEach(async () => {
-  if (failpoints !== '') await restart('');
-});
 
 const make = () => scene.make([{ id: 'public.people', tracking_field: 'changed_at' }]);
 
@@ -62,11 +51,9 @@ it('stays where it was when the image is gone before it was found', async () => 
   const sync = await make();
   await scene.run(sync.id);
   await change(3, '2024-02-01Z');
-  await restart('after-publish=exit');
+  await failAt('after-publish=exit');
   const { id } = await server.client.startBulkSync(sync.id, {}, scene.signal);
-  expect(await server.exited).toMatchObject({ signal: 'SIGKILL' });
-  failpoints = '';
-  await server.restart();
+  await recover();
   await expectEqual(await untilEnded(server, sync.id, id, scene.signal), 2);
   expect(await cursorOf(sync.id)).toBe('2024-01-11 00:00:00+00');
   await change(4, '2024-03-01Z');

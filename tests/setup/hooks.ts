@@ -55,6 +55,32 @@ export function useServer(environment: () => Readonly<Record<string, string>> = 
   return lateBound(() => server);
 }
 
+/** A server that can be made to fail at named points; behind each test it runs without. */
+export function useFailingServer() {
+  let failpoints = '';
+  const server = useServer(() => ({ MILLRACE_FAILPOINTS: failpoints }));
+  const restart = async (withFailpoints: string): Promise<void> => {
+    await server.kill();
+    failpoints = withFailpoints;
+    await server.restart();
+  };
+  afterEach(async () => {
+    if (failpoints !== '') await restart('');
+  }, LIMIT_MS);
+  return {
+    server,
+    /** Starts it again, to fail there. */
+    failAt: restart,
+    /** Waits until it has died there, and starts it again without. */
+    async recover(): Promise<void> {
+      const { signal } = await server.exited;
+      if (signal !== 'SIGKILL') throw new Error(`The server ended by ${signal}, not at a failpoint.`);
+      failpoints = '';
+      await server.restart();
+    },
+  };
+}
+
 /** A source filled by `sql` and an empty destination, new for each test. */
 export function useSyncScene(server: UsedServer, sql: string): SyncScene {
   let scene: SyncScene | undefined;

@@ -28,5 +28,4 @@ export { planDelta, toDeltaCondition, toDeltaText } from './reading/tracking.ts'
 export type { Session } from './session.ts';
 export { quoteName, quotePath, quoteTable, quoteText } from './sql.ts';
 export { createTableImage } from './table-image.ts';
-export { trimMemory } from './trim-memory.ts';
 export { codecOf } from './types.ts';

@@ -11,7 +11,15 @@ export interface Session {
   run(sql: string): Promise<number>;
   /** Commits what `work` did, or nothing of it. DuckDB has no savepoints, so it does not nest. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Lets go of what DuckDB keeps in memory of a file that was written; what is needed again is read again. It keeps all of it
+   * up to its limit, so that a load would take the more memory the larger the table is.
+   */
+  trim(): Promise<void>;
 }
+
+/** What may stay in memory when it is trimmed: enough for what may run beside. */
+const TRIMMED = '16MiB';
 
 /** Statements on a connection that nobody else uses meanwhile; `action` and `path` begin the message of their errors. */
 export function createSession(
@@ -45,7 +53,17 @@ export function createSession(
         throw error;
       }
     },
+    // Not interruptible: all who use the file would be left with the low limit.
+    trim: () => translate(trim(connection)),
   };
+}
+
+async function trim(connection: DuckDBConnection): Promise<void> {
+  const result = await connection.run("SELECT current_setting('memory_limit')");
+  const [[usual] = []] = await result.getRowsJson();
+  // Refused where more than that is in use; by then DuckDB has let go of everything else.
+  await connection.run(`SET memory_limit = '${TRIMMED}'`).catch(() => {});
+  await connection.run(`SET memory_limit = '${usual}'`);
 }
 
 /** An interrupt that arrives before the statement has begun is lost, so it is repeated. */

@@ -4,7 +4,6 @@ import {
   quoteName,
   quoteTable,
   type Session,
-  trimMemory,
 } from '../../../connector-kit/duckdb/index.ts';
 import {
   type ConnectorContext,
@@ -96,7 +95,7 @@ export class DuckdbLoad implements Load {
       await session.transaction(() => dropGenerations(session, this.#plan, this.#plan.generation));
       if (isSmall) return;
       // What the publication has read would be in memory beside what the checkpoint takes.
-      await trimMemory(session);
+      await session.trim();
       // Without it the next load would grow the file beside the space that this one has freed.
       await session.run('CHECKPOINT');
     };

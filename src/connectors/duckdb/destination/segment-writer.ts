@@ -7,7 +7,6 @@ import {
   quoteTable,
   type RefusedRecord,
   type Session,
-  trimMemory,
 } from '../../../connector-kit/duckdb/index.ts';
 import type {
   ConnectorContext,
@@ -53,7 +52,7 @@ export class DuckdbSegmentWriter implements SegmentWriter {
       `Loading ${plan.schemaId} into`,
       async (session) => {
         await this.#collected.load((records) => this.#load(session, records, outcome));
-        if (outcome.bytesRead >= TRIM_BYTES) await trimMemory(session);
+        if (outcome.bytesRead >= TRIM_BYTES) await session.trim();
       },
       signal,
     );

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { expect, it } from 'vitest';
 import { leaseFile } from './client.ts';
-import type { Session } from './session.ts';
-import { trimMemory } from './trim-memory.ts';
+import { createSession, type Session } from './session.ts';
 
 const MIB = 1024 * 1024;
 
@@ -25,7 +25,7 @@ it('lets go of what was written, and neither of the records nor of the limit', a
         await session.run('CREATE TABLE t AS SELECT i, md5(i::text) AS word FROM range(1500000) AS r(i)');
         await session.run('CHECKPOINT');
         const before = await used(session);
-        await trimMemory(session);
+        await session.trim();
         return {
           usual,
           before,
@@ -42,5 +42,26 @@ it('lets go of what was written, and neither of the records nor of the limit', a
     expect(found.records).toEqual([{ n: 1_500_000 }]);
   } finally {
     await rm(folder, { recursive: true });
+  }
+});
+
+it('leaves the limit as it was when the work is cancelled in the middle of trimming', async () => {
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '100MiB' });
+  const connection = await instance.connect();
+  try {
+    const abort = new AbortController();
+    const run = connection.run.bind(connection);
+    connection.run = async (sql) => {
+      const result = await run(sql);
+      if (sql.startsWith('SET memory_limit')) abort.abort();
+      return result;
+    };
+    await createSession(connection, 'Testing', ':memory:', abort.signal).trim();
+    expect(abort.signal.aborted).toBe(true);
+    const found = await run("SELECT current_setting('memory_limit')");
+    expect(await found.getRowsJson()).toEqual([['100.0 MiB']]);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
   }
 });
