@@ -5,6 +5,9 @@ import { startPooler } from '../../tests/setup/pgbouncer.ts';
 import { hasCommand } from '../../tests/setup/system-packages.ts';
 import { createSessionPool } from './session-pool.ts';
 
+/** The message `Terminate` of the protocol. */
+const GOODBYE = 'X\0\0\0\u0004';
+
 it('outlives a session that breaks before it has come into the hands of who asked for it', async () => {
   await using database = await createTestDatabase();
   const pool = createSessionPool({ url: database.ownerUrl, maxConnections: 1 });
@@ -28,6 +31,21 @@ it('breaks a session whose statement a network has swallowed, and leaves a long 
   const [lost, slow] = [await pool.connect(), await pool.connect()];
   expect((await slow.query('SELECT pg_sleep(1.5), 1 AS one')).rows).toMatchObject([{ one: 1 }]);
   slow.release();
+  proxy.halfOpenPresent();
+  await expect(lost.query('SELECT 1')).rejects.toThrow();
+  lost.release(true);
+});
+
+it('goes on watching where the network swallows the session that was to ask', async () => {
+  await using database = await createTestDatabase();
+  await using proxy = await FaultProxy.open(database.ownerUrl);
+  const pool = createSessionPool({ url: proxy.through(database.ownerUrl), maxConnections: 2, patienceMs: 300 });
+  onTestFinished(() => pool.end());
+  const [lost, slow] = [await pool.connect(), await pool.connect()];
+  const asker = proxy.halfOpenAt('to-server', GOODBYE);
+  expect((await slow.query('SELECT pg_sleep(1.5), 1 AS one')).rows).toMatchObject([{ one: 1 }]);
+  slow.release();
+  await asker;
   proxy.halfOpenPresent();
   await expect(lost.query('SELECT 1')).rejects.toThrow();
   lost.release(true);

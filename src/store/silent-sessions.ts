@@ -8,7 +8,7 @@ const LIMIT_MS = 5_000;
 interface Inside {
   readonly processID: number | null;
   readonly readyForQuery: boolean;
-  readonly connection: { readonly stream: { readonly bytesRead: number; destroy(error: Error): void } };
+  readonly connection: { readonly stream: { readonly bytesRead: number; destroy(error?: Error): void } };
 }
 
 interface Watched {
@@ -95,6 +95,14 @@ async function askWhoWorks(url: string, pids: readonly (number | null)[]): Promi
     const found = new Set<number | null>(rows.map(({ pid }) => pid));
     return found.has(processID) ? found : null;
   } finally {
-    await client.end().catch(() => {});
+    leave(client);
   }
+}
+
+/** Nobody waits for it: the network may lose this session, too, and with it the watch over all others. */
+function leave(client: pg.Client): void {
+  void client.end().catch(() => {});
+  // The driver's own stream.
+  const { stream } = (client as unknown as Inside).connection;
+  setTimeout(() => stream.destroy(), LIMIT_MS).unref();
 }

@@ -124,6 +124,18 @@ export class FaultProxy implements AsyncDisposable {
     for (const link of this.#links) link.isTorn = true;
   }
 
+  /**
+   * The same for the connection on which that text comes by next in a direction, from there on. @returns a promise that
+   * resolves when it has
+   */
+  halfOpenAt(direction: Direction, text: string): Promise<void> {
+    return this.#set(direction, (bytes, link) => {
+      if (!bytes.includes(text, 0, 'latin1')) return null;
+      link.isTorn = true;
+      return { passes: NOTHING, next: 'go-on' };
+    });
+  }
+
   /** Carries bytes slowly, on open connections too. */
   slow(slowness: Slowness): void {
     this.#slowness = slowness;
