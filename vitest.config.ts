@@ -12,6 +12,7 @@ export default defineConfig({
     // Ends what hangs, and no test that only shares its cores.
     testTimeout: 90_000,
     hookTimeout: 90_000,
+    expect: { poll: { timeout: 60_000 } },
     passWithNoTests: false,
   },
 });

@@ -18,7 +18,7 @@ async function collide<T>(
     await first(transaction);
     const answer = request();
     const count = async () => (await store.pool.query<{ sessions: number }>(blocked)).rows[0]?.sessions;
-    await expect.poll(count, { interval: 5, timeout: 20_000 }).toBe(1);
+    await expect.poll(count, { interval: 5 }).toBe(1);
     await then(transaction);
     return { answer };
   });

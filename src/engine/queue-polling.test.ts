@@ -27,7 +27,7 @@ const runner = (): Runner => inside('wfqueue.js').wfQueueRunner;
 async function stopPolling(): Promise<void> {
   const { states } = runner();
   const isAsked = () => ['executions', 'lanes'].every((name) => states.has(name));
-  await expect.poll(isAsked, { interval: 5, timeout: 5_000 }).toBe(true);
+  await expect.poll(isAsked, { interval: 5 }).toBe(true);
   // Also behind a question that is under way, which sets the time of the next one when it ends.
   for (const state of states.values())
     Object.defineProperty(state, 'nextPollAt', { get: () => Infinity, set: () => {} });
@@ -97,7 +97,7 @@ it('takes up what was announced without waiting for the next poll', async () => 
     engine.askQueues();
   };
   const ids = [await enqueue(), await enqueue(), await enqueue()];
-  await expect.poll(() => settled.length, { timeout: 20_000 }).toBe(9);
+  await expect.poll(() => settled.length).toBe(9);
   expect(settled).toEqual(expect.arrayContaining([...ids, ...ids.map((id) => `${id}-lane-2`)]));
   // By each execution, for its lanes.
   expect(announced).toBe(3);
@@ -141,11 +141,11 @@ describe('while the metadata database is away and a question waits for it', () =
     await proxy.refuse();
     proxy.reset();
     engine.askQueues();
-    await expect.poll(() => told.join(), { timeout: 5_000 }).toMatch(/Retrying in/);
+    await expect.poll(() => told.join()).toMatch(/Retrying in/);
     // One of the durable engine's own behind it, for which whoever ends its polling waits.
     const asked = vi.spyOn(runner(), 'pollQueue');
     Object.defineProperty(runner().states.get('lanes'), 'nextPollAt', { value: 0, writable: true });
-    await expect.poll(() => asked.mock.calls.length, { timeout: 5_000 }).toBeGreaterThan(0);
+    await expect.poll(() => asked.mock.calls.length).toBeGreaterThan(0);
     vi.restoreAllMocks();
   });
 

@@ -26,7 +26,7 @@ async function listAsked(start: () => { stop(): Promise<void> }, looks: number):
   });
   try {
     const loop = start();
-    await vi.waitUntil(() => asked.length > looks, { timeout: 10_000 });
+    await vi.waitUntil(() => asked.length > looks, { timeout: 60_000 });
     await loop.stop();
   } finally {
     spy.mockRestore();

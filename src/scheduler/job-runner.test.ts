@@ -147,12 +147,12 @@ it('is worked off by the loop, and removed a day later', async () => {
   const { id } = await ask();
   const handlers = { exportlogs: { ...once, run: async () => 1 } };
   const runner = startJobRunner(api.services, { log, pollMs: 5, handlers });
-  await vi.waitUntil(async () => (await read(id)).data.status === 'done', { timeout: 10_000 });
+  await vi.waitUntil(async () => (await read(id)).data.status === 'done', { timeout: 60_000 });
   await runner.stop();
   const day = { expiresAt: new Date(Date.now() - 1) };
   await api.services.store.db.updateTable('jobs').set(day).where('id', '=', id).execute();
   const next = startJobRunner(api.services, { log, pollMs: 5, handlers });
-  await vi.waitUntil(async () => (await read(id)).status === 404, { timeout: 10_000 });
+  await vi.waitUntil(async () => (await read(id)).status === 404, { timeout: 60_000 });
   await next.stop();
 });
 

@@ -182,7 +182,7 @@ describe('deliveries', () => {
     await makeWebhook();
     const outbox = startOutbox(services(), { log: { warn: () => {} }, pollMs: 5 });
     await begin();
-    await expect.poll(() => received.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => received.length).toBe(1);
     await outbox.stop();
     await begin();
     expect(received.length).toBe(1);

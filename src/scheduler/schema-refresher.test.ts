@@ -23,7 +23,7 @@ const statusOf = async (id: string): Promise<string> =>
 it('fills the cache of a new connection unasked', async () => {
   const refresher = startSchemaRefresher(api.services, { log, pollMs: 10 });
   const id = await createConnection('New');
-  await vi.waitUntil(async () => (await statusOf(id)) === 'fresh', { timeout: 10_000 });
+  await vi.waitUntil(async () => (await statusOf(id)) === 'fresh', { timeout: 60_000 });
   await refresher.stop();
 });
 
@@ -33,12 +33,12 @@ it('goes on after a stop in the middle of a refresh', async () => {
   const before = system.discoveries;
   const first = startSchemaRefresher(api.services, { log, pollMs: 10 });
   const id = await createConnection('Interrupted');
-  await vi.waitUntil(() => system.discoveries > before, { timeout: 10_000 });
+  await vi.waitUntil(() => system.discoveries > before, { timeout: 60_000 });
   const stopped = first.stop();
   resolve();
   await stopped;
   expect(await statusOf(id)).toBe('refreshing');
   const second = startSchemaRefresher(api.services, { log, pollMs: 10 });
-  await vi.waitUntil(async () => (await statusOf(id)) === 'fresh', { timeout: 10_000 });
+  await vi.waitUntil(async () => (await statusOf(id)) === 'fresh', { timeout: 60_000 });
   await second.stop();
 });

@@ -206,5 +206,5 @@ it('gives a new table its statistics behind its publication', async () => {
   expect((await scene.run(sync.id)).execution.status).toBe('completed');
   const known = () =>
     scene.inDestination(`SELECT count(*)::int FROM pg_stats WHERE tablename = 'people' AND attname IN ('id', 'name')`);
-  await expect.poll(known, { timeout: 10_000 }).toEqual([[2]]);
+  await expect.poll(known).toEqual([[2]]);
 });

@@ -104,14 +104,14 @@ it(
     const { execution } = await untilEnded(server, sync.id, id, SIGNAL);
     expect(execution.status).toBe('failed');
 
-    await expect.poll(() => hooks.length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => hooks.length).toBe(2);
     const told = hooks.map(({ body }) => JSON.parse(body));
     expect(told.map(({ type }) => type).sort()).toEqual(['bulk_sync.failed', 'bulk_sync.running']);
     expect(told.every(({ event }) => event.execution_id === id)).toBe(true);
     for (const { signature, body } of hooks)
       expect(signature).toBe(createHmac('sha256', SECRET).update(body).digest('hex'));
 
-    await expect.poll(() => mails.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => mails.length).toBe(1);
     expect(mails[0]).toContain('Bulk sync "doomed" failed'.replaceAll('"', '&quot;'));
     expect(mails[0]).toContain(`${server.url}/api/bulk/syncs/${sync.id}/executions/${id}/consolelog`);
 

@@ -106,7 +106,7 @@ describe('deleting a connection', () => {
           );
           return rows.length > 0;
         },
-        { timeout: 10_000 },
+        { timeout: 60_000 },
       );
     });
     expect([(await answer)?.statusCode, (await answer)?.json().key]).toEqual([422, 'CONNECTION_IN_USE']);

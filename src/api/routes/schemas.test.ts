@@ -98,7 +98,7 @@ describe('the schema cache', () => {
     const before = system.discoveries;
     system.gate = promise;
     const first = refresh(id);
-    await vi.waitUntil(() => system.discoveries > before, { timeout: 10_000 });
+    await vi.waitUntil(() => system.discoveries > before, { timeout: 60_000 });
     expect(await refresh(id)).toBe(false);
     await api.send({ method: 'POST', url: `/api/connections/${id}/schemas/refresh` });
     resolve();
@@ -119,7 +119,7 @@ describe('the schema cache', () => {
       { connectionId: id, organizationId: api.keys.organizationId },
       stop.signal,
     );
-    await vi.waitUntil(() => system.discoveries > before, { timeout: 10_000 });
+    await vi.waitUntil(() => system.discoveries > before, { timeout: 60_000 });
     stop.abort();
     resolve();
     await expect(broken).rejects.toThrow();

@@ -247,7 +247,7 @@ describe('changing parts in 2023-04-25', () => {
       await updateBulkSync(db, keys.organizationId, other, { active: true });
       answer = patch(`/api/bulk/syncs/${other}`, { name: 'Renamed' });
       // Not before it waits for our row: it has then read the sync as it was.
-      await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+      await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 60_000 });
     });
     const { status, body: refused } = (await answer) ?? {};
     expect([status, refused.key]).toEqual([409, 'CHANGED_MEANWHILE']);

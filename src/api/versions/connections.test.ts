@@ -30,7 +30,7 @@ describe('connections in 2023-04-25', () => {
     await services.store.transaction(async ({ db, client }) => {
       await updateConnection(db, keys.organizationId, id, { name: 'changed by another' });
       answer = patch(id, { healthcheck_interval: '5m' });
-      await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+      await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 60_000 });
     });
     const { status, body: refused } = (await answer) ?? {};
     expect([status, refused.key]).toEqual([409, 'CHANGED_MEANWHILE']);

@@ -153,7 +153,7 @@ describe('a session', () => {
     await expect(reading).rejects.toThrow('stop');
     expect(session.isUsable).toBe(false);
     await expect
-      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
+      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`))
       .toEqual([['0']]);
   });
 
@@ -164,7 +164,7 @@ describe('a session', () => {
     abort.abort(new Error('stop'));
     await expect(asking).rejects.toThrow('stop');
     await expect
-      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
+      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`))
       .toEqual([['0']]);
   });
 
@@ -190,7 +190,7 @@ describe('a session', () => {
     await session[Symbol.asyncDispose]();
     await lost;
     await expect
-      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`), { timeout: 10_000 })
+      .poll(() => side.sql(`SELECT count(*) FROM pg_stat_activity WHERE pid = ${session.pid}`))
       .toEqual([['0']]);
   });
 

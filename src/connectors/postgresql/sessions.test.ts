@@ -42,7 +42,7 @@ afterEach(async () => {
   await leave();
   await pool[Symbol.asyncDispose]();
   const count = `SELECT count(*)::int FROM pg_stat_activity WHERE usename = '${ROLE}'`;
-  await expect.poll(() => queryDatabase(side.superuserUrl, count), { timeout: 10_000 }).toEqual([[0]]);
+  await expect.poll(() => queryDatabase(side.superuserUrl, count)).toEqual([[0]]);
 });
 
 /** As a role that may have two sessions. */

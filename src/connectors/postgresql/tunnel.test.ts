@@ -150,7 +150,7 @@ describe.skipIf(!hasCommand('sshd'))('an SSH tunnel', () => {
     await gate.cut();
     await gate.restore();
     const again = () => connector.check(NEVER).then(() => 'yes', String);
-    await expect.poll(again, { timeout: 10_000 }).toBe('yes');
+    await expect.poll(again).toBe('yes');
   });
 
   it('breaks off a copy that it loses, and does not take it for the whole', async () => {
@@ -183,7 +183,7 @@ describe.skipIf(!hasCommand('sshd'))('an SSH tunnel', () => {
     const connector = await open();
     await cancelWork(connector);
     await connector[Symbol.asyncDispose]();
-    await expect.poll(countRunning, { timeout: 10_000 }).toEqual([['0']]);
+    await expect.poll(countRunning).toEqual([['0']]);
   });
 
   it.each([
@@ -196,7 +196,7 @@ describe.skipIf(!hasCommand('sshd'))('an SSH tunnel', () => {
     await connector[Symbol.asyncDispose]();
     // The last repetition of a cancel comes half a second after the first; timers of one length go off in their order.
     await new Promise((resolve) => setTimeout(resolve, 500));
-    await expect.poll(() => proxy.openConnections, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => proxy.openConnections).toBe(0);
     expect(proxy.acceptedConnections).toBe(1);
   });
 
@@ -210,7 +210,7 @@ describe.skipIf(!hasCommand('sshd'))('an SSH tunnel', () => {
     if (source === undefined) throw new Error('no source');
     const sampling = source.sample('public.slow', 2, abort.signal);
     const outcome = expect(sampling).rejects.toThrow('stop');
-    await expect.poll(countRunning, { timeout: 10_000 }).toEqual([['1']]);
+    await expect.poll(countRunning).toEqual([['1']]);
     abort.abort(new Error('stop'));
     await outcome;
   }
