@@ -9,6 +9,8 @@ export default defineConfig({
     // Two cores must serve the tests and the PostgreSQL they share. Many tests wait, as for the silence of a worker that
     // was killed: a third file fills the pauses of two.
     maxWorkers: 3,
+    // A worker loads our modules once, and not for each of three hundred files. So no test leaves anything behind in them.
+    isolate: false,
     // Ends what hangs, and no test that only shares its cores.
     testTimeout: 90_000,
     hookTimeout: 90_000,
