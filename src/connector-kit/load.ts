@@ -175,7 +175,7 @@ export type PackOutcomes = ReadonlyMap<number, SegmentOutcome>;
 export interface LossGuard {
   /** Share of live records that may be lost, in percent; 100 = no guard. */
   readonly maxLossPercent: number;
-  /** Records of the load, where the digest has just counted them. */
+  /** Records of the load: counted by its digest of a moment ago, or by those who wrote them. */
   readonly loaded?: number;
 }
 

@@ -21,7 +21,7 @@ export async function finishLoad(
   failpoint('before-digest');
   if (job.load.kind !== 'replace') {
     failpoint('before-publish');
-    const counts = await load.publish(job.guard, signal);
+    const counts = await load.publish({ ...job.guard, loaded: source.records }, signal);
     failpoint('after-publish');
     return proveAfter(job, load, source, counts, signal);
   }

@@ -18,6 +18,7 @@ import { digest } from './digest.ts';
 import { dropGenerations } from './generations.ts';
 import { type Names, nameObjects } from './naming.ts';
 import { prepareLoad } from './prepare.ts';
+import { analyzeStage } from './publish/merge.ts';
 import { publish, readPublication } from './publish.ts';
 import { hasState } from './state.ts';
 import { beginWriter } from './writer.ts';
@@ -115,10 +116,8 @@ export class PostgresqlLoad implements Load {
         signal,
       );
     }
-    if (this.#plan.kind === 'replace') return;
-    // A stage is joined by its key and dropped.
-    const columns = keys.length === 0 ? '' : ` (${keys.join(', ')})`;
-    await session.script(action, `ANALYZE ${scratch}${columns}`, signal);
+    // A delta is joined only where its records cannot be looked up, which its publication finds out.
+    if (this.#plan.kind === 'merge') await analyzeStage(session, this.#names, signal);
   }
 
   async #refuseDoubles(session: Session, signal: AbortSignal): Promise<void> {

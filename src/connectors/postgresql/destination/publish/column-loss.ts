@@ -3,6 +3,7 @@ import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
 import { isAlive, sameKey } from './history.ts';
+import { countRecords } from './refill.ts';
 import type { PublishScene } from './scene.ts';
 
 /** What is known of the records before their values are counted. */
@@ -53,12 +54,12 @@ export async function guardDeltaColumns(
   if (guard.maxLossPercent >= 100) return;
   const [row] = await session.query(
     `Looking how large ${names.live} is`,
-    `SELECT max(reltuples) FILTER (WHERE oid = $1::oid)::bigint::text AS live, max(reltuples) FILTER (WHERE oid = $2::regclass)::bigint::text AS staged
-     FROM pg_class WHERE oid IN ($1::oid, $2::regclass)`,
-    [live.oid, names.scratch],
+    'SELECT reltuples::bigint::text AS live FROM pg_class WHERE oid = $1::oid',
+    [live.oid],
     signal,
   );
-  const [size, staged] = [Number(row?.live ?? 0), guard.loaded ?? Number(row?.staged ?? 0)];
+  const size = Number(row?.live ?? 0);
+  const staged = guard.loaded ?? (await countRecords(session, names.scratch, signal));
   const harmless = harmlessLoss(size, guard);
   if (harmless === null || staged <= harmless) return;
   const shares = await readNullShares(session, scene, live, signal);

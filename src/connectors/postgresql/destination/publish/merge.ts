@@ -2,6 +2,7 @@ import { SyncError } from '../../../../core/index.ts';
 import type { Session } from '../../client.ts';
 import { quoteName, quoteText } from '../../sql.ts';
 import type { LiveTable } from '../live-table.ts';
+import type { Names } from '../naming.ts';
 import { applyIsolated } from './apply.ts';
 import { guardCompleteColumns, guardDeltaColumns, type Records } from './column-loss.ts';
 import { DIFF, type DiffCounts, toApplyStatements, toImage } from './diff.ts';
@@ -26,10 +27,12 @@ export async function mergeStage(
   if (names.keys.length === 0) throw new SyncError('INTERNAL', `A merge into ${names.live} was planned without a key.`);
   // First, so that a key that two systems write in two ways is free for the source's.
   const removed = await removeListed(session, scene, live, signal);
-  if (plan.kind === 'delta') await guardDeltaColumns(session, scene, live, signal);
-  const upserted = await upsertDelta(session, scene, live, signal);
-  if (upserted !== null) return { ...upserted, deleted: removed, kept: [] };
-  if (plan.kind !== 'delta') await purgeTombstones(session, scene, live, signal);
+  if (plan.kind === 'delta') {
+    await guardDeltaColumns(session, scene, live, signal);
+    const upserted = await upsertDelta(session, scene, live, signal);
+    if (upserted !== null) return { ...upserted, deleted: removed, kept: [] };
+    await analyzeStage(session, names, signal);
+  } else await purgeTombstones(session, scene, live, signal);
   const kept = plan.kind === 'delta' ? [] : await keepRefused(session, scene, live, signal);
   await session.script(action, toDiffTable(scene, live, kept.length > 0), signal);
   const counts = await countDiff(session, scene, live, signal);
@@ -52,6 +55,16 @@ export async function mergeStage(
     rejected,
     kept,
   };
+}
+
+/** A stage is joined by its key, and dropped. */
+export async function analyzeStage(
+  session: Session,
+  { scratch, live, keys }: Names,
+  signal: AbortSignal,
+): Promise<void> {
+  const columns = keys.length === 0 ? '' : ` (${keys.join(', ')})`;
+  await session.script(`Analyzing what was loaded for ${live}`, `ANALYZE ${scratch}${columns}`, signal);
 }
 
 /** Of a complete scan: what is staged and not new was there, and so were those that are missing now. */

@@ -6,6 +6,7 @@ import { quoteName, quoteText } from '../../sql.ts';
 import { hasPlannedKey, type LiveTable } from '../live-table.ts';
 import { toImage } from './diff.ts';
 import { sameKey } from './history.ts';
+import { countRecords } from './refill.ts';
 import type { PublishScene } from './scene.ts';
 
 /** What a delta's statement has done. */
@@ -68,21 +69,26 @@ async function mergeByKey(
   live: LiveTable,
   signal: AbortSignal,
 ): Promise<Written | null> {
-  const { plan, names } = scene;
+  const { plan, names, guard } = scene;
   const isAlike = plan.columns.every(({ name, type }) => live.columns.get(name) === type);
   if (session.version < MERGE_SINCE || !isAlike || !live.isPlain) return null;
   const action = `Writing into ${names.live}`;
   const sql = toMerge(scene, live);
   await session.script(action, BY_KEY, signal);
   if (!isLookedUp(await explain(session, sql, signal))) return null;
-  const before = await readTally(session, live, signal);
+  const before = await readTally(session, scene, live, signal);
   const written = await session.execute(action, sql, [], signal);
-  const after = await readTally(session, live, signal);
+  const after = await readTally(session, scene, live, signal);
   const [inserted, updated] = [after.inserted - before.inserted, after.updated - before.updated];
   // Where the server does not count, or a trigger writes into the same table, nobody could tell the two apart.
   if (inserted + updated !== written) return null;
-  const [row] = await session.query(action, `SELECT count(*)::text AS staged FROM ${names.scratch}`, [], signal);
-  return { inserted, updated, staged: Number(row?.staged) };
+  // What the statement has read of the stage and what the lanes have loaded into it: two who know it.
+  const read = after.read - before.read;
+  return {
+    inserted,
+    updated,
+    staged: read === guard.loaded ? read : await countRecords(session, names.scratch, signal),
+  };
 }
 
 /** The server's plan of a statement, or null where it knows of no way: it merges into no table that has rules. */
@@ -96,23 +102,35 @@ async function explain(session: Session, sql: string, signal: AbortSignal): Prom
   }
 }
 
-/** True where an index leads to the records `l`. */
+/** A table of no more records may be read whole for each staged one. */
+const FEW = 1_000;
+
+/** True where an index leads to the records `l`, or where they are few. */
 function isLookedUp(node: unknown): boolean {
   if (typeof node !== 'object' || node === null) return false;
   const facts = new Map<string, unknown>(Object.entries(node));
-  const isCondition = facts.has('Index Cond') || facts.has('Recheck Cond');
-  return (facts.get('Alias') === 'l' && isCondition) || [...facts.values()].some(isLookedUp);
+  const isLed = facts.has('Index Cond') || facts.has('Recheck Cond') || Number(facts.get('Plan Rows')) <= FEW;
+  return (facts.get('Alias') === 'l' && isLed) || [...facts.values()].some(isLookedUp);
 }
 
-/** How many records this transaction has written into the table so far, by the server's own count. */
+/** What this transaction has done so far, by the server's own count. */
+interface Tally {
+  readonly inserted: number;
+  readonly updated: number;
+  /** Of the stage, from its first to its last record. */
+  readonly read: number;
+}
+
 async function readTally(
   session: Session,
+  { names }: PublishScene,
   { oid }: LiveTable,
   signal: AbortSignal,
-): Promise<Pick<Written, 'inserted' | 'updated'>> {
-  const sql = `SELECT pg_stat_get_xact_tuples_inserted($1::oid)::text AS inserted, pg_stat_get_xact_tuples_updated($1::oid)::text AS updated`;
+): Promise<Tally> {
+  const sql = `SELECT pg_stat_get_xact_tuples_inserted($1::oid)::text AS inserted, pg_stat_get_xact_tuples_updated($1::oid)::text AS updated,
+    pg_stat_get_xact_tuples_returned(${quoteText(names.scratch)}::regclass)::text AS read`;
   const [row] = await session.query('Counting what was written', sql, [oid], signal);
-  return { inserted: Number(row?.inserted ?? 0), updated: Number(row?.updated ?? 0) };
+  return { inserted: Number(row?.inserted ?? 0), updated: Number(row?.updated ?? 0), read: Number(row?.read ?? 0) };
 }
 
 /** What both statements write into a record `l`, from one called `from`. */
