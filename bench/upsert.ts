@@ -68,11 +68,15 @@ async function makeSync({ client, connections }: Product, { server }: BenchDatab
   return sync;
 }
 
-/** Changes every tenth record and answers the time from which on they are found. */
+/**
+ * Changes every tenth record and answers the time from which on they are found. The first to read changed records marks them as
+ * committed, which writes their pages; a vacuum does so before either side reads.
+ */
 async function changeTenth({ source }: BenchDatabase, rest: number): Promise<string> {
   const { rows } = await source.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
   await source.query(
     `UPDATE ${SOURCE_TABLE} SET quantity = quantity + 1, updated_at = clock_timestamp() WHERE id % 10 = ${rest}`,
   );
+  await source.query(`VACUUM ${SOURCE_TABLE}`);
   return rows[0]?.now ?? '';
 }
