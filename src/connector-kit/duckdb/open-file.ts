@@ -118,6 +118,8 @@ function settingsFor({ memoryBytes, folder }: Omit<Opening, 'isReadOnly'>): Reco
     temp_directory: folder,
     // Order within a table is not promised, and keeping it costs memory.
     preserve_insertion_order: 'false',
+    // A checkpoint puts small groups of records together, and keeps all of them in memory until it writes them.
+    max_vacuum_tasks: '2',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   };

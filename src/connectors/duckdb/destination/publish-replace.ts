@@ -11,7 +11,7 @@ import type { LoadPlan, LossGuard } from '../../../connector-kit/index.ts';
 import { type CatalogueTable, findTable } from './catalogue.ts';
 import { guardCompleteColumns } from './column-loss.ts';
 import { alterLive, fitLive } from './fit-live.ts';
-import { carryHistory, isAlive, listForsaken, missingRecords } from './history.ts';
+import { carryHistory, countMissing, isAlive, listForsaken } from './history.ts';
 import { namesOf } from './load-names.ts';
 import { refuseRebuild } from './prepare.ts';
 import type { AppliedCounts } from './publish-merge.ts';
@@ -78,9 +78,7 @@ async function retire(
   const before = await count(session, `${quoteTable(live.table)} AS l WHERE ${alive}`);
   const canCompare =
     keys.length > 0 && keys.every(({ name, type }) => commonType(live.typeOf(name) ?? '', type) !== null);
-  const lost = canCompare
-    ? await count(session, `${missingRecords(plan, live)} AND ${alive}`)
-    : Math.max(0, before - incoming);
+  const lost = canCompare ? await countMissing(session, plan, live, before) : Math.max(0, before - incoming);
   assertLoss(plan, guard, lost, before);
   await guardCompleteColumns(session, plan, live, { live: before, touched: before }, guard);
   // A rebuilt table begins anew.
