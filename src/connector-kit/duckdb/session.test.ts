@@ -65,3 +65,17 @@ it('leaves the limit as it was when the work is cancelled in the middle of trimm
     instance.closeSync();
   }
 });
+
+it('works sparingly with a lower limit, which is gone behind it even when the work fails', async () => {
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '200MiB' });
+  const connection = await instance.connect();
+  try {
+    const session = createSession(connection, 'Testing', ':memory:', new AbortController().signal);
+    expect(await session.sparingly(() => limit(session))).toEqual([{ usual: '96.0 MiB' }]);
+    await expect(session.sparingly(() => session.run('SELECT * FROM nothing'))).rejects.toThrow();
+    expect(await limit(session)).toEqual([{ usual: '200.0 MiB' }]);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+});

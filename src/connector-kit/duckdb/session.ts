@@ -16,10 +16,14 @@ export interface Session {
    * up to its limit, so that a load would take the more memory the larger the table is.
    */
   trim(): Promise<void>;
+  /** Does `work` with less memory than usual: for statements that would fill all of it with blocks that they read once. */
+  sparingly<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** What may stay in memory when it is trimmed: enough for what may run beside. */
 const TRIMMED = '16MiB';
+/** Enough for a join of a million short keys; a larger one spills. */
+const SPARE = '96MiB';
 
 /** Statements on a connection that nobody else uses meanwhile; `action` and `path` begin the message of their errors. */
 export function createSession(
@@ -53,17 +57,22 @@ export function createSession(
         throw error;
       }
     },
-    // Not interruptible: all who use the file would be left with the low limit.
-    trim: () => translate(trim(connection)),
+    trim: () => translate(withMemory(connection, TRIMMED, async () => {})),
+    sparingly: (work) => translate(withMemory(connection, SPARE, work)),
   };
 }
 
-async function trim(connection: DuckDBConnection): Promise<void> {
+/** The limits are not interruptible: all who use the file would be left with the low one. */
+async function withMemory<T>(connection: DuckDBConnection, limit: string, work: () => Promise<T>): Promise<T> {
   const result = await connection.run("SELECT current_setting('memory_limit')");
   const [[usual] = []] = await result.getRowsJson();
-  // Refused where more than that is in use; by then DuckDB has let go of everything else.
-  await connection.run(`SET memory_limit = '${TRIMMED}'`).catch(() => {});
-  await connection.run(`SET memory_limit = '${usual}'`);
+  try {
+    // Refused where more than that is in use; by then DuckDB has let go of everything else.
+    await connection.run(`SET memory_limit = '${limit}'`).catch(() => {});
+    return await work();
+  } finally {
+    await connection.run(`SET memory_limit = '${usual}'`);
+  }
 }
 
 /** An interrupt that arrives before the statement has begun is lost, so it is repeated. */

@@ -114,9 +114,9 @@ export async function countMissing(
         ? 'true'
         : `hash(${keys.map(({ name }) => `${alias}.${quoteName(name)}`).join(', ')}) % ${parts} = ${part}`;
     const from = `${missingRecords(plan, live, isIn)} AND ${isAlive(plan, live)}`;
-    const [row] = await session.rows(`SELECT count(*) AS records FROM ${from}`);
+    const count = () => session.rows(`SELECT count(*) AS records FROM ${from}`);
+    const [row] = await (parts === 1 ? count() : session.sparingly(count));
     missing += Number(row?.records);
-    if (parts > 1) await session.trim();
   }
   return missing;
 }
