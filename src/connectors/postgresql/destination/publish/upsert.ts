@@ -75,7 +75,8 @@ async function mergeByKey(
   const action = `Writing into ${names.live}`;
   const sql = toMerge(scene, live);
   await session.script(action, BY_KEY, signal);
-  if (!isLookedUp(await explain(session, sql, signal))) return null;
+  const how = await explain(session, sql, signal);
+  if (how === null || !(isLookedUp(how) || (await isSmall(session, live, signal)))) return null;
   const before = await readTally(session, scene, live, signal);
   const written = await session.execute(action, sql, [], signal);
   const after = await readTally(session, scene, live, signal);
@@ -102,15 +103,21 @@ async function explain(session: Session, sql: string, signal: AbortSignal): Prom
   }
 }
 
-/** A table of no more records may be read whole for each staged one. */
-const FEW = 1_000;
-
-/** True where an index leads to the records `l`, or where they are few. */
-function isLookedUp(node: unknown): boolean {
+/** True where an index leads to the records `l`. */
+export function isLookedUp(node: unknown): boolean {
   if (typeof node !== 'object' || node === null) return false;
   const facts = new Map<string, unknown>(Object.entries(node));
-  const isLed = facts.has('Index Cond') || facts.has('Recheck Cond') || Number(facts.get('Plan Rows')) <= FEW;
-  return (facts.get('Alias') === 'l' && isLed) || [...facts.values()].some(isLookedUp);
+  const isCondition = facts.has('Index Cond') || facts.has('Recheck Cond');
+  return (facts.get('Alias') === 'l' && isCondition) || [...facts.values()].some(isLookedUp);
+}
+
+/** A table of no more bytes may be read whole for each staged record. */
+const SMALL_BYTES = 128 * 1024;
+
+async function isSmall(session: Session, { oid }: LiveTable, signal: AbortSignal): Promise<boolean> {
+  const sql = 'SELECT (pg_relation_size($1::oid) <= $2)::text AS small';
+  const [row] = await session.query('Measuring a table', sql, [oid, SMALL_BYTES], signal);
+  return row?.small === 'true';
 }
 
 /** What this transaction has done so far, by the server's own count. */
