@@ -75,10 +75,12 @@ class SharedFile {
     return this.#inTurn(async () => {
       signal.throwIfAborted();
       this.#file ??= await this.#open();
-      const session = createSession(this.#file.connection, action, this.path, signal);
+      const session = createSession(this.#file, action, this.path, signal);
+      // What commits beside it might not find its memory then, after which DuckDB gives the database up.
+      const sparingly: Session['sparingly'] = (step) => this.#inShortTurn(() => session.sparingly(step));
       try {
         await this.#shareCores(session);
-        return await work(session);
+        return await work({ ...session, sparingly });
       } catch (error) {
         throw await this.#recover(error, action);
       }
@@ -89,7 +91,9 @@ class SharedFile {
     const file = this.#file;
     if (file !== null) {
       try {
-        return await this.#inShortTurn(() => work(createSession(file.beside, action, this.path, signal)));
+        return await this.#inShortTurn(() =>
+          work(createSession({ ...file, connection: file.beside }, action, this.path, signal)),
+        );
       } catch {
         // A conflict, no memory beside a load, a database that was given up: tried again alone, it says so, or it is over.
       }

@@ -23,7 +23,7 @@ export async function openReader(filesRoot: string, what: string): Promise<FileL
     const turn = last.then(() => {
       signal.throwIfAborted();
       if (isClosed) throw new SyncError('CONN_LOST', `${action} ${what} failed: it was closed. It is tried again.`);
-      return work(createSession(file.connection, action, what, signal));
+      return work(createSession(file, action, what, signal));
     });
     last = turn.catch(() => {});
     return turn;

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { locks } from 'node:worker_threads';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { fileLocked, toSyncError } from './errors.ts';
+import type { SessionParts } from './session.ts';
 
 const MIB = 1024 * 1024;
 /** With it an ordinary load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
@@ -16,6 +17,7 @@ export interface OpenFile {
   readonly connection: DuckDBConnection;
   /** For what does not wait until the other one is free. */
   readonly beside: DuckDBConnection;
+  setMemory: SessionParts['setMemory'];
   close(): Promise<void>;
 }
 
@@ -87,12 +89,21 @@ async function openInstance(path: string, settings: Record<string, string>): Pro
   const { DuckDBInstance: Instance } = await import('@duckdb/node-api');
   const instance = await Instance.create(path, settings);
   try {
-    const [connection, beside] = [await instance.connect(), await instance.connect()];
+    const [connection, beside, setting] = [
+      await instance.connect(),
+      await instance.connect(),
+      await instance.connect(),
+    ];
     for (const each of [connection, beside]) await each.run("SET TimeZone = 'UTC'");
+    const usual = Number.parseInt(settings.memory_limit ?? '', 10);
     return {
       connection,
       beside,
-      close: () => close(instance, [connection, beside], settings.access_mode === 'READ_WRITE'),
+      async setMemory(mebibytes) {
+        const limit = mebibytes === 'usual' ? usual : Math.min(mebibytes, usual);
+        await setting.run(`SET memory_limit = '${limit}MiB'`);
+      },
+      close: () => close(instance, [connection, beside, setting], settings.access_mode === 'READ_WRITE'),
     };
   } catch (error) {
     instance.closeSync();
@@ -118,7 +129,8 @@ function settingsFor({ memoryBytes, folder }: Omit<Opening, 'isReadOnly'>): Reco
     temp_directory: folder,
     // Order within a table is not promised, and keeping it costs memory.
     preserve_insertion_order: 'false',
-    // A checkpoint puts small groups of records together, and keeps all of them in memory until it writes them.
+    // A checkpoint puts small groups of records together, and keeps all of them in memory until it writes them. What one leaves
+    // the next ones do.
     max_vacuum_tasks: '2',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

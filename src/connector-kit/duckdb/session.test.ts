@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { leaseFile } from './client.ts';
+import { type OpenFile, openFile } from './open-file.ts';
 import { createSession, type Session } from './session.ts';
 
 const MIB = 1024 * 1024;
@@ -45,37 +45,52 @@ it('lets go of what was written, and neither of the records nor of the limit', a
   }
 });
 
-it('leaves the limit as it was when the work is cancelled in the middle of trimming', async () => {
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '100MiB' });
-  const connection = await instance.connect();
-  try {
-    const abort = new AbortController();
-    const run = connection.run.bind(connection);
-    connection.run = async (sql) => {
-      const result = await run(sql);
-      if (sql.startsWith('SET memory_limit')) abort.abort();
-      return result;
-    };
-    await createSession(connection, 'Testing', ':memory:', abort.signal).trim();
-    expect(abort.signal.aborted).toBe(true);
-    const found = await run("SELECT current_setting('memory_limit')");
-    expect(await found.getRowsJson()).toEqual([['100.0 MiB']]);
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
-});
+describe('a limit', () => {
+  let folder: string;
+  let file: OpenFile;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-limit-'));
+    file = await openFile(join(folder, 'a.duckdb'), { isReadOnly: false, memoryBytes: 2.9 * 1024 * MIB, folder });
+  });
+  afterEach(async () => {
+    await file.close();
+    await rm(folder, { recursive: true });
+  });
+  const open = (signal: AbortSignal, setMemory = file.setMemory) =>
+    createSession({ connection: file.connection, setMemory }, 'Testing', 'a.duckdb', signal);
+  const never = new AbortController().signal;
 
-it('works sparingly with a lower limit, which is gone behind it even when the work fails', async () => {
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '200MiB' });
-  const connection = await instance.connect();
-  try {
-    const session = createSession(connection, 'Testing', ':memory:', new AbortController().signal);
+  it('is as it was when the work is cancelled in the middle of trimming', async () => {
+    const abort = new AbortController();
+    const setMemory: OpenFile['setMemory'] = async (mebibytes) => {
+      await file.setMemory(mebibytes);
+      abort.abort();
+    };
+    const usual = await limit(open(never));
+    await open(abort.signal, setMemory).trim();
+    expect(abort.signal.aborted).toBe(true);
+    expect(await limit(open(never))).toEqual(usual);
+  });
+
+  it('does not become less with each trim', async () => {
+    const session = open(never);
+    const usual = await limit(session);
+    for (let i = 0; i < 5; i += 1) await session.trim();
+    expect(await limit(session)).toEqual(usual);
+  });
+
+  it('is low for work that is done sparingly, and usual behind it', async () => {
+    const session = open(never);
     expect(await session.sparingly(() => limit(session))).toEqual([{ usual: '96.0 MiB' }]);
-    await expect(session.sparingly(() => session.run('SELECT * FROM nothing'))).rejects.toThrow();
-    expect(await limit(session)).toEqual([{ usual: '200.0 MiB' }]);
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+    expect(await limit(session)).toEqual([{ usual: '2.8 GiB' }]);
+  });
+
+  it('is usual behind work that has too little of it, in the middle of a transaction', async () => {
+    const session = open(never);
+    const greedy = "SELECT list(repeat('x', 1000) || i) AS l FROM range(1000000) AS r(i)";
+    await expect(session.transaction(() => session.sparingly(() => session.run(greedy)))).rejects.toMatchObject({
+      code: 'MEMORY_EXHAUSTED',
+    });
+    expect(await limit(session)).toEqual([{ usual: '2.8 GiB' }]);
+  });
 });

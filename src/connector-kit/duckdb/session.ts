@@ -21,13 +21,20 @@ export interface Session {
 }
 
 /** What may stay in memory when it is trimmed: enough for what may run beside. */
-const TRIMMED = '16MiB';
+const TRIMMED_MIB = 16;
 /** Enough for a join of a million short keys; a larger one spills. */
-const SPARE = '96MiB';
+const SPARE_MIB = 96;
+
+/** What a session works with. */
+export interface SessionParts {
+  readonly connection: DuckDBConnection;
+  /** Sets the limit of all who use the file; past any transaction, which a failure would keep from restoring it. */
+  setMemory(mebibytes: number | 'usual'): Promise<void>;
+}
 
 /** Statements on a connection that nobody else uses meanwhile; `action` and `path` begin the message of their errors. */
 export function createSession(
-  connection: DuckDBConnection,
+  { connection, setMemory }: SessionParts,
   action: Action,
   path: string,
   signal: AbortSignal,
@@ -57,22 +64,32 @@ export function createSession(
         throw error;
       }
     },
-    trim: () => translate(withMemory(connection, TRIMMED, async () => {})),
-    sparingly: (work) => translate(withMemory(connection, SPARE, work)),
+    // Not interruptible: all who use the file would be left with the low limit.
+    trim: () => translate(withMemory(setMemory, TRIMMED_MIB, async () => {})),
+    sparingly: (work) => translate(withMemory(setMemory, SPARE_MIB, work)),
   };
 }
 
-/** The limits are not interruptible: all who use the file would be left with the low one. */
-async function withMemory<T>(connection: DuckDBConnection, limit: string, work: () => Promise<T>): Promise<T> {
-  const result = await connection.run("SELECT current_setting('memory_limit')");
-  const [[usual] = []] = await result.getRowsJson();
+async function withMemory<T>(
+  setMemory: SessionParts['setMemory'],
+  mebibytes: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  // Refused where more than that is in use; by then DuckDB has let go of everything else.
+  const isLow = await setMemory(mebibytes).then(
+    () => true,
+    () => false,
+  );
+  let result: T;
   try {
-    // Refused where more than that is in use; by then DuckDB has let go of everything else.
-    await connection.run(`SET memory_limit = '${limit}'`).catch(() => {});
-    return await work();
-  } finally {
-    await connection.run(`SET memory_limit = '${usual}'`);
+    result = await work();
+  } catch (error) {
+    // What the work met is what went wrong.
+    if (isLow) await setMemory('usual').catch(() => {});
+    throw error;
   }
+  if (isLow) await setMemory('usual');
+  return result;
 }
 
 /** An interrupt that arrives before the statement has begun is lost, so it is repeated. */

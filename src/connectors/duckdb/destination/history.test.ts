@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 import { NEVER, useDuckdbFile } from '../../../../tests/setup/duckdb/use-file.ts';
 import { leaseFile, quoteTable } from '../../../connector-kit/duckdb/index.ts';
@@ -15,7 +13,7 @@ it.each([
 ])('counts live records that are missing, part by part, with a key of %s', async (_what, key) => {
   const plan = file.plan();
   const { live, work } = namesOf(plan);
-  await mkdir(dirname(file.path), { recursive: true });
+  await (await file.open(plan)).prepare(NEVER);
   await using lease = await leaseFile(file.path);
   const found = await lease.exclusive(
     'Testing',
@@ -28,8 +26,9 @@ it.each([
         `INSERT INTO ${quoteTable(live)} SELECT i, 'ü' || i, 'x', CASE WHEN i = 1000 THEN now() END FROM range(1, 1001) AS r(i)`,
       );
       await session.run(`INSERT INTO ${quoteTable(live)} VALUES (7, NULL, 'x', NULL)`);
-      await session.run(`CREATE TABLE ${quoteTable(work)} (id BIGINT, code VARCHAR, name VARCHAR)`);
-      await session.run(`INSERT INTO ${quoteTable(work)} SELECT i, 'ü' || i, 'y' FROM range(3, 2000, 3) AS r(i)`);
+      await session.run(
+        `INSERT INTO ${quoteTable(work)} (id, code, name) SELECT i, 'ü' || i, 'y' FROM range(3, 2000, 3) AS r(i)`,
+      );
       const table = await findTable(session, live);
       if (table === null) throw new Error('it has just been made');
       const counts: number[] = [];
