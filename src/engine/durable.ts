@@ -131,7 +131,8 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
     async stop(drainMs) {
       await polling.end();
       await client.destroy();
-      await DBOS.shutdown({ workflowCompletionTimeoutMS: drainMs });
+      // Else no engine could be started in this process again: workflows are kept by their names.
+      await DBOS.shutdown({ workflowCompletionTimeoutMS: drainMs, deregister: true });
       await pool.end();
     },
   };
