@@ -17,7 +17,8 @@ export interface OpenFile {
   readonly connection: DuckDBConnection;
   /** For what does not wait until the other one is free. */
   readonly beside: DuckDBConnection;
-  setMemory: SessionParts['setMemory'];
+  /** As a session needs it. */
+  readonly setMemory: SessionParts['setMemory'];
   close(): Promise<void>;
 }
 

@@ -107,9 +107,9 @@ export async function countMissing(
 ): Promise<number> {
   const keys = keyColumns(plan);
   const isHashed = keys.every(({ name, type }) => live.typeOf(name) === type && HASHED.test(type));
-  // Its text may be compared by rules that a hash knows nothing of.
-  const isTheirs = await isAdopted(session, plan);
-  const parts = isHashed && !isTheirs ? Math.min(MOST_PARTS, Math.max(1, Math.ceil(records / keysAtOnce))) : 1;
+  // Text of a table that another tool made may be compared by rules that a hash knows nothing of.
+  const canPart = records > keysAtOnce && isHashed && !(await isAdopted(session, plan));
+  const parts = canPart ? Math.min(MOST_PARTS, Math.ceil(records / keysAtOnce)) : 1;
   let missing = 0;
   for (let part = 0; part < parts; part += 1) {
     const isIn = (alias: 's' | 'l') =>
