@@ -121,6 +121,8 @@ export interface SegmentOutcome {
   /** Of the records that landed: read minus rejected. */
   readonly source: RangeSum;
   readonly rejects: readonly Reject[];
+  /** See `SourceChunk.highest`. */
+  readonly highest?: string;
 }
 
 export interface SegmentWriter extends AsyncDisposable {

@@ -114,6 +114,8 @@ export interface TrackingRequest {
   readonly snapshot: SnapshotRef;
   /** True: `next` may be left open where finding it takes long; it is asked for again, without this, while records are written. */
   readonly mayLeaveOpen?: boolean;
+  /** The highest value that a delta's one complete read has given, as `SourceChunk.highest`: nobody has to look for it again. */
+  readonly highest?: string | undefined;
 }
 
 export interface TrackingPlan {
@@ -141,4 +143,9 @@ export interface SourceChunk {
   readonly chunk: Chunk;
   /** Records that came before the next chunk's and have no form in the wire format; they are not in the chunk. Absent = none. Keys as the chunk would have their texts. */
   readonly rejects?: readonly Reject[];
+  /**
+   * Where a delta is read without filters: the highest value of its tracking field so far, as the source's own text. Absent
+   * where there is none yet, or nobody has watched it.
+   */
+  readonly highest?: string | undefined;
 }

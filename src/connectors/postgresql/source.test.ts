@@ -2,8 +2,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
 import type { BulkSource, Checkpoint, SegmentRange, SnapshotRef } from '../../connector-kit/index.ts';
-import type { SchemaDescription } from '../../core/index.ts';
-import { readKey } from '../../formats/index.ts';
+import type { RowFilter, SchemaDescription } from '../../core/index.ts';
+import { readKey, type WireFormat } from '../../formats/index.ts';
 
 let side: Side;
 let source: BulkSource;
@@ -293,6 +293,56 @@ describe('a tracking field', () => {
     await using later = await source.openSnapshot(NEVER);
     expect((await readIds(schema, ranges, later, from)).toSorted(byNumber)).toEqual(['1', '8', '9', '10']);
     await side.sql(`UPDATE tracked SET z = '2026-01-02' WHERE id = 1`);
+  });
+
+  /** What a delta from here says of its highest value while it is read. */
+  async function readHighest(fieldId: string, value: string, format: WireFormat, filters: readonly RowFilter[] = []) {
+    const schema = await find('public.tracked');
+    const field = schema.fields.find(({ id }) => id === fieldId);
+    const offer = source.offer(schema.fields).find((one) => one.format === format);
+    if (field === undefined || offer === undefined) throw new Error('no such field or format');
+    await using snapshot = await source.openSnapshot(NEVER);
+    const from = { version: 1, field: fieldId, kind: field.logicalType.kind, value };
+    const [range] = await source.planSegments({ schema, snapshot, segmentBytes: 1, from, filters }, NEVER);
+    if (range === undefined) throw new Error('nothing to read');
+    let highest: string | undefined;
+    const request = { schema, format, fields: offer.fields, range, snapshot, from, filters };
+    for await (const read of source.read(request, NEVER)) highest = read.highest;
+    const question = { schema, field, snapshot };
+    const known = highest === undefined ? null : await source.planTracking({ ...question, highest }, NEVER);
+    return { highest, known, looked: await source.planTracking(question, NEVER) };
+  }
+
+  it.each([
+    ['z', '2026-01-09 00:00:00+00'],
+    ['s', '2026-01-09 00:00:00'],
+    ['d', '2026-01-09'],
+    ['n', '9'],
+  ])('%s has the same next value by what a delta has read as by a look at the table', async (field, value) => {
+    const { highest, known, looked } = await readHighest(field, value, 'pgcopy-binary');
+    expect(highest).toBeDefined();
+    expect(known).toEqual(looked);
+  });
+
+  it('without an end is as high by a read as by a look', async () => {
+    await side.sql(`INSERT INTO tracked (id, z, d) VALUES (60, 'infinity', 'infinity')`);
+    const found = [
+      await readHighest('z', '2026-01-09 00:00:00+00', 'pgcopy-binary'),
+      await readHighest('d', '2026-01-09', 'pgcopy-binary'),
+    ];
+    await side.sql('DELETE FROM tracked WHERE id = 60');
+    for (const { highest, known, looked } of found) {
+      expect(highest).toBe('infinity');
+      // The bound is the clock's, which two snapshots have not in common, but one has.
+      expect(known).toEqual(looked);
+    }
+    expect(found[1]?.looked.next).toBeNull();
+  });
+
+  it('is not watched while filters hide records, nor in other formats', async () => {
+    const filters = [{ field: 'n', function: 'LessThan', value: 10 }] as const;
+    expect((await readHighest('z', '2026-01-09 00:00:00+00', 'pgcopy-binary', filters)).highest).toBeUndefined();
+    expect((await readHighest('z', '2026-01-09 00:00:00+00', 'csv')).highest).toBeUndefined();
   });
 
   it('refuses a checkpoint that it did not make', async () => {

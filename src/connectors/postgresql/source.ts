@@ -22,7 +22,7 @@ import { sampleRecords } from './source/sample.ts';
 import { isPart, planSegments, planSingleSegments } from './source/segments.ts';
 import { type HeldSnapshot, holdSnapshot, importSnapshot, joinSnapshot } from './source/snapshot.ts';
 import { hasLostRecords } from './source/table.ts';
-import { planTracking } from './source/tracking.ts';
+import { planTracking, watchTracking } from './source/tracking.ts';
 import { declareUserFields } from './source/user-fields.ts';
 import { offerFormats } from './types.ts';
 
@@ -112,8 +112,10 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     const action = `Reading ${request.schema.id}`;
     try {
       if (isPart(request.range)) await session.script(action, WITHOUT_WORKERS, signal);
+      const watched = watchTracking(request);
       for await (const chunk of session.copyOut(action, toCopyStatement(request), request.format, signal)) {
-        yield { chunk };
+        watched?.show(chunk);
+        yield { chunk, highest: watched?.text() };
       }
       if (await hasLostRecords(session, fromSchemaId(request.schema.id), signal)) throw rewritten(request);
       await this.#keepReader(session, token, signal);

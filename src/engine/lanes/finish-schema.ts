@@ -49,7 +49,7 @@ export async function finishSchema(
   }
   const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
   const search = new AbortController();
-  const found = findNextCursor(parts, todo, AbortSignal.any([stop, search.signal]));
+  const found = findNextCursor(parts, todo, reads, AbortSignal.any([stop, search.signal]));
   try {
     const outcome = await publishOrRecall(parts, todo, reads, clock, stop);
     const whole = await proveWholeIfAsked(parts, todo, { reads, outcome }, clock, stop);

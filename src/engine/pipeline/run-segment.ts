@@ -40,8 +40,9 @@ export async function runSegment(
   const tally = new SegmentTally(job);
   const change = openChanges(job);
   const pick = openPicker(job);
-  for await (const { chunk: read, rejects = [] } of source.read(job.read, signal)) {
+  for await (const { chunk: read, rejects = [], highest } of source.read(job.read, signal)) {
     signal.throwIfAborted();
+    tally.reach(highest);
     // A job about some records is not about those that nobody could read.
     if (job.only === undefined) for (const reject of rejects) tally.rejectUnread(reject);
     const chunk = pick(change(read));
@@ -89,6 +90,7 @@ class SegmentTally {
   #records = 0;
   #unread = 0;
   #bytes = 0;
+  #highest: string | undefined;
 
   constructor(job: SegmentJob) {
     this.#job = job;
@@ -103,6 +105,10 @@ class SegmentTally {
     this.#keyFields = job.load.columns.flatMap((column, position) =>
       column.isKey ? [{ position, id: column.field, logicalType: column.logicalType }] : [],
     );
+  }
+
+  reach(highest: string | undefined): void {
+    this.#highest = highest ?? this.#highest;
   }
 
   count(chunk: Chunk): void {
@@ -136,6 +142,7 @@ class SegmentTally {
       bytesRead: this.#bytes,
       source: subtractSums(all, this.#rejected),
       rejects: this.#rejects,
+      ...(this.#highest === undefined ? {} : { highest: this.#highest }),
     };
   }
 

@@ -17,6 +17,8 @@ export interface ReadsOf {
   readonly recordsRead: number;
   readonly rejected: number;
   readonly rejectedKeys: readonly NonNullable<Reject['key']>[];
+  /** The highest value of a delta's tracking field; undefined where it was not watched. */
+  readonly highest: string | undefined;
 }
 
 /** Adds up what the segments of a schema read. */
@@ -28,6 +30,8 @@ export function sumReads(rows: readonly { readonly range: unknown; readonly outc
     recordsRead: reads.reduce((sum, { outcome }) => sum + outcome.recordsRead, 0),
     rejected: reads.reduce((sum, { outcome }) => sum + outcome.rejects.length, 0),
     rejectedKeys: reads.flatMap(({ outcome }) => outcome.rejects.flatMap(({ key }) => (key === null ? [] : [key]))),
+    // Only its source can tell which of two is higher.
+    highest: reads.length === 1 ? reads[0]?.outcome.highest : undefined,
   };
 }
 

@@ -1,5 +1,6 @@
-import type { Checkpoint, TrackingPlan, TrackingRequest } from '../../../connector-kit/index.ts';
+import type { Checkpoint, ReadRequest, TrackingPlan, TrackingRequest } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
+import { type HighestValue, watchHighestValue } from '../../../formats/index.ts';
 import type { Session } from '../client.ts';
 import { fromSchemaId } from '../schema-id.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
@@ -44,7 +45,22 @@ export function toDeltaCondition(checkpoint: Checkpoint, isNullable: (field: str
   return isNullable(checkpoint.field) ? `(${since} OR ${column} IS NULL)` : since;
 }
 
-/** Plans the next delta's start in this execution's snapshot. Without an index on the field it takes a read of the whole table. */
+/**
+ * Watches the tracking field of a delta that is read without filters: whatever is higher was read, so nobody has to look for
+ * the table's highest value afterwards. Null where its values do not travel as they are.
+ */
+export function watchTracking({ from, format, fields, filters }: ReadRequest): HighestValue | null {
+  if (from === null || !isDelta(from) || filters.length > 0 || format !== 'pgcopy-binary') return null;
+  const position = fields.findIndex(({ id }) => id === from.field);
+  const field = fields[position];
+  if (field === undefined || field.conversion !== null || field.logicalType.kind !== from.kind) return null;
+  return watchHighestValue(position, field.logicalType);
+}
+
+/**
+ * Plans the next delta's start in this execution's snapshot. Without an index on the field, and what a read has given, it takes
+ * a read of the whole table.
+ */
 export async function planTracking(
   session: Session,
   request: TrackingRequest,
@@ -61,11 +77,15 @@ export async function planTracking(
   const isExact = kind === 'timestamptz' && snapshot.lowerBound.isExact;
   const explained = explain(kind, isExact, snapshot.lowerBound.reason);
   if (request.mayLeaveOpen === true) return { next: null, isNextOpen: true, ...explained };
-  const from = toFrom(table, await isPlain(session, table, signal));
+  const known = request.highest;
+  const highest =
+    known === undefined
+      ? `SELECT max(${quoteName(field.id)}) AS highest FROM ${toFrom(table, await isPlain(session, table, signal))}`
+      : `SELECT $2::${CURSOR_TYPES[kind]} AS highest`;
   const [row] = await session.query(
     `Reading the highest ${quoteName(field.id)} of ${quoteTable(table)}`,
-    `SELECT (${toNext(kind, isExact)})::text AS next FROM (SELECT max(${quoteName(field.id)}) AS highest FROM ${from}) t, (SELECT $1::timestamptz AS bound) b`,
-    [snapshot.lowerBound.value],
+    `SELECT (${toNext(kind, isExact)})::text AS next FROM (${highest}) t, (SELECT $1::timestamptz AS bound) b`,
+    [snapshot.lowerBound.value, ...(known === undefined ? [] : [known])],
     signal,
   );
   const value = row?.next ?? null;
