@@ -1,7 +1,7 @@
 import type { LoadPlan } from '../../../connector-kit/index.ts';
 import type { Session } from '../client.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
-import { listTypeChanges, refuseGaps, refuseOtherKinds, refuseUnfit } from './fit.ts';
+import { findComputed, listTypeChanges, refuseGaps, refuseOtherKinds, refuseUnfit } from './fit.ts';
 import { dropGenerations } from './generations.ts';
 import { type LiveTable, ownColumnDefinitions, readLiveTable, refuseOwnNames, toAddColumns } from './live-table.ts';
 import { lockOutReaders } from './lock-out-readers.ts';
@@ -28,7 +28,7 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
 
 /** What the publication would refuse is said before the source is read. A replacement by rename brings its own columns. */
 async function refuseHopeless(session: Session, plan: LoadPlan, live: LiveTable, signal: AbortSignal): Promise<void> {
-  if (listTypeChanges(plan, live).length > 0) {
+  if (listTypeChanges(plan, live).length > 0 || findComputed(plan, live) !== undefined) {
     const adopted = await isAdopted(session, plan, signal);
     const isMade = plan.kind === 'replace' && (await isExchanged(session, plan, live, adopted, signal));
     if (!isMade) await refuseUnfit(session, plan, live, adopted, signal);
