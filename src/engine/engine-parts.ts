@@ -89,7 +89,7 @@ export function definitionOf(parts: PlannerParts, type: string): ConnectorDefini
   return definition;
 }
 
-/** Name of our sessions in the systems' session lists; the segment and its token are added where a session works for one. */
+/** Name of our sessions in the systems' session lists: of all that work for an execution. */
 export function applicationNameOf(run: Run): string {
   return `millrace ${run.execution.id}`;
 }

@@ -181,6 +181,7 @@ async function readOpenExecutions(client: pg.Client): Promise<readonly OpenExecu
     `SELECT e.id, e.sync_id AS "syncId", b.name AS "syncName", e.status,
        extract(epoch FROM now() - greatest(e.updated_at, steps.youngest))::float8 AS "quietSeconds", steps.lost AS "lostSteps",
        (SELECT extract(epoch FROM now() - min(opened_at))::float8 FROM execution_snapshots s
+        JOIN snapshot_holders h USING (execution_id, epoch) JOIN workers w ON w.id = h.worker_id AND w.dead_at IS NULL
         WHERE s.execution_id = e.id AND s.closed_at IS NULL) AS "snapshotSeconds",
        (SELECT coalesce(json_agg(json_build_object('schemaId', schema_id, 'generation', generation)), '[]')
         FROM execution_schemas x WHERE x.execution_id = e.id AND generation IS NOT NULL) AS generations

@@ -118,6 +118,7 @@ describe('readFleetFacts', () => {
 
   it('knows the oldest snapshot that a living worker holds, and who is silent', async () => {
     const [living, dead] = [randomUUID(), randomUUID()];
+    const minutes = async () => Math.round(((await readFleetFacts(store.db)).oldestSnapshotSeconds ?? 0) / 60);
     await run(`INSERT INTO workers (id, host, pid, build, heartbeat_at, dead_at) VALUES
       ('${living}', 'h', 1, 'b', now() - interval '3 seconds', NULL), ('${dead}', 'h', 2, 'b', now() - interval '1 day', now())`);
     const id = await addExecution(await addSync(), 'running', '1 hour');
@@ -125,10 +126,20 @@ describe('readFleetFacts', () => {
       ('${id}', 1, '${dead}', '{}', now() - interval '50 minutes', NULL),
       ('${id}', 2, '${living}', '{}', now() - interval '40 minutes', now()),
       ('${id}', 3, '${living}', '{}', now() - interval '30 minutes', NULL)`);
-    const { workers, oldestSnapshotSeconds } = await readFleetFacts(store.db);
+    await run(`INSERT INTO snapshot_holders (execution_id, epoch, worker_id, snapshot) VALUES
+      ('${id}', 1, '${dead}', '{}'), ('${id}', 3, '${living}', '{}')`);
+    const { workers } = await readFleetFacts(store.db);
     expect(workers.alive).toBe(1);
     expect(Math.floor(workers.longestSilenceSeconds ?? 0)).toBeGreaterThanOrEqual(3);
-    expect(Math.round((oldestSnapshotSeconds ?? 0) / 60)).toBe(30);
+    expect(await minutes()).toBe(30);
+    // Who opened it is gone, another one still holds it.
+    await run(
+      `INSERT INTO snapshot_holders (execution_id, epoch, worker_id, snapshot) VALUES ('${id}', 1, '${living}', '{}')`,
+    );
+    expect(await minutes()).toBe(50);
+    // Renewed: nobody holds the old one, which is closed with the execution.
+    await run(`DELETE FROM snapshot_holders WHERE epoch = 1`);
+    expect(await minutes()).toBe(30);
   });
 });
 

@@ -48,7 +48,9 @@ async function readOldestSnapshot(db: StoreDatabase): Promise<number | null> {
   const { rows } = await sql<{ seconds: number | null }>`
     SELECT max(extract(epoch FROM now() - s.opened_at))::double precision AS seconds
     FROM executions e JOIN execution_snapshots s ON s.execution_id = e.id AND s.closed_at IS NULL
-    JOIN workers w ON w.id = s.worker_id AND w.dead_at IS NULL WHERE e.status IN ${OPEN}`.execute(db);
+    WHERE e.status IN ${OPEN} AND EXISTS (
+      SELECT FROM snapshot_holders h JOIN workers w ON w.id = h.worker_id AND w.dead_at IS NULL
+      WHERE h.execution_id = s.execution_id AND h.epoch = s.epoch)`.execute(db);
   return rows[0]?.seconds ?? null;
 }
 
