@@ -64,6 +64,20 @@ it('follows from what was read, without another look at the whole table', async 
   expect(await cursorOf(sync.id)).toBe('2024-02-01 00:00:00+00');
 });
 
+it('stays where it was while a record is refused, so that it is tried again', async () => {
+  const sync = await make();
+  await scene.run(sync.id);
+  await scene.inDestination(`ALTER TABLE landing.people ADD CONSTRAINT quiet CHECK (name NOT LIKE '%!')`);
+  await change(3, '2024-02-01Z');
+  await scene.inSource(`UPDATE people SET changed_at = '2024-03-01Z' WHERE id = 4`);
+  const refused = await scene.run(sync.id);
+  expect([refused.execution.status, refused.receipt?.schemas[0]?.counts.rejected]).toEqual(['errors', 1]);
+  expect(await cursorOf(sync.id)).toBe('2024-01-11 00:00:00+00');
+  await scene.inDestination('ALTER TABLE landing.people DROP CONSTRAINT quiet');
+  await expectEqual(await scene.run(sync.id), 3);
+  expect(await cursorOf(sync.id)).toBe('2024-03-01 00:00:00+00');
+});
+
 it('stays where it was when the image is gone before it was found', async () => {
   const sync = await make();
   await scene.run(sync.id);
