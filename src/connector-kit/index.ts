@@ -51,6 +51,7 @@ export type {
   Checkpoint,
   EstimateRequest,
   FormatOffer,
+  HighestSeen,
   OfferedField,
   ReadRequest,
   SegmentRange,

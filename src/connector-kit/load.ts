@@ -1,7 +1,7 @@
 import type { LoadKind, LogicalType, RangeSum } from '../core/index.ts';
 import type { Chunk, Hashing, WireFormat } from '../formats/index.ts';
 import type { Reject } from './reject.ts';
-import type { SegmentRange } from './source.ts';
+import type { HighestSeen, SegmentRange } from './source.ts';
 
 export interface TableName {
   readonly schema: string;
@@ -122,7 +122,7 @@ export interface SegmentOutcome {
   readonly source: RangeSum;
   readonly rejects: readonly Reject[];
   /** See `SourceChunk.highest`. */
-  readonly highest?: string;
+  readonly highest?: HighestSeen;
 }
 
 export interface SegmentWriter extends AsyncDisposable {

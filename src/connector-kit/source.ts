@@ -114,8 +114,8 @@ export interface TrackingRequest {
   readonly snapshot: SnapshotRef;
   /** True: `next` may be left open where finding it takes long; it is asked for again, without this, while records are written. */
   readonly mayLeaveOpen?: boolean;
-  /** The highest value that a delta's one complete read has given, as `SourceChunk.highest`: nobody has to look for it again. */
-  readonly highest?: string | undefined;
+  /** What a delta's one complete read has given: where it is of this field, nobody has to look for it again. */
+  readonly highest?: HighestSeen | undefined;
 }
 
 export interface TrackingPlan {
@@ -144,8 +144,14 @@ export interface SourceChunk {
   /** Records that came before the next chunk's and have no form in the wire format; they are not in the chunk. Absent = none. Keys as the chunk would have their texts. */
   readonly rejects?: readonly Reject[];
   /**
-   * Where a delta is read without filters: the highest value of its tracking field so far, as the source's own text. Absent
-   * where there is none yet, or nobody has watched it.
+   * Where a delta is read without filters: the highest value of its tracking field so far. Absent where there is none yet, or
+   * nobody has watched it.
    */
-  readonly highest?: string | undefined;
+  readonly highest?: HighestSeen | undefined;
+}
+
+/** A value that a delta was read by, as the source's own text; another field may be the sync's tracking field by now. */
+export interface HighestSeen {
+  readonly field: string;
+  readonly value: string;
 }

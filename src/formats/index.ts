@@ -14,7 +14,7 @@ export {
 export { toCanonicalFloat } from './hashing/float-text.ts';
 export { createRecordHasher } from './hashing/record-hasher.ts';
 export { createRecordPrints, toHashText } from './hashing/record-prints.ts';
-export { type HighestValue, watchHighestValue } from './keys/highest-value.ts';
+export { watchHighestValue } from './keys/highest-value.ts';
 export { pickRecords } from './keys/key-projection.ts';
 export { readKey } from './keys/read-key.ts';
 export { createTextHash } from './obfuscation/keyed-hash.ts';

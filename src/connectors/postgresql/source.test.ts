@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase, NEVER, openSide, type Side } from '../../../tests/setup/postgresql-loads.ts';
-import type { BulkSource, Checkpoint, SegmentRange, SnapshotRef } from '../../connector-kit/index.ts';
+import type { BulkSource, Checkpoint, HighestSeen, SegmentRange, SnapshotRef } from '../../connector-kit/index.ts';
 import type { RowFilter, SchemaDescription } from '../../core/index.ts';
 import { readKey, type WireFormat } from '../../formats/index.ts';
 
@@ -305,7 +305,7 @@ describe('a tracking field', () => {
     const from = { version: 1, field: fieldId, kind: field.logicalType.kind, value };
     const [range] = await source.planSegments({ schema, snapshot, segmentBytes: 1, from, filters }, NEVER);
     if (range === undefined) throw new Error('nothing to read');
-    let highest: string | undefined;
+    let highest: HighestSeen | undefined;
     const request = { schema, format, fields: offer.fields, range, snapshot, from, filters };
     for await (const read of source.read(request, NEVER)) highest = read.highest;
     const question = { schema, field, snapshot };
@@ -332,11 +332,21 @@ describe('a tracking field', () => {
     ];
     await side.sql('DELETE FROM tracked WHERE id = 60');
     for (const { highest, known, looked } of found) {
-      expect(highest).toBe('infinity');
+      expect(highest?.value).toBe('infinity');
       // The bound is the clock's, which two snapshots have not in common, but one has.
       expect(known).toEqual(looked);
     }
     expect(found[1]?.looked.next).toBeNull();
+  });
+
+  it('is looked for where a delta was read by another field', async () => {
+    const schema = await find('public.tracked');
+    const field = schema.fields.find(({ id }) => id === 'n');
+    if (field === undefined) throw new Error('no such field');
+    await using snapshot = await source.openSnapshot(NEVER);
+    const highest = { field: 'id', value: '1000' };
+    const { next } = await source.planTracking({ schema, field, snapshot, highest }, NEVER);
+    expect(next).toMatchObject({ field: 'n', value: '10' });
   });
 
   it('is not watched while filters hide records, nor in other formats', async () => {

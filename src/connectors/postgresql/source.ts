@@ -115,7 +115,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
       const watched = watchTracking(request);
       for await (const chunk of session.copyOut(action, toCopyStatement(request), request.format, signal)) {
         watched?.show(chunk);
-        yield { chunk, highest: watched?.text() };
+        yield { chunk, highest: watched?.highest() };
       }
       if (await hasLostRecords(session, fromSchemaId(request.schema.id), signal)) throw rewritten(request);
       await this.#keepReader(session, token, signal);

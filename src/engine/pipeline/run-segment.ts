@@ -1,4 +1,11 @@
-import { type BulkSource, type Load, type Reject, type SegmentOutcome, tableText } from '../../connector-kit/index.ts';
+import {
+  type BulkSource,
+  type HighestSeen,
+  type Load,
+  type Reject,
+  type SegmentOutcome,
+  tableText,
+} from '../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../core/index.ts';
 import {
   addSums,
@@ -90,7 +97,7 @@ class SegmentTally {
   #records = 0;
   #unread = 0;
   #bytes = 0;
-  #highest: string | undefined;
+  #highest: HighestSeen | undefined;
 
   constructor(job: SegmentJob) {
     this.#job = job;
@@ -107,7 +114,7 @@ class SegmentTally {
     );
   }
 
-  reach(highest: string | undefined): void {
+  reach(highest: HighestSeen | undefined): void {
     this.#highest = highest ?? this.#highest;
   }
 

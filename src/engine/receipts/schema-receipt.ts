@@ -1,4 +1,10 @@
-import { type Reject, type SegmentOutcome, type SegmentRange, tableText } from '../../connector-kit/index.ts';
+import {
+  type HighestSeen,
+  type Reject,
+  type SegmentOutcome,
+  type SegmentRange,
+  tableText,
+} from '../../connector-kit/index.ts';
 import {
   type RangeSum,
   type RecordDifferences,
@@ -18,7 +24,7 @@ export interface ReadsOf {
   readonly rejected: number;
   readonly rejectedKeys: readonly NonNullable<Reject['key']>[];
   /** The highest value of a delta's tracking field; undefined where it was not watched. */
-  readonly highest: string | undefined;
+  readonly highest: HighestSeen | undefined;
 }
 
 /** Adds up what the segments of a schema read. */

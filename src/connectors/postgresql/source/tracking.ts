@@ -1,6 +1,12 @@
-import type { Checkpoint, ReadRequest, TrackingPlan, TrackingRequest } from '../../../connector-kit/index.ts';
+import type {
+  Checkpoint,
+  HighestSeen,
+  ReadRequest,
+  TrackingPlan,
+  TrackingRequest,
+} from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
-import { type HighestValue, watchHighestValue } from '../../../formats/index.ts';
+import { type Chunk, watchHighestValue } from '../../../formats/index.ts';
 import type { Session } from '../client.ts';
 import { fromSchemaId } from '../schema-id.ts';
 import { quoteName, quoteTable, quoteText } from '../sql.ts';
@@ -45,16 +51,30 @@ export function toDeltaCondition(checkpoint: Checkpoint, isNullable: (field: str
   return isNullable(checkpoint.field) ? `(${since} OR ${column} IS NULL)` : since;
 }
 
+/** The highest value of a tracking field among the chunks that were shown. */
+export interface TrackingWatch {
+  show(chunk: Chunk): void;
+  highest(): HighestSeen | undefined;
+}
+
 /**
  * Watches the tracking field of a delta that is read without filters: whatever is higher was read, so nobody has to look for
  * the table's highest value afterwards. Null where its values do not travel as they are.
  */
-export function watchTracking({ from, format, fields, filters }: ReadRequest): HighestValue | null {
+export function watchTracking({ from, format, fields, filters }: ReadRequest): TrackingWatch | null {
   if (from === null || !isDelta(from) || filters.length > 0 || format !== 'pgcopy-binary') return null;
   const position = fields.findIndex(({ id }) => id === from.field);
   const field = fields[position];
   if (field === undefined || field.conversion !== null || field.logicalType.kind !== from.kind) return null;
-  return watchHighestValue(position, field.logicalType);
+  const watched = watchHighestValue(position, field.logicalType);
+  if (watched === null) return null;
+  return {
+    show: (chunk) => watched.show(chunk),
+    highest() {
+      const value = watched.text();
+      return value === undefined ? undefined : { field: from.field, value };
+    },
+  };
 }
 
 /**
@@ -77,7 +97,8 @@ export async function planTracking(
   const isExact = kind === 'timestamptz' && snapshot.lowerBound.isExact;
   const explained = explain(kind, isExact, snapshot.lowerBound.reason);
   if (request.mayLeaveOpen === true) return { next: null, isNextOpen: true, ...explained };
-  const known = request.highest;
+  // A schema that is begun again may have read by the field that was chosen before.
+  const known = request.highest?.field === field.id ? request.highest.value : undefined;
   const highest =
     known === undefined
       ? `SELECT max(${quoteName(field.id)}) AS highest FROM ${toFrom(table, await isPlain(session, table, signal))}`
