@@ -1,13 +1,16 @@
-import type { LoadPreview, RangeSum } from '../core/index.ts';
+import type { DatabaseIdentity, LoadPreview, RangeSum } from '../core/index.ts';
 import type { Hashing, WireFormat } from '../formats/index.ts';
-import type { Load, LoadPlan, Pack, PackTable, TableName } from './load.ts';
+import type { Load, LoadPlan, Pack, PackTable } from './load.ts';
 import type { FormatOffer, SegmentRange, SourceChunk } from './source.ts';
+import type { TableName } from './table-name.ts';
 
 export interface BulkDestination {
   /** What it would make of an offer, or null when it cannot take that format. Pure. */
   accept(offer: FormatOffer): Acceptance | null;
   /** Schema used when the sync's configuration names none. */
   readonly defaultSchema: string;
+  /** As a source's. */
+  identify?(signal: AbortSignal): Promise<DatabaseIdentity>;
   /** Facts about a table before a plan is made. */
   inspect(table: TableName, signal: AbortSignal): Promise<TableState>;
   /** The same about many tables, in their order. Absent: each is asked about by itself. */

@@ -33,7 +33,6 @@ export type {
   SegmentId,
   SegmentOutcome,
   SegmentWriter,
-  TableName,
 } from './load.ts';
 export { type CreditAccount, CreditPool, type CreditShare, createLoneCredit, MemoryCredit } from './memory-credit.ts';
 export {
@@ -53,6 +52,7 @@ export type {
   FormatOffer,
   HighestSeen,
   OfferedField,
+  OverwrittenTable,
   ReadRequest,
   SegmentRange,
   SegmentRequest,
@@ -61,6 +61,8 @@ export type {
   SourceSnapshot,
   TrackingPlan,
   TrackingRequest,
+  WriteRequest,
 } from './source.ts';
 export { configureTables } from './table-configuration.ts';
+export type { TableName } from './table-name.ts';
 export { tableText } from './table-text.ts';

@@ -2,11 +2,7 @@ import type { LoadKind, LogicalType, RangeSum } from '../core/index.ts';
 import type { Chunk, Hashing, WireFormat } from '../formats/index.ts';
 import type { Reject } from './reject.ts';
 import type { HighestSeen, SegmentRange } from './source.ts';
-
-export interface TableName {
-  readonly schema: string;
-  readonly name: string;
-}
+import type { TableName } from './table-name.ts';
 
 /** Everything one schema's load has to know. Plain JSON: it is stored and sent to threads. */
 export interface LoadPlan {

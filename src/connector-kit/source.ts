@@ -1,4 +1,5 @@
 import type {
+  DatabaseIdentity,
   Estimate,
   FieldDescription,
   LogicalType,
@@ -8,6 +9,7 @@ import type {
 } from '../core/index.ts';
 import type { Chunk, WireFormat } from '../formats/index.ts';
 import type { Reject } from './reject.ts';
+import type { TableName } from './table-name.ts';
 
 /** Plain JSON that only the connector which made it reads. Carries its own `version`. */
 export interface Checkpoint {
@@ -18,6 +20,10 @@ export interface Checkpoint {
 export interface BulkSource {
   /** Every table and object that the user may read. */
   discover(signal: AbortSignal): Promise<readonly SchemaDescription[]>;
+  /** Absent: two connections to one system cannot be told by asking it. */
+  identify?(signal: AbortSignal): Promise<DatabaseIdentity>;
+  /** Which tables, written in that database, would change what these schemas are read from. Absent = none. */
+  findOverwritten?(request: WriteRequest, signal: AbortSignal): Promise<readonly OverwrittenTable[]>;
   /** A few records, not representative, as JSON values by field id. */
   sample(schemaId: string, limit: number, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]>;
   /** Wire formats in which it can produce these fields, cheapest first; those of `asText` travel as their text. Pure. */
@@ -52,6 +58,19 @@ export interface BulkSource {
    * @throws `SNAPSHOT_LOST` when the snapshot's token is gone
    */
   read(request: ReadRequest, signal: AbortSignal): AsyncIterable<SourceChunk>;
+}
+
+/** What an execution reads, and where it would write. */
+export interface WriteRequest {
+  readonly schemaIds: readonly string[];
+  readonly tables: readonly TableName[];
+  readonly into: DatabaseIdentity;
+}
+
+/** A table that would be written while a schema is read from it. */
+export interface OverwrittenTable {
+  readonly schemaId: string;
+  readonly table: TableName;
 }
 
 export interface SourceSnapshot extends AsyncDisposable {

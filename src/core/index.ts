@@ -1,4 +1,5 @@
 export { API_VERSIONS, type ApiVersion } from './api-versions.ts';
+export { type DatabaseIdentity, isSameDatabase } from './database-identity.ts';
 export { DRIFT_KINDS, type DriftEvent, type DriftKind, type SeenField, type SeenSchema } from './drift.ts';
 export {
   deserializeError,

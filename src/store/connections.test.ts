@@ -40,7 +40,7 @@ it('stores what refreshes of one connection found that are asked for by many at 
   const { store } = fixture.api.services;
   const work = async () => {
     await refresh();
-    return runPendingRefresh(store, id, async () => ({ schemas }));
+    return runPendingRefresh(store, id, async () => ({ schemas, database: null }));
   };
   const rename = (name: string) => updateConnection(store.db, fixture.api.keys.organizationId, id, { name });
   const names = ['one', 'two', 'three', 'four'];
@@ -57,7 +57,7 @@ it.each(Object.entries(RIVALS))(
     await requestSchemaRefresh(store.db, organizationId, id);
     const refresh = await store.transaction(async (transaction) => {
       await rival.begin(transaction, organizationId, id);
-      const refreshed = runPendingRefresh(store, id, async () => ({ schemas }));
+      const refreshed = runPendingRefresh(store, id, async () => ({ schemas, database: null }));
       await untilBlocked();
       await rival.end(transaction, organizationId, id);
       return { refreshed };

@@ -261,6 +261,7 @@ export {
   findDetectedSchema,
   listCachedSchemaIds,
   listCachedSchemas,
+  listDatabaseIdentities,
   listPendingRefreshes,
   type PendingRefresh,
   type RefreshOutcome,

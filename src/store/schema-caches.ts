@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { applyOverrides, type SchemaDescription } from '../core/index.ts';
+import { applyOverrides, type DatabaseIdentity, type SchemaDescription } from '../core/index.ts';
 import type { ScopedStore, StoreDatabase } from './database.ts';
 
 /**
@@ -124,6 +124,19 @@ function selectCached(db: StoreDatabase, organizationId: string, connectionId: s
     .where('cachedSchemas.connectionId', '=', connectionId);
 }
 
+/** Which databases an organization's connections led to when their schemas were read last, by connection id; those that do not tell are left out. */
+export async function listDatabaseIdentities(
+  db: StoreDatabase,
+  organizationId: string,
+): Promise<ReadonlyMap<string, DatabaseIdentity>> {
+  const rows = await db
+    .selectFrom('schemaCaches')
+    .select(['connectionId', 'database'])
+    .where('organizationId', '=', organizationId)
+    .execute();
+  return new Map(rows.flatMap(({ connectionId, database }) => (database === null ? [] : [[connectionId, database]])));
+}
+
 /** A refresh that somebody should do. */
 export interface PendingRefresh {
   readonly connectionId: string;
@@ -141,7 +154,13 @@ export function listPendingRefreshes(db: StoreDatabase): Promise<PendingRefresh[
 }
 
 /** What a refresh found. */
-export type RefreshOutcome = { readonly schemas: readonly SchemaDescription[] } | { readonly error: string };
+export type RefreshOutcome =
+  | {
+      readonly schemas: readonly SchemaDescription[];
+      /** Null where the system cannot tell which it is. */
+      readonly database: DatabaseIdentity | null;
+    }
+  | { readonly error: string };
 
 /** Class of our advisory locks on one connection's refresh. */
 const REFRESH_LOCK_CLASS = 7_106_443;
@@ -208,12 +227,16 @@ async function finishRefresh(
     .set({
       finishedAt: sql<Date>`now()`,
       requestedAt: sql<Date>`CASE WHEN requested_at > ${requestedAt}::timestamptz THEN now() + interval '1 microsecond' ELSE least(requested_at, now()) END`,
-      ...(isSuccess ? { succeededAt: sql<Date>`now()`, error: null } : { error: outcome.error }),
+      ...(isSuccess
+        ? { succeededAt: sql<Date>`now()`, error: null, database: toJson(outcome.database) }
+        : { error: outcome.error }),
     })
     .where('connectionId', '=', connectionId)
     .execute();
   if (isSuccess) await replaceCachedSchemas(db, organizationId, connectionId, outcome.schemas);
 }
+
+const toJson = (value: DatabaseIdentity | null): string | null => (value === null ? null : JSON.stringify(value));
 
 /**
  * Keeps organization and connection from being deleted or renamed until the transaction ends. Whoever does that has their

@@ -1,6 +1,7 @@
 import type {
   AutoAddRule,
   BulkMode,
+  DatabaseIdentity,
   DriftKind,
   FilterFunction,
   NameRule,
@@ -147,6 +148,7 @@ interface SchemaCachesTable {
   finishedAt: NullableTimestamp;
   succeededAt: NullableTimestamp;
   error: Nullable<string>;
+  database: NullableJson<DatabaseIdentity>;
 }
 
 interface CachedSchemasTable {

@@ -1,4 +1,4 @@
-import type { TableName } from '../load.ts';
+import type { TableName } from '../table-name.ts';
 
 /** An identifier in SQL, whatever it holds. */
 export function quoteName(name: string): string {

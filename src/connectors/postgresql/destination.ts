@@ -12,7 +12,7 @@ import {
   type TableState,
   tableText,
 } from '../../connector-kit/index.ts';
-import type { LoadPreview } from '../../core/index.ts';
+import type { DatabaseIdentity, LoadPreview } from '../../core/index.ts';
 import type { Session } from './client.ts';
 import { acceptOffer } from './destination/accept.ts';
 import { openImage } from './destination/image.ts';
@@ -25,6 +25,7 @@ import { previewLoad, previewNew } from './destination/preview.ts';
 import { type Place, readPlace } from './destination/preview-table.ts';
 import { hasState } from './destination/state.ts';
 import { refuseTooWide } from './destination/table-width.ts';
+import { identifyDatabase } from './identity.ts';
 import type { SessionPool } from './sessions.ts';
 
 /** As long as a plan of many tables may take what it has seen for true. */
@@ -44,6 +45,10 @@ export class PostgresqlDestination implements BulkDestination {
 
   accept(offer: FormatOffer): Acceptance | null {
     return acceptOffer(offer);
+  }
+
+  identify(signal: AbortSignal): Promise<DatabaseIdentity> {
+    return this.#pool.use(signal, (session) => identifyDatabase(session, signal));
   }
 
   async inspect(table: TableName, signal: AbortSignal): Promise<TableState> {

@@ -77,6 +77,18 @@ describe('a replica', () => {
     });
   });
 
+  it('is its primary’s database, and no other one of the same name', async () => {
+    await replica.catchUp();
+    await using written = await connectDatabase(primary.url);
+    const into = await written.destination?.identify?.(NEVER);
+    const foreign = await side.connector.destination?.identify?.(NEVER);
+    if (into === undefined || foreign === undefined) throw new Error('a destination that does not say which it is');
+    const request = { schemaIds: ['public.t'], tables: [{ schema: 'public', name: 't' }] };
+    const overwritten = request.tables.map((table) => ({ schemaId: 'public.t', table }));
+    expect(await source.source?.findOverwritten?.({ ...request, into }, NEVER)).toEqual(overwritten);
+    expect(await source.source?.findOverwritten?.({ ...request, into: foreign }, NEVER)).toEqual([]);
+  });
+
   it('is named where it is the destination', async () => {
     const copy = { source: side.connector, destination: source, schemaId: 'public.t2' };
     await side.sql('CREATE TABLE t2 (id int PRIMARY KEY)');

@@ -2,6 +2,7 @@ import type {
   BulkSource,
   EstimateRequest,
   FormatOffer,
+  OverwrittenTable,
   ReadRequest,
   SegmentRange,
   SegmentRequest,
@@ -10,13 +11,22 @@ import type {
   SourceSnapshot,
   TrackingPlan,
   TrackingRequest,
+  WriteRequest,
 } from '../../connector-kit/index.ts';
-import { type Estimate, type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
+import {
+  type DatabaseIdentity,
+  type Estimate,
+  type FieldDescription,
+  type SchemaDescription,
+  SyncError,
+} from '../../core/index.ts';
 import type { Session } from './client.ts';
+import { identifyDatabase } from './identity.ts';
 import { discoverSchemas } from './schema.ts';
 import { fromSchemaId } from './schema-id.ts';
 import type { SessionPool } from './sessions.ts';
 import { estimateRead } from './source/estimate.ts';
+import { findOverwritten } from './source/overwritten.ts';
 import { toCopyStatement } from './source/read.ts';
 import { sampleRecords } from './source/sample.ts';
 import { isPart, planSegments, planSingleSegments } from './source/segments.ts';
@@ -50,6 +60,14 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   discover(signal: AbortSignal): Promise<readonly SchemaDescription[]> {
     return this.#pool.use(signal, (session) => discoverSchemas(session, signal));
+  }
+
+  identify(signal: AbortSignal): Promise<DatabaseIdentity> {
+    return this.#pool.use(signal, (session) => identifyDatabase(session, signal));
+  }
+
+  findOverwritten(request: WriteRequest, signal: AbortSignal): Promise<readonly OverwrittenTable[]> {
+    return this.#pool.use(signal, (session) => findOverwritten(session, request, signal));
   }
 
   sample(schemaId: string, limit: number, signal: AbortSignal): Promise<readonly Readonly<Record<string, unknown>>[]> {

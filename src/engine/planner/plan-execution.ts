@@ -2,6 +2,7 @@ import type {
   BulkDestination,
   Capabilities,
   Connector,
+  OverwrittenTable,
   SnapshotRef,
   TableName,
   TableState,
@@ -30,7 +31,7 @@ import { planSchema } from './plan-schema.ts';
 import { findSchemaDrift, type SeenChanges } from './schema-drift.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 import { selectSchemas } from './select-schemas.ts';
-import { refuseForeignTable } from './table-owner.ts';
+import { findOwnSources, refuseForeignTable, refuseOwnSource } from './table-owner.ts';
 
 export interface ExecutionPlanContext {
   readonly run: Run;
@@ -86,7 +87,8 @@ export async function planExecution(
   );
   const generations = await context.nextGenerations(selections.map(({ schemaId }) => schemaId));
   const states = await inspectTables(targetOf(context.destination), selections, tables, context.signal);
-  const surroundings = { discovered, tables, seen, generations, states };
+  const ownSources = await findOwnSources(context, tables, [...discovered.keys()]);
+  const surroundings = { discovered, tables, seen, generations, states, ownSources };
   const fail = (schemaId: string, position: number, error: unknown) => {
     if (context.signal.aborted || isOutage(error) || (error instanceof SyncError && error.kind === 'internal'))
       throw error;
@@ -185,12 +187,14 @@ interface Surroundings {
   readonly generations: ReadonlyMap<string, number>;
   /** By schema id; absent where the destination is asked about one table at a time. */
   readonly states: ReadonlyMap<string, TableState>;
+  /** Tables that the execution would write and reads. */
+  readonly ownSources: readonly OverwrittenTable[];
 }
 
 async function planOne(
   context: ExecutionPlanContext,
   selection: Run['schemas'][number],
-  { discovered, tables, seen, generations, states }: Surroundings,
+  { discovered, tables, seen, generations, states, ownSources }: Surroundings,
   position: number,
 ): Promise<DraftedSchema> {
   const schema = discovered.get(selection.schemaId);
@@ -206,6 +210,7 @@ async function planOne(
   }
   const destination = targetOf(context.destination);
   const state = states.get(schema.id) ?? (await destination.inspect(table, context.signal));
+  refuseOwnSource(table, ownSources);
   // Whoever owns it: it is only read.
   const isVerification = context.run.execution.type === VERIFICATION;
   if (!isVerification) await refuseForeignTable(context, selection.schemaId, table, state, tableNaming(context));

@@ -1,5 +1,11 @@
-import { type TableName, type TableState, tableText } from '../../connector-kit/index.ts';
-import { assignTables, nameKey, readDestinationOptions, SyncError } from '../../core/index.ts';
+import {
+  type Connector,
+  type OverwrittenTable,
+  type TableName,
+  type TableState,
+  tableText,
+} from '../../connector-kit/index.ts';
+import { assignTables, nameKey, readDestinationOptions, SyncError, VERIFICATION } from '../../core/index.ts';
 import type { Run, SyncNaming } from '../../store/index.ts';
 
 /** How the destination names tables. */
@@ -38,6 +44,43 @@ export async function refuseForeignTable(
   throw new SyncError(
     'TABLE_NOT_OURS',
     `The destination table ${name} exists and ${describeOrigin(owner, writer)}. Set "adopt" in the sync's settings to write into it, or choose another destination schema.`,
+  );
+}
+
+/** What an execution needs to know to spare its own source. */
+interface OwnSourceContext {
+  readonly run: Run;
+  readonly source: Connector;
+  readonly destination: Connector;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Tables that an execution would write and reads as well: the two connections may lead to one database. A sync that does not
+ * adopt writes no table of somebody else, so it does not have to ask.
+ * @param tables what its schemas are written to, by their ids
+ * @param readable ids of what the source has
+ */
+export async function findOwnSources(
+  { run, source, destination, signal }: OwnSourceContext,
+  tables: ReadonlyMap<string, TableName>,
+  readable: readonly string[],
+): Promise<readonly OverwrittenTable[]> {
+  if (!run.sync.adopt || run.execution.type === VERIFICATION) return [];
+  const into = await destination.destination?.identify?.(signal);
+  if (into === undefined) return [];
+  const schemaIds = readable.filter((id) => tables.has(id));
+  const request = { schemaIds, tables: [...tables.values()], into };
+  return (await source.source?.findOverwritten?.(request, signal)) ?? [];
+}
+
+/** @throws `REQUEST_REFUSED` for a table of `findOwnSources` */
+export function refuseOwnSource(table: TableName, ownSources: readonly OverwrittenTable[]): void {
+  const found = ownSources.find(({ table: { schema, name } }) => schema === table.schema && name === table.name);
+  if (found === undefined) return;
+  throw new SyncError(
+    'REQUEST_REFUSED',
+    `The destination table ${tableText(table)} holds what this sync reads as ${found.schemaId}: source and destination are the same database. Choose another destination schema or output name.`,
   );
 }
 

@@ -29,6 +29,7 @@ import { rearmSchedules, type ScheduleView, saveSchedules, toScheduleView } from
 import { toColumnNaming } from './selection/chosen-names.ts';
 import { loadNewSource, refuseMisfits } from './selection/moved-selection.ts';
 import { refuseSharedTables } from './selection/output-tables.ts';
+import { findSamePlace } from './selection/same-place.ts';
 import { resolveSelection, type SchemaSelection } from './selection/selection.ts';
 
 /** One bulk sync as people see it. */
@@ -137,10 +138,11 @@ export async function createBulkSync(
   const naming = toColumnNaming(context, input.normalizeNames, checked.destination);
   const rules = { supportsTrackingFields: checked.source.supportsTrackingFields, naming };
   const schemas = resolveSelection(selection, source, rules);
+  const samePlace = await findSamePlace(context, input.destinationConnectionId);
   const { organizationId } = context.caller;
   const id = context.newId();
   return context.store.transaction(async ({ db }) => {
-    await lockBothSides(context, db, input);
+    await lockBothSides(context, db, input, samePlace);
     const by = toActorColumns(context.caller);
     await insertBulkSync(db, organizationId, {
       ...toColumns(input, checked),
@@ -151,7 +153,7 @@ export async function createBulkSync(
       updatedByType: by.type,
     });
     await insertBulkSyncSchemas(db, organizationId, id, schemas);
-    await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
+    await refuseSharedTables(context, db, id, samePlace, checked.destination);
     await saveSchedules(context, db, id, input, new Set(schemas.map((schema) => schema.schemaId)));
     const made = await viewOf(context, db, await requireBulkSync(context, id, db));
     await auditBulkSync(db, context, 'create', { before: null, after: made });
@@ -183,16 +185,17 @@ export async function changeBulkSync(
   const input = change({ record: before, ...view });
   const checked = await checkBulkSync(context, input, before.policies);
   const { organizationId } = context.caller;
+  const samePlace = await findSamePlace(context, input.destinationConnectionId);
   const newSource = await loadNewSource(context, before.sourceConnectionId, input.sourceConnectionId);
   return context.store.transaction(async ({ db }) => {
-    await lockBothSides(context, db, input);
+    await lockBothSides(context, db, input, samePlace);
     await refuseChanged(context, db, id, (current) => isDeepStrictEqual(change(current), input));
     const rows = await listBulkSyncSchemas(db, organizationId, id);
     refuseMisfits(rows, newSource, toColumnNaming(context, input.normalizeNames, checked.destination));
     const by = toActorColumns(context.caller);
     const columns = { ...toColumns(input, checked), updatedBy: by.id, updatedByType: by.type };
     await updateRecord(db, organizationId, id, columns);
-    await refuseSharedTables(context, db, id, input.destinationConnectionId, checked.destination);
+    await refuseSharedTables(context, db, id, samePlace, checked.destination);
     await saveSchedules(context, db, id, input, new Set(rows.map((row) => row.schemaId)));
     // In the order in which the engine locks them, and a delete: the sync, its executions, its schemas.
     if (before.active && !input.active) await requestCancellation(db, organizationId, { syncId: id });
@@ -204,10 +207,14 @@ export async function changeBulkSync(
 }
 
 /** A connection may be deleted after it was checked. */
-async function lockBothSides(context: Context, db: StoreDatabase, input: BulkSyncInput): Promise<void> {
-  const { sourceConnectionId, destinationConnectionId } = input;
+async function lockBothSides(
+  context: Context,
+  db: StoreDatabase,
+  { sourceConnectionId, destinationConnectionId }: BulkSyncInput,
+  samePlace: ReadonlySet<string>,
+): Promise<void> {
   const ids = [sourceConnectionId, destinationConnectionId];
-  const found = await lockConnections(db, context.caller.organizationId, ids);
+  const found = await lockConnections(db, context.caller.organizationId, [...ids, ...samePlace]);
   for (const [index, id] of ids.entries()) {
     if (found.has(id)) continue;
     throw refuseField(

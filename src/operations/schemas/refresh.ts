@@ -56,8 +56,11 @@ async function discover(
 ): Promise<Discovery> {
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(DISCOVERY_LIMIT_MS)]);
-    const schemas = await withConnector(services, connection, async ({ source }) => source?.discover(limit) ?? []);
-    return { outcome: { schemas }, isHealthy: true };
+    const outcome = await withConnector(services, connection, async ({ source }) => ({
+      schemas: (await source?.discover(limit)) ?? [],
+      database: (await source?.identify?.(limit)) ?? null,
+    }));
+    return { outcome, isHealthy: true };
   } catch (error) {
     if (error instanceof SyncError)
       return { outcome: { error: error.message }, isHealthy: error.kind === 'transient' ? null : false };

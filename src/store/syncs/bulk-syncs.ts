@@ -85,10 +85,10 @@ export async function listBulkSyncs(
 export function listBulkSyncsInto(
   db: StoreDatabase,
   organizationId: string,
-  destinationConnectionId: string,
+  destinationConnectionIds: readonly string[],
 ): Promise<BulkSyncRecord[]> {
   return selectBulkSyncs(db, organizationId)
-    .where('bulkSyncs.destinationConnectionId', '=', destinationConnectionId)
+    .where('bulkSyncs.destinationConnectionId', 'in', destinationConnectionIds)
     .orderBy('bulkSyncs.createdAt')
     .orderBy('bulkSyncs.id')
     .execute();

@@ -20,6 +20,7 @@ import { type DestinationCapabilities, loadDestination, loadSource } from '../ch
 import { permitBulkSync, requireBulkSync } from '../syncs.ts';
 import { refuseTableNames, toColumnNaming } from './chosen-names.ts';
 import { refuseSharedTables } from './output-tables.ts';
+import { findSamePlace } from './same-place.ts';
 import { getBulkSchemas, type SchemaSettings, untouched, type WholeSchemaView } from './schemas.ts';
 import { resolveSchema, type SchemaSelection, type SelectionRules } from './selection.ts';
 
@@ -68,14 +69,15 @@ async function changeSchemas(
 ): Promise<WholeSchemaView[]> {
   const { organizationId } = context.caller;
   const ids = changes.map(({ id }) => id);
-  await permitBulkSync(context, syncId, 'edit');
+  const { destinationConnectionId } = await permitBulkSync(context, syncId, 'edit');
+  const samePlace = await findSamePlace(context, destinationConnectionId);
   await context.store.transaction(async ({ db }) => {
-    const scene = await openScene(context, db, await lockWithSides(context, db, syncId), ids);
+    const scene = await openScene(context, db, await lockWithSides(context, db, syncId, samePlace), ids);
     const rows = changes.map((change, index) => resolveChange(scene, change, prefixOf(index), ids.indexOf(change.id)));
     if (rows.length === 0) return;
     await saveBulkSyncSchemas(db, organizationId, syncId, rows);
     await forgetCursors(db, organizationId, { syncId, schemaIds: listChanged(scene, rows) });
-    await refuseNames(context, db, scene, (sharing) => {
+    await refuseNames(context, db, { ...scene, samePlace }, (sharing) => {
       const index = ids.findIndex((id) => sharing.includes(id));
       return `${prefixOf(Math.max(0, index))}user_output_name`;
     });
@@ -87,10 +89,15 @@ async function changeSchemas(
 }
 
 /** Connections before the sync, as every change of a sync does, so that no two of them wait for each other. */
-async function lockWithSides(context: Context, db: StoreDatabase, syncId: string): Promise<BulkSyncRecord> {
+async function lockWithSides(
+  context: Context,
+  db: StoreDatabase,
+  syncId: string,
+  samePlace: ReadonlySet<string>,
+): Promise<BulkSyncRecord> {
   const { organizationId } = context.caller;
   const { sourceConnectionId, destinationConnectionId } = await requireBulkSync(context, syncId, db);
-  await lockConnections(db, organizationId, [sourceConnectionId, destinationConnectionId]);
+  await lockConnections(db, organizationId, [sourceConnectionId, destinationConnectionId, ...samePlace]);
   await lockBulkSync(db, organizationId, syncId);
   return requireBulkSync(context, syncId, db);
 }
@@ -214,12 +221,12 @@ function toTime(time: Date | string | null | undefined): number | undefined {
 async function refuseNames(
   context: Context,
   db: StoreDatabase,
-  { sync, rules, destination }: Scene,
+  { sync, rules, destination, samePlace }: Scene & { readonly samePlace: ReadonlySet<string> },
   placeOf: (schemaIds: readonly string[]) => string,
 ): Promise<void> {
   const rows = await listBulkSyncSchemas(db, context.caller.organizationId, sync.id);
   const defaultSchema = String(destination.configuration.schema?.default ?? '');
   const enabled = rows.filter((row) => row.enabled);
   refuseTableNames(enabled, sync.destinationConfiguration, { ...rules.naming, defaultSchema }, placeOf);
-  await refuseSharedTables(context, db, sync.id, sync.destinationConnectionId, destination);
+  await refuseSharedTables(context, db, sync.id, samePlace, destination);
 }

@@ -21,26 +21,27 @@ export interface SyncNaming {
 type NamedSchema = Omit<SchemaNaming, 'syncId'>;
 
 /**
- * One table has one owner: refuses a sync that would write what another sync of the same connection writes, what it
- * reads itself, or where no sync may write. Call after its rows are written, in the same transaction, with the
- * destination connection locked. @throws `REQUEST_REFUSED` naming the other sync
+ * One table has one owner: refuses a sync that would write what another sync writes, what it reads itself, or where no
+ * sync may write. Call after its rows are written, in the same transaction, with those connections locked.
+ * @param samePlace connections that lead to the destination, see `findSamePlace`
+ * @throws `REQUEST_REFUSED` naming the other sync
  */
 export async function refuseSharedTables(
   context: Context,
   db: StoreDatabase,
   syncId: string,
-  destinationConnectionId: string,
+  samePlace: ReadonlySet<string>,
   destination: DestinationCapabilities,
 ): Promise<void> {
   const { organizationId } = context.caller;
-  const all = await listBulkSyncsInto(db, organizationId, destinationConnectionId);
+  const all = await listBulkSyncsInto(db, organizationId, [...samePlace]);
   const sync = all.find(({ id }) => id === syncId);
   if (sync === undefined) return;
   const ids = all.map(({ id }) => id);
   const rows = Map.groupBy(await listNamingOfSyncs(db, organizationId, ids), (row) => row.syncId);
   const mine = nameTables(sync, rows.get(syncId) ?? [], destination);
   refuseBadNames(rows.get(syncId) ?? [], mine, destination);
-  if (sync.sourceConnectionId === sync.destinationConnectionId) refuseOwnSource(mine, destination);
+  if (samePlace.has(sync.sourceConnectionId)) refuseOwnSource(mine, destination);
   for (const other of all) {
     if (other.id === syncId) continue;
     const shared = findShared(mine, nameTables(other, rows.get(other.id) ?? [], destination), destination);
@@ -85,7 +86,7 @@ function refuseOwnSource(mine: ReadonlyMap<string, OutputTable>, { placement }: 
   if (placement === 'owner')
     throw refuseField(
       'destination_connection_id',
-      'is the source, too, which cannot be written while it is read; choose a connection to another file',
+      'leads to the file that the sync reads, which cannot be written meanwhile; choose a connection to another file',
     );
   const read = new Set([...mine.keys()].map((schemaId) => toKey(splitSchemaId(schemaId))));
   for (const table of mine.values()) {
