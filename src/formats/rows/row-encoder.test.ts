@@ -178,6 +178,19 @@ describe('a row', () => {
     expect(Buffer.from(encoder.take().payload).toString()).toBe(',,x\nc,p,\n');
   });
 
+  it('may have its fields in any order, more than are wanted, or fewer', () => {
+    const ids = ['a', 'b', '7', 'c', 'd'];
+    const encoder = createRowEncoder(
+      'csv',
+      ids.map((id) => ({ id, logicalType: { kind: 'text' as const } })),
+    );
+    const rows = fc.sample(fc.shuffledSubarray([...ids, 'e', '1']), { numRuns: 300, seed: 3 });
+    for (const names of rows)
+      expect(encoder.add(Object.fromEntries(names.map((name) => [name, `of ${name}`])))).toBeNull();
+    const lines = rows.map((names) => ids.map((id) => (names.includes(id) ? `of ${id}` : '')).join(','));
+    expect(Buffer.from(encoder.take().payload).toString()).toBe(`${lines.join('\n')}\n`);
+  });
+
   it('holds memory for each of its fields, though all are NULL', () => {
     const fields = Array.from({ length: 300 }, (_, i) => ({ id: `f${i}`, logicalType: { kind: 'text' as const } }));
     const encoder = createRowEncoder('csv', fields);

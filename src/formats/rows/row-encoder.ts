@@ -30,22 +30,35 @@ export function createRowEncoder(
   const texts = batch.columns.filter(({ type }) => storageOf(type) === 'bytes');
   // Every object has a `constructor` from elsewhere, and it may be a field's name as well.
   const isInherited = fields.map(({ id }) => id in Object.prototype);
+  const ids = fields.map(({ id }) => id);
+  const set = (field: number, value: unknown): string | null => {
+    const column = batch.columns[field];
+    if (column === undefined) return null;
+    if (value === null || value === undefined) {
+      setNull(column, batch.records);
+      return null;
+    }
+    const fault = setters[field]?.(column, batch.records, value) ?? null;
+    return fault === null ? null : `The value of ${ids[field]} ${fault}.`;
+  };
   // Texts as well, NULL or not: their places take room, and their encoding is given more.
   const recordBytes = 8 * fields.length;
   const encoder = createEncoder(format, batch);
   return {
     add(row) {
       reserveRecords(batch);
-      for (let field = 0; field < fields.length; field++) {
-        const column = batch.columns[field];
-        const id = fields[field]?.id ?? '';
-        const value = isInherited[field] === true && !Object.hasOwn(row, id) ? undefined : row[id];
-        if (column === undefined) break;
-        if (value === null || value === undefined) setNull(column, batch.records);
-        else {
-          const fault = setters[field]?.(column, batch.records, value) ?? null;
-          if (fault !== null) return `The value of ${id} ${fault}.`;
-        }
+      let field = 0;
+      // Rows mostly have their fields in one order: then a value is found without a search for its name.
+      for (const id in row) {
+        if (id !== ids[field]) continue;
+        const fault = set(field, row[id]);
+        if (fault !== null) return fault;
+        field++;
+      }
+      for (; field < ids.length; field++) {
+        const id = ids[field] ?? '';
+        const fault = set(field, isInherited[field] === true && !Object.hasOwn(row, id) ? undefined : row[id]);
+        if (fault !== null) return fault;
       }
       batch.records++;
       return null;
