@@ -1,5 +1,5 @@
 import type { BenchDatabase } from './database.ts';
-import { type DuckdbFloor, type LimitRun, makeCsvFile, measureDuckdbFloor, runPsql } from './limits.ts';
+import { type FileFloor, type LimitRun, makeCsvFile, measureFileFloor, runPsql } from './limits.ts';
 import type { BenchOptions } from './options.ts';
 import { makeSync, openProduct, type Product, type ProductRun } from './product.ts';
 import { type MemoryFigure, megabytes, type Pair, type Results } from './results.ts';
@@ -45,20 +45,21 @@ export async function comparePostgresql(
   return { buildsKey, ...found };
 }
 
-/** The floor against the product. */
-export async function compareDuckdb(
+/** The floor of a destination that DuckDB writes against the product. */
+export async function compareFiles(
   product: Product,
   database: BenchDatabase,
+  destination: 'duckdb' | 'parquet',
   { rows, pairs }: BenchOptions,
-): Promise<NonNullable<Results['duckdb']>> {
-  const sync = await makeSync(product, { destination: 'duckdb', depth: 'counts', rows });
+): Promise<readonly Pair<FileFloor>[]> {
+  const sync = await makeSync(product, { destination, depth: 'counts', rows });
   using csv = await makeCsvFile(database, rows);
-  say('DuckDB: one run each to warm up');
+  const measureFloor = () => measureFileFloor(database, rows, { csvFile: csv.path, destination });
+  say(`${destination}: one run each to warm up`);
   await product.run(sync);
-  await measureDuckdbFloor(database, rows, csv.path);
-  const found: Pair<DuckdbFloor>[] = [];
+  await measureFloor();
+  const found: Pair<FileFloor>[] = [];
   for (let pair = 1; pair <= pairs; pair += 1) {
-    const measureFloor = () => measureDuckdbFloor(database, rows, csv.path);
     const [limit, run] = await inTurns(pair, measureFloor, () => settled(database, () => product.run(sync)));
     found.push({ limit, product: run, ratio: limit.floorSeconds / run.wallSeconds });
     say(`  pair ${pair}: floor ${limit.floorSeconds.toFixed(2)} s, Millrace ${run.wallSeconds.toFixed(2)} s`);

@@ -60,8 +60,8 @@ export async function runPsqlUpsert(
   return timeShell(`${out} | psql -X -q -v ON_ERROR_STOP=1 -d ${DESTINATION} ${upsert.join(' ')}`, database);
 }
 
-/** The floor of PostgreSQL into DuckDB: CPU seconds that cannot be avoided, spread over all cores. */
-export interface DuckdbFloor {
+/** The floor of PostgreSQL into a file that DuckDB writes: CPU seconds that cannot be avoided, spread over all cores. */
+export interface FileFloor {
   readonly copyCpuSeconds: number;
   readonly readCpuSeconds: number;
   /** Their sum divided by the number of cores. */
@@ -80,10 +80,14 @@ export async function makeCsvFile(
 }
 
 /** Measures both halves of the floor, one after the other. */
-export async function measureDuckdbFloor(database: BenchDatabase, rows: number, csvFile: string): Promise<DuckdbFloor> {
+export async function measureFileFloor(
+  database: BenchDatabase,
+  rows: number,
+  file: { readonly csvFile: string; readonly destination: 'duckdb' | 'parquet' },
+): Promise<FileFloor> {
   await database.settle();
   const copyCpuSeconds = await copyToNothing(database, rows);
-  const readCpuSeconds = await readFinishedFile(csvFile);
+  const readCpuSeconds = await readFinishedFile(file.csvFile, file.destination);
   return { copyCpuSeconds, readCpuSeconds, floorSeconds: (copyCpuSeconds + readCpuSeconds) / availableParallelism() };
 }
 
@@ -97,10 +101,9 @@ async function copyToNothing({ source }: BenchDatabase, rows: number): Promise<n
 }
 
 /** In a process of its own: what DuckDB keeps from an earlier round must not help. */
-async function readFinishedFile(csvFile: string): Promise<number> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./read-csv.ts', import.meta.url)), csvFile], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function readFinishedFile(csvFile: string, into: 'duckdb' | 'parquet'): Promise<number> {
+  const script = fileURLToPath(new URL('./read-csv.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, csvFile, into], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part;

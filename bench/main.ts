@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { describeFailure, prepareHome } from '../src/runtime/index.ts';
 import { provideCommands } from '../tests/setup/system-packages.ts';
 import { measureApi, reportApi } from './api.ts';
-import { compareDuckdb, comparePostgresql, measureMemory, withProduct } from './compare.ts';
+import { compareFiles, comparePostgresql, measureMemory, withProduct } from './compare.ts';
 import { type BenchDatabase, openBenchDatabase } from './database.ts';
 import { measureFormats } from './formats.ts';
 import { measureList } from './list.ts';
@@ -75,8 +75,9 @@ async function measure(options: BenchOptions): Promise<Results> {
   };
   if (options.parts.includes('pg'))
     results.postgresql = await withProduct(HOME, database, (product) => comparePostgresql(product, database, options));
-  if (options.parts.includes('duckdb'))
-    results.duckdb = await withProduct(HOME, database, (product) => compareDuckdb(product, database, options));
+  for (const part of ['duckdb', 'parquet'] as const)
+    if (options.parts.includes(part))
+      results[part] = await withProduct(HOME, database, (product) => compareFiles(product, database, part, options));
   await measureOptions(options, database, results);
   if (options.parts.includes('tables')) {
     results.tables = await withProduct(HOME, database, (product) =>

@@ -5,6 +5,7 @@ export const PARTS = [
   'pg',
   'tls',
   'duckdb',
+  'parquet',
   'filters',
   'columns',
   'renames',

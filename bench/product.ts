@@ -13,12 +13,15 @@ import { tableName } from './table.ts';
 export interface Product extends AsyncDisposable {
   readonly client: Client;
   /** Removes every sync and connection of the organization and makes the benchmark's connections. */
-  readonly connections: { readonly source: string; readonly postgresql: string; readonly duckdb: string };
+  readonly connections: Readonly<Record<'source' | Destination, string>>;
   /** Runs a sync to its end and measures the server's process meanwhile. */
   run(sync: BulkSyncBody): Promise<ProductRun>;
   /** Sends what the client has no call for. */
   send(method: string, path: string, body: unknown): Promise<void>;
 }
+
+/** Where the benchmark's table is copied to. */
+export type Destination = 'postgresql' | 'duckdb' | 'parquet';
 
 /** What one execution took. */
 export interface ProductRun {
@@ -35,6 +38,7 @@ export interface ProductRun {
 
 const NO_SIGNAL = new AbortController().signal;
 const DUCKDB_FILE = 'bench.duckdb';
+const PARQUET_FOLDER = 'bench-parquet';
 /** Each question costs CPU that the copy wants, too, so there are few: an execution says itself when it ended. */
 const ASK_EVERY_MS = 500;
 const SETTLE_MS = 3_000;
@@ -46,7 +50,7 @@ export async function openProduct(home: string, database: BenchDatabase): Promis
   try {
     const client = createClient(server);
     await removeEverything(client);
-    removeDuckdbFile(home, server);
+    removeFiles(home, server);
     await removeTables(database);
     const connections = await makeConnections(client, database);
     // What starting up leaves behind is collected before the first figure is taken.
@@ -67,7 +71,7 @@ export async function openProduct(home: string, database: BenchDatabase): Promis
 /** A sync that reads the whole table at every start. */
 export async function makeSync(
   { client, connections }: Product,
-  options: { destination: 'postgresql' | 'duckdb'; depth: 'counts' | 'checksums'; rows: number },
+  options: { destination: Destination; depth: 'counts' | 'checksums'; rows: number },
 ): Promise<BulkSyncBody> {
   const sync = await client.createBulkSync({
     name: `bench ${options.destination} ${options.depth} ${options.rows}`,
@@ -139,21 +143,20 @@ async function removeTables({ destination }: BenchDatabase): Promise<void> {
   for (const { nspname } of rows) await destination.query(`DROP SCHEMA ${nspname} CASCADE`);
 }
 
-function removeDuckdbFile(home: string, { organizationId }: DemoServer): void {
-  const { filesRoot } = readConfig(process.env, { home });
-  for (const suffix of ['', '.wal']) rmSync(join(filesRoot, organizationId, DUCKDB_FILE + suffix), { force: true });
+function removeFiles(home: string, { organizationId }: DemoServer): void {
+  const folder = join(readConfig(process.env, { home }).filesRoot, organizationId);
+  for (const name of [DUCKDB_FILE, `${DUCKDB_FILE}.wal`, PARQUET_FOLDER])
+    rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 async function makeConnections(client: Client, { server }: BenchDatabase): Promise<Product['connections']> {
-  const duckdb = await client.createConnection({
-    name: 'duckdb',
-    type: 'duckdb',
-    configuration: { path: DUCKDB_FILE },
-  });
+  const makeFile = async (type: 'duckdb' | 'parquet', path: string): Promise<string> =>
+    (await client.createConnection({ name: type, type, configuration: { path } })).id;
   return {
     source: await connectPostgresql(client, server, { name: 'source', database: SOURCE }),
     postgresql: await connectPostgresql(client, server, { name: 'destination', database: DESTINATION }),
-    duckdb: duckdb.id,
+    duckdb: await makeFile('duckdb', DUCKDB_FILE),
+    parquet: await makeFile('parquet', PARQUET_FOLDER),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type Column, formatCount, formatTable } from '../src/cli/index.ts';
-import type { DuckdbFloor, LimitRun } from './limits.ts';
+import type { FileFloor, LimitRun } from './limits.ts';
 import {
   type FormatFigure,
   type MemoryFigure,
@@ -17,7 +17,7 @@ export function reportLines(results: Results): string[] {
     `${formatCount(rows)} records of 18 columns, ${pairs} pairs, ${takenAt.slice(0, 10)}`,
     `${machine.cores} cores (${machine.cpu}), ${Math.round(machine.memoryBytes / 1024 ** 3)} GiB, Node ${machine.node}`,
     ...postgresqlLines(results),
-    ...duckdbLines(results),
+    ...fileLines(results),
     ...optionLines(results),
     ...manyTablesLines(results),
     ...memoryLines(results),
@@ -58,13 +58,13 @@ function limitFigures({ limit }: Pair<LimitRun>): [number, number] {
   return [limit.wallSeconds, limit.clientCpuSeconds];
 }
 
-function duckdbLines({ duckdb }: Results): string[] {
-  if (duckdb === undefined) return [];
+function fileLines({ duckdb, parquet }: Results): string[] {
+  const floor = 'against its floor: CPU seconds of COPY csv to nothing and of read_csv';
   return [
-    ...section(
-      'PostgreSQL to a DuckDB file against its floor: CPU seconds of COPY csv to nothing and of read_csv, by cores.',
-    ),
-    ...pairTable('receipt depth counts', duckdb, floorFigures),
+    ...(duckdb === undefined ? [] : section(`PostgreSQL to a DuckDB file ${floor}, by cores.`)),
+    ...(duckdb === undefined ? [] : pairTable('receipt depth counts', duckdb, floorFigures)),
+    ...(parquet === undefined ? [] : section(`PostgreSQL to a Parquet folder ${floor} into one file, by cores.`)),
+    ...(parquet === undefined ? [] : pairTable('receipt depth counts', parquet, floorFigures)),
   ];
 }
 
@@ -104,7 +104,7 @@ function manyTablesLines({ tables }: Results): string[] {
   ];
 }
 
-function floorFigures({ limit }: Pair<DuckdbFloor>): [number, number] {
+function floorFigures({ limit }: Pair<FileFloor>): [number, number] {
   return [limit.floorSeconds, limit.copyCpuSeconds + limit.readCpuSeconds];
 }
 

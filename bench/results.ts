@@ -1,4 +1,4 @@
-import type { DuckdbFloor, LimitRun } from './limits.ts';
+import type { FileFloor, LimitRun } from './limits.ts';
 import type { ProductRun } from './product.ts';
 
 /** One round of limit and product, run one after the other. */
@@ -83,7 +83,8 @@ export interface Results {
   options: { readonly title: string; readonly goal: number; readonly pairs: readonly Pair<LimitRun>[] }[];
   tables?: ManyTables;
   formats?: readonly FormatFigure[];
-  duckdb?: readonly Pair<DuckdbFloor>[];
+  duckdb?: readonly Pair<FileFloor>[];
+  parquet?: readonly Pair<FileFloor>[];
   memory?: readonly MemoryFigure[];
   peers?: readonly PeerFigure[];
   scaling?: readonly ScalingFigure[];
