@@ -17,7 +17,7 @@ export function toSampleValue(text: string | null, type: LogicalType | undefined
   }
 }
 
-/** Systems keep what is no JSON to others: any text that PostgreSQL's `json` takes, DuckDB's NaN inside of lists. */
+/** Systems keep what is no JSON to others: any text that PostgreSQL's `json` takes, `[NaN]` that DuckDB's does. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

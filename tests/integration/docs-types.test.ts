@@ -101,7 +101,7 @@ describe('the table of types', () => {
 /** Forms of DuckDB's types that cannot stand alone; NULL and TYPE are no types of columns. */
 const DUCKDB_VARIANTS: Readonly<Record<string, readonly string[]>> = {
   DECIMAL: ['DECIMAL(18,3)'],
-  LIST: ['INTEGER[]'],
+  LIST: ['INTEGER[]', 'DOUBLE[]'],
   ARRAY: ['INTEGER[3]'],
   STRUCT: ['STRUCT(a INTEGER)'],
   MAP: ['MAP(VARCHAR, INTEGER)'],

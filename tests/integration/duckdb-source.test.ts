@@ -81,11 +81,19 @@ const TYPES: readonly (readonly [type: string, values: readonly string[], expect
   ],
   ['MAP(VARCHAR, DATE)', ['{k=2024-02-29}'], ['{"k":"2024-02-29"}']],
   ['UNION(num INTEGER, str VARCHAR)', ['str'], ['{"str":"str"}']],
+  ['DOUBLE[]', ['[1.5, nan, inf, -inf, NULL, -1e-7]', '[]'], ['[1.5,"NaN","Infinity","-Infinity",null,-1e-7]', '[]']],
+  [
+    'STRUCT("a,NaN" VARCHAR, b STRUCT(c FLOAT, "\\""" VARCHAR)[])',
+    [`{'a,NaN': '[NaN,"\\\\', 'b': [{'c': -inf, '\\\\"': ':Infinity,'}]}`, `{'a,NaN': '-NaN', 'b': []}`],
+    ['{"a,NaN":"[NaN,\\"\\\\","b":[{"c":"-Infinity","\\\\\\"":":Infinity,"}]}', '{"a,NaN":"-NaN","b":[]}'],
+  ],
+  ['JSON[]', ['[1.50, 12345678901234567890.5]'], ['[1.5,12345678901234567000.0]']],
+  ['MAP(DOUBLE, FLOAT)', ['{nan=nan, 1.5=inf}'], ['{"nan":"NaN","1.5":"Infinity"}']],
 ];
 
 /** Types that DuckDB has on both sides of the wire; the others travel as text or json. */
 const NESTED =
-  /^(TIME_NS|TIMETZ|TIMESTAMP_NS|BIT|INTERVAL|BIGNUM|ENUM|U?HUGEINT|INTEGER\[|DECIMAL.*\[|STRUCT|MAP|UNION)/;
+  /^(TIME_NS|TIMETZ|TIMESTAMP_NS|BIT|INTERVAL|BIGNUM|ENUM|U?HUGEINT|INTEGER\[|DECIMAL.*\[|DOUBLE\[|JSON\[|STRUCT|MAP|UNION)/;
 const SAME = `SELECT ${TYPES.flatMap(([type], i) => (NESTED.test(type) ? [] : [`c${i}::VARCHAR`])).join(', ')} FROM every ORDER BY id`;
 
 const PATH = 'source.duckdb';
@@ -143,6 +151,17 @@ describe('into PostgreSQL', () => {
     expect(landed).toEqual(TYPES.map(([type, , printed]) => [type, printed]));
     expect(await side.sql('SELECT count(*) FROM every')).toEqual([[String(found.records)]]);
   });
+});
+
+it('declares what JSON cannot say as it is, where it may occur', async () => {
+  const [schema] = (await source.source?.discover(NEVER)) ?? [];
+  const conversions = new Map(
+    source.source?.offer(schema?.fields ?? [])[0]?.fields.map((field) => [field.wireType, field.conversion]),
+  );
+  const ids = new Map(TYPES.map(([type], i) => [type, `c${i}`]));
+  expect(conversions.get('DOUBLE[]')).toBe(`${ids.get('DOUBLE[]')}: DOUBLE[] as json, NaN and infinities as strings`);
+  expect(conversions.get('INTEGER[]')).toBe(`${ids.get('INTEGER[]')}: INTEGER[] as json`);
+  expect(conversions.get('JSON[]')).toMatch(/JSON\[\] as json, fractions inside JSON as 64-bit floats$/);
 });
 
 describe('into DuckDB', () => {

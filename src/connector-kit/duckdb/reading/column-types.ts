@@ -1,10 +1,11 @@
 import type { FieldDescription, FieldType, LogicalType, PickValue } from '../../../core/index.ts';
 import { codecOf } from '../types.ts';
+import { quoteTokens } from './json-text.ts';
 
 /** What a column of a DuckDB type is in the platform's words, and how its values get into csv. */
 export interface ColumnType extends Pick<FieldDescription, 'type' | 'logicalType' | 'canTrack' | 'values'> {
   /** What the values become on the way, as a declared conversion says it; null where nothing changes. */
-  readonly convertedTo: 'text' | 'json' | null;
+  readonly convertedTo: string | null;
   /** SQL of a value's text in the wire format `csv` (docs/specs/canonical.md); NULL of NULL. */
   readonly toWire: (column: string) => string;
 }
@@ -30,10 +31,27 @@ function asText(type: FieldType): ColumnType {
   return { type, logicalType: TEXT, canTrack: false, convertedTo: 'text', toWire: asVarchar };
 }
 
-/** A nested value; `to_json` keeps every digit of the numbers within. */
-function asJson(type: FieldType): ColumnType {
-  const toWire = (column: string) => `to_json(${column})::VARCHAR`;
-  return { type, logicalType: { kind: 'json' }, canTrack: false, convertedTo: 'json', toWire };
+/** A nested value. What `to_json` changes in it shows in the type's name; a field of such a name costs a word too many. */
+function asJson(type: FieldType, name: string): ColumnType {
+  const holdsFloats = /\b(FLOAT|DOUBLE)\b/.test(name);
+  const changes = [
+    ...(holdsFloats ? [', NaN and infinities as strings'] : []),
+    ...(/\bJSON\b/.test(name) ? [', fractions inside JSON as 64-bit floats'] : []),
+  ];
+  const toJson = (column: string) => `to_json(${column})::VARCHAR`;
+  return {
+    type,
+    logicalType: { kind: 'json' },
+    canTrack: false,
+    convertedTo: `json${changes.join('')}`,
+    toWire: holdsFloats ? (column) => quoteFloatWords(toJson(column)) : toJson,
+  };
+}
+
+/** For floats that are no numbers `to_json` writes words that JSON does not know. They become strings, as PostgreSQL makes them. */
+function quoteFloatWords(json: string): string {
+  const mayHoldSome = `contains(${json}, 'NaN') OR contains(${json}, 'Infinity')`;
+  return `CASE WHEN ${mayHoldSome} THEN ${quoteTokens(json, '-?(?:NaN|Infinity)')} ELSE ${json} END`;
 }
 
 /** Times whose own print is the canonical text, whatever their unit: cast to another unit, the farthest would not fit. */
@@ -92,8 +110,8 @@ export function describeType(name: string): ColumnType {
   const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(name);
   if (decimal !== null)
     return plain('number', { kind: 'decimal', precision: Number(decimal[1]), scale: Number(decimal[2]) });
-  if (/\[\d*\]$/.test(name)) return asJson('array');
-  if (/^(STRUCT|MAP|UNION)\(/.test(name)) return asJson('object');
+  if (/\[\d*\]$/.test(name)) return asJson('array', name);
+  if (/^(STRUCT|MAP|UNION)\(/.test(name)) return asJson('object', name);
   if (name.startsWith('ENUM(')) return { ...asText('string'), values: readEnumValues(name) };
   return asText('string');
 }
