@@ -21,6 +21,7 @@ export { resolveFilePath } from './path.ts';
 export { runQuery } from './queries/run-query.ts';
 export { describeType } from './reading/column-types.ts';
 export { exportCsv } from './reading/export-csv.ts';
+export { toWireText } from './reading/field-values.ts';
 export { holdImage, proveImage, readFilesState } from './reading/images.ts';
 export { offerCsv } from './reading/offer.ts';
 export { sampleRecords } from './reading/sample.ts';

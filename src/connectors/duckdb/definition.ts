@@ -41,7 +41,7 @@ const TARGET_MODES = [
 ] as const;
 
 const capabilities: Capabilities = {
-  source: { supportsTrackingFields: true, placement: 'owner', configuration: {} },
+  source: { supportsTrackingFields: true, supportsUserFields: true, placement: 'owner', configuration: {} },
   destination: {
     modes: ['replicate', 'snapshot'],
     resyncModes: ['refetch', 'resync', 'rebuild'],

@@ -42,7 +42,7 @@ const config = z
   });
 
 const capabilities: Capabilities = {
-  source: { supportsTrackingFields: true, placement: 'owner', configuration: {} },
+  source: { supportsTrackingFields: true, supportsUserFields: true, placement: 'owner', configuration: {} },
 };
 
 /** CSV, Parquet or JSON files, as a bulk source. */

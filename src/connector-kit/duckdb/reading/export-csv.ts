@@ -7,8 +7,8 @@ import type { ReadRequest, SourceChunk } from '../../source.ts';
 import { DUCKDB, toFilterCondition } from '../../sql/index.ts';
 import { toSyncError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { quoteName, quoteText } from '../sql.ts';
-import { describeType } from './column-types.ts';
+import { quoteText } from '../sql.ts';
+import { toColumn, toWireText } from './field-values.ts';
 
 /** Suits both sides: one system call each for many records, and small beside a pipeline's credit. */
 const PIECE_BYTES = 512 * 1024;
@@ -114,24 +114,16 @@ class RoomForRecord implements Disposable {
 }
 
 function toCopy(request: ReadRequest, { from, where }: ExportQuery, path: string): string {
-  const columns = request.fields.map(({ id }) => toWire(request, id)).join(', ');
-  const filtered = toFilterCondition(request.schema, request.filters, DUCKDB, ({ id }) => quoteName(id));
+  const columns = request.fields.map(({ id }) => toWireText(request.schema, id)).join(', ');
+  const filtered = toFilterCondition(request.schema, request.filters, DUCKDB, (field) =>
+    toColumn(request.schema, field),
+  );
   const conditions = [...where, ...(filtered === null ? [] : [filtered])];
   const condition = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   // PostgreSQL before 17 takes an unquoted `\.` alone in a line for the end of the data.
   const quotes = request.fields.length === 1 ? ', FORCE_QUOTE *' : '';
   const options = `FORMAT csv, HEADER false, DELIM ',', QUOTE '"', ESCAPE '"', NULLSTR ''${quotes}`;
   return `COPY (SELECT ${columns} FROM ${from}${condition}) TO ${quoteText(path)} (${options})`;
-}
-
-function toWire({ schema }: ReadRequest, id: string): string {
-  const field = schema.fields.find((described) => described.id === id);
-  if (field === undefined || field.userPath !== undefined)
-    throw new SyncError(
-      'SOURCE_CHANGED',
-      `${schema.id} has no field ${id} any more. Refresh the connection’s schemas.`,
-    );
-  return describeType(field.remoteType).toWire(quoteName(id));
 }
 
 /** A value that a view's own cast refuses is no record that the destination refused. */

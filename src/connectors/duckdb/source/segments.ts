@@ -1,10 +1,4 @@
-import {
-  describeType,
-  quoteName,
-  type Session,
-  toDeltaCondition,
-  toDeltaText,
-} from '../../../connector-kit/duckdb/index.ts';
+import { type Session, toDeltaCondition, toDeltaText, toWireText } from '../../../connector-kit/duckdb/index.ts';
 import type { ReadRequest, SegmentRange, SegmentRequest } from '../../../connector-kit/index.ts';
 import { type SchemaDescription, SyncError } from '../../../core/index.ts';
 import { toTable } from '../schema-id.ts';
@@ -66,9 +60,9 @@ async function findBounds(session: Session, schema: SchemaDescription) {
 }
 
 async function measureRecord(session: Session, schema: SchemaDescription, records: number): Promise<number> {
-  const lengths = schema.fields.map(
-    ({ id, remoteType }) => `coalesce(strlen(${describeType(remoteType).toWire(quoteName(id))}), 0)`,
-  );
+  // What users found inside of a field is no longer than the field.
+  const own = schema.fields.filter(({ userPath }) => userPath === undefined);
+  const lengths = own.map(({ id }) => `coalesce(strlen(${toWireText(schema, id)}), 0)`);
   // By blocks of records: a sample of single ones would read the whole table.
   const percent = Math.min(100, (SAMPLE_RECORDS / records) * 100);
   const [row] = await session.rows(
