@@ -17,12 +17,15 @@ import {
 } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import { workFileOf } from './destination/layout.ts';
+import { PART_FORMATS, type PartFormat } from './destination/part-format.ts';
 import { createDestination } from './destination.ts';
 
-/** Settings of a Parquet connection. */
+/** Settings of a connection to a folder that is written. */
 export interface ParquetConfig {
   /** Folder, relative to the organization's files folder, or absolute inside it. */
   readonly path: string;
+  /** Absent = Parquet. */
+  readonly format?: PartFormat | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -33,6 +36,7 @@ const config = z.strictObject({
     .min(1)
     .max(1024)
     .describe('Folder, relative to the folder for files of connections. It is made when it does not exist.'),
+  format: z.enum(PART_FORMATS).optional().describe('What the files are; Parquet when it is left out.'),
 });
 
 const capabilities: Capabilities = {
@@ -42,7 +46,7 @@ const capabilities: Capabilities = {
     resyncModes: ['refetch', 'resync', 'rebuild'],
     configuration: configureTables('', ['table_prefix']),
     placement: 'owner',
-    // One Parquet file each. Readers would like larger ones, but twice as much of records of 1 MB breaks the memory limit.
+    // One file each. Readers would like larger ones, but twice as much of records of 1 MB breaks the memory limit.
     segmentBytes: 64 * MIB,
     // A folder's name may have 255 bytes, of which escapes take some.
     maxNameBytes: 200,
@@ -52,22 +56,26 @@ const capabilities: Capabilities = {
   },
 };
 
-/** A folder of Parquet files, one folder for each table, as a bulk destination. */
+/** A folder of Parquet or CSV files, one folder for each table, as a bulk destination. */
 export const parquet: ConnectorDefinition<ParquetConfig> = {
   type: 'parquet',
-  label: 'Parquet folder',
+  label: 'Folder of Parquet or CSV files',
   config,
   secrets: [],
   capabilities,
   choices: { path: choosePath(true, (_name, isFolder) => isFolder) },
   ownerKey: ({ path }, { filesRoot }) => resolveFilePath(path, filesRoot),
-  async connect({ path }, context) {
-    return createConnector(resolveFilePath(path, context.filesRoot), context);
+  async connect({ path, format = 'parquet' }, context) {
+    return createConnector({ root: resolveFilePath(path, context.filesRoot), format }, context);
   },
 };
 
 /** The lock is taken by the first call that writes and held until the connector is disposed. */
-function createConnector(root: string, context: ConnectorContext): Connector {
+function createConnector(
+  place: { readonly root: string; readonly format: PartFormat },
+  context: ConnectorContext,
+): Connector {
+  const { root } = place;
   let leased: Promise<FileLease> | null = null;
   const lease = () => {
     leased ??= openLease(root).catch((error: unknown) => {
@@ -78,7 +86,7 @@ function createConnector(root: string, context: ConnectorContext): Connector {
   };
   return {
     check: (signal) => checkFolder(root, signal),
-    destination: createDestination(root, lease, context),
+    destination: createDestination(place, lease, context),
     async [Symbol.asyncDispose]() {
       const held = leased;
       leased = null;

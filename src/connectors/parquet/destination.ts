@@ -9,18 +9,19 @@ import type {
 import { openImage } from './destination/image.ts';
 import { placeOf } from './destination/layout.ts';
 import { ParquetLoad } from './destination/load.ts';
+import type { PartFormat } from './destination/part-format.ts';
 import { previewLoad } from './destination/preview.ts';
 import { findCurrent, hasForeignFiles, readTable } from './destination/table-state.ts';
 
-/** Writes into the folder `root`. `lease` locks it on first use. */
+/** Writes files of one format into the folder `root`. `lease` locks it on first use. */
 export function createDestination(
-  root: string,
+  { root, format }: { readonly root: string; readonly format: PartFormat },
   lease: () => Promise<FileLease>,
   context: ConnectorContext,
 ): BulkDestination {
   return {
     defaultSchema: '',
-    accept,
+    accept: (offer) => accept(offer, format),
     async inspect(table, signal): Promise<TableState> {
       signal.throwIfAborted();
       const place = placeOf(root, table);
@@ -39,19 +40,29 @@ export function createDestination(
     },
     async open(plan, signal) {
       signal.throwIfAborted();
-      return new ParquetLoad({ root, lease, plan, failpoint: context.failpoint });
+      return new ParquetLoad({ root, lease, plan, format, failpoint: context.failpoint });
     },
     openImage: async (plan, signal) => openImage(await lease(), placeOf(root, plan.table), plan, signal),
   };
 }
 
 /** Only `csv`: DuckDB's own parallel reader beats every form that we could hand to it. */
-function accept(offer: FormatOffer): Acceptance | null {
+function accept(offer: FormatOffer, format: PartFormat): Acceptance | null {
   if (offer.format !== 'csv') return null;
   const columns = offer.fields.map(({ id, logicalType, wireType }) => {
     const { type } = codecOf(logicalType);
     const isTooWide = logicalType.kind === 'decimal' && type === 'VARCHAR';
-    return { type, conversion: isTooWide ? `${id}: ${wireType} as text, too wide for a Parquet decimal` : null };
+    return {
+      type,
+      conversion:
+        isTooWide && format === 'parquet' ? `${id}: ${wireType} as text, too wide for a Parquet decimal` : null,
+    };
   });
-  return { format: 'csv', hashing: 'canonical', columns, cost: 2, reason: 'DuckDB makes Parquet of csv, in parallel' };
+  return {
+    format: 'csv',
+    hashing: 'canonical',
+    columns,
+    cost: 2,
+    reason: 'DuckDB makes the files of csv, in parallel',
+  };
 }

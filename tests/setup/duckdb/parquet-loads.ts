@@ -5,15 +5,16 @@ import type { Connector } from '../../../src/connector-kit/index.ts';
 import { CONNECTORS } from '../../../src/connectors/index.ts';
 import { createFileContext } from './duckdb-loads.ts';
 
-/** The Parquet connector on `path` under the root. */
+/** The connector of written folders on `path` under the root. */
 export async function connectFolder(
   root: string,
   path: string,
   failpoint?: (name: string) => void,
+  format?: 'parquet' | 'csv',
 ): Promise<Connector> {
   const definition = CONNECTORS.get('parquet');
   if (definition === undefined) throw new Error('the parquet connector is not registered');
-  return definition.connect({ path }, createFileContext(root, failpoint));
+  return definition.connect(definition.config.parse({ path, format }), createFileContext(root, failpoint));
 }
 
 /** Asks what a reader of the documentation would: `$table` stands for the files that are published. */

@@ -4,8 +4,7 @@ import { createTableImage, type FileLease, ownColumnNames, quoteName } from '../
 import { type LoadPlan, type TableImage, tableText } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import type { TablePlace } from './layout.ts';
-import { readParts } from './part-files.ts';
-import { findCurrent } from './table-state.ts';
+import { findCurrent, readCurrent } from './table-state.ts';
 
 /** See `BulkDestination.openImage`: the published generation, whose files nobody changes and the next publication keeps. */
 export async function openImage(
@@ -34,7 +33,7 @@ export async function openImage(
     );
   const others = plan.columns.filter(({ name, type }) => types.get(name) !== type);
   const casts = others.map(({ name, type }) => `CAST(${quoteName(name)} AS ${type}) AS ${quoteName(name)}`);
-  const parts = readParts(paths);
+  const parts = readCurrent(current);
   const { deletedAt } = ownColumnNames(plan.columnPrefix);
   return createTableImage(lease, plan, {
     from: casts.length === 0 ? `${parts} AS r` : `(SELECT * REPLACE (${casts.join(', ')}) FROM ${parts}) AS r`,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { LoadPlan, TableName } from '../../../connector-kit/index.ts';
+import type { PartFormat } from './part-format.ts';
 
 /** Name of the link to the files that readers shall read. */
 const CURRENT = 'current';
@@ -68,8 +69,9 @@ export function ownerHash({ syncId, schemaId }: { readonly syncId: string; reado
 export function partName(
   generation: GenerationPlace,
   segment: { readonly no: number; readonly token: number },
+  format: PartFormat,
 ): string {
-  return `${generation.name}-${String(segment.no).padStart(5, '0')}-${segment.token}.parquet`;
+  return `${generation.name}-${String(segment.no).padStart(5, '0')}-${segment.token}.${format}`;
 }
 
 /**

@@ -197,6 +197,8 @@ describe('values', () => {
   it.each(Object.values(VALUES).flat())('of %o come back from the file as they were', async (logicalType, values) => {
     const opened = plan({ fields: { value: logicalType } });
     const records = [...values.map((value) => [value]), [null]];
+    await using texts = await connectFolder(files.root, 'texts', undefined, 'csv');
+    expect((await runLoad(texts, opened, records)).destination).toEqual(sumOf(opened, records));
     const { destination } = await runLoad(connector, opened, records);
     expect(destination).toEqual(sumOf(opened, records));
     expect(await queryTable(flights(), 'SELECT DISTINCT typeof(value) FROM $table')).toEqual([

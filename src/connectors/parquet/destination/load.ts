@@ -13,6 +13,7 @@ import type { RangeSum } from '../../../core/index.ts';
 import { onDisk } from './durable-files.ts';
 import { generationOf, placeOf, type TablePlace } from './layout.ts';
 import { completeParts, digestParts } from './part-files.ts';
+import type { PartFormat } from './part-format.ts';
 import { dropGenerations, prepareTable } from './prepare.ts';
 import { findPublication, publishGeneration } from './publish.ts';
 import { ParquetSegmentWriter } from './segment-writer.ts';
@@ -23,6 +24,8 @@ export interface LoadParts {
   readonly root: string;
   readonly lease: () => Promise<FileLease>;
   readonly plan: LoadPlan;
+  /** Of the files that it writes. */
+  readonly format: PartFormat;
   readonly failpoint: ConnectorContext['failpoint'];
 }
 
@@ -45,9 +48,17 @@ export class ParquetLoad implements Load {
     { isolate }: { readonly isolate: boolean },
     signal: AbortSignal,
   ): Promise<SegmentWriter> {
-    const { lease, plan, failpoint } = this.#parts;
+    const { lease, plan, format, failpoint } = this.#parts;
     await this.#do('Beginning a segment of', () => raiseToken(this.#place, plan, segment), signal);
-    return new ParquetSegmentWriter({ lease: await lease(), place: this.#place, plan, segment, isolate, failpoint });
+    return new ParquetSegmentWriter({
+      lease: await lease(),
+      place: this.#place,
+      plan,
+      segment,
+      isolate,
+      format,
+      failpoint,
+    });
   }
 
   /** Never `unknown`: a segment is committed by one rename, which is there or is not. */
@@ -60,8 +71,8 @@ export class ParquetLoad implements Load {
   }
 
   seal(signal: AbortSignal): Promise<void> {
-    const { plan } = this.#parts;
-    const complete = (session: Session) => completeParts(session, plan, generationOf(this.#place, plan));
+    const { plan, format } = this.#parts;
+    const complete = (session: Session) => completeParts(session, plan, generationOf(this.#place, plan), format);
     return this.#do('Completing the files of', complete, signal);
   }
 

@@ -1,14 +1,24 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assertLoss, keyColumns, type Session, sameKey } from '../../../connector-kit/duckdb/index.ts';
+import { assertLoss, keyColumns, ownColumns, type Session, sameKey } from '../../../connector-kit/duckdb/index.ts';
 import type { ConnectorContext, LoadPlan, LossGuard, PublishCounts } from '../../../connector-kit/index.ts';
 import { emptySum } from '../../../formats/index.ts';
-import { guardFileColumns } from './column-loss.ts';
+import { guardFileColumns, type PartFiles } from './column-loss.ts';
 import { replaceLink } from './durable-files.ts';
 import { type GenerationPlace, generationOf, STATE_FOLDER, type TablePlace } from './layout.ts';
-import { readParts } from './part-files.ts';
-import { type Current, findCurrent, holdFence, listFolder, type Manifest, writeManifest } from './table-state.ts';
+import { listColumns } from './part-files.ts';
+import { formatOf, readParts } from './part-format.ts';
+import {
+  type Current,
+  columnsOf,
+  findCurrent,
+  holdFence,
+  listFolder,
+  type Manifest,
+  readCurrent,
+  writeManifest,
+} from './table-state.ts';
 
 /** The counts of the plan's publication, or null while another generation is the one that readers see. */
 export async function findPublication(place: TablePlace, plan: LoadPlan): Promise<PublishCounts | null> {
@@ -29,12 +39,14 @@ export async function publishGeneration(
   await holdFence(place, plan);
   const generation = generationOf(place, plan);
   const live = await findCurrent(place);
-  const names = (await listFolder(generation.folder)).filter((name) => name.endsWith('.parquet'));
-  const records = await count(session, readParts(names.map((name) => join(generation.folder, name))));
-  const deleted = live === null ? 0 : await countLost(session, plan, live, { generation, names, records });
+  const names = (await listFolder(generation.folder)).filter((name) => formatOf(name) !== null);
+  const incoming = { paths: names.map((name) => join(generation.folder, name)), columns: listColumns(plan) };
+  const from = readParts(incoming.paths, incoming.columns);
+  const records = await count(session, from);
+  const deleted = live === null ? 0 : await countLost(session, plan, live, { from, records });
   if (live !== null) {
     assertLoss(plan, guard, deleted, live.manifest.records);
-    await guardValues(session, plan, live, { generation, names }, guard);
+    await guardValues(session, plan, live, incoming, guard);
   }
   const counts = { inserted: records, updated: 0, unchanged: 0, deleted, rejects: [], rejected: emptySum(false) };
   await writeManifest(generation, await describe(plan, generation, { names, counts, previous: live?.name ?? null }));
@@ -49,13 +61,13 @@ async function guardValues(
   session: Session,
   plan: LoadPlan,
   live: Current,
-  incoming: { readonly generation: GenerationPlace; readonly names: readonly string[] },
+  incoming: PartFiles,
   guard: LossGuard,
 ): Promise<void> {
-  const before = live.manifest.files.map(({ name }) => join(live.folder, name));
-  if (!before.every((path) => existsSync(path))) return;
-  const after = incoming.names.map((name) => join(incoming.generation.folder, name));
-  await guardFileColumns(session, plan, { manifest: live.manifest, paths: before }, after, guard);
+  const paths = live.manifest.files.map(({ name }) => join(live.folder, name));
+  if (!paths.every((path) => existsSync(path))) return;
+  const before = { records: live.manifest.records, paths, columns: columnsOf(live.manifest) };
+  await guardFileColumns(session, plan, before, incoming, guard);
 }
 
 /** By key where both generations have it, else the drop in number, as where somebody removed the live files. */
@@ -63,7 +75,7 @@ async function countLost(
   session: Session,
   plan: LoadPlan,
   live: Current,
-  incoming: { readonly generation: GenerationPlace; readonly names: readonly string[]; readonly records: number },
+  incoming: { readonly from: string; readonly records: number },
 ): Promise<number> {
   const keys = keyColumns(plan);
   const hadKey = keys.every(({ name, type }) =>
@@ -72,9 +84,8 @@ async function countLost(
   const livePaths = live.manifest.files.map(({ name }) => join(live.folder, name));
   if (keys.length === 0 || !hadKey || !livePaths.every((path) => existsSync(path)))
     return Math.max(0, live.manifest.records - incoming.records);
-  const paths = incoming.names.map((name) => join(incoming.generation.folder, name));
-  const isKept = `EXISTS (SELECT 1 FROM ${readParts(paths)} AS s WHERE ${sameKey(keys, 's', 'l')})`;
-  return count(session, `${readParts(livePaths)} AS l WHERE NOT ${isKept}`);
+  const isKept = `EXISTS (SELECT 1 FROM ${incoming.from} AS s WHERE ${sameKey(keys, 's', 'l')})`;
+  return count(session, `${readCurrent(live)} AS l WHERE NOT ${isKept}`);
 }
 
 async function describe(
@@ -92,6 +103,7 @@ async function describe(
     stampedAt,
     records: found.counts.inserted,
     columns: columns.map(({ name, type, isKey }) => ({ name, type, isKey })),
+    ownColumns: ownColumns(plan).map(({ name, type }) => ({ name, type })),
     files: await Promise.all(sizes),
     previous: found.previous,
     counts: found.counts,

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   type CollectedRecords,
   CollectedSegment,
@@ -18,6 +18,7 @@ import type { Chunk } from '../../../formats/index.ts';
 import { onDisk, syncToDisk } from './durable-files.ts';
 import { type GenerationPlace, generationOf, partName, type TablePlace } from './layout.ts';
 import { writePart } from './part-files.ts';
+import type { PartFormat } from './part-format.ts';
 import { holdToken, writeOutcome } from './table-state.ts';
 
 export interface SegmentParts {
@@ -26,10 +27,11 @@ export interface SegmentParts {
   readonly plan: LoadPlan;
   readonly segment: SegmentId;
   readonly isolate: boolean;
+  readonly format: PartFormat;
   readonly failpoint: ConnectorContext['failpoint'];
 }
 
-/** Collects a segment's chunks, of which DuckDB then makes one Parquet file. */
+/** Collects a segment's chunks, of which DuckDB then makes one file. */
 export class ParquetSegmentWriter implements SegmentWriter {
   readonly #parts: SegmentParts;
   readonly #generation: GenerationPlace;
@@ -39,9 +41,9 @@ export class ParquetSegmentWriter implements SegmentWriter {
 
   constructor(parts: SegmentParts) {
     this.#parts = parts;
-    const { place, plan, segment, lease, isolate } = parts;
+    const { place, plan, segment, lease, isolate, format } = parts;
     this.#generation = generationOf(place, plan);
-    const name = partName(this.#generation, segment);
+    const name = partName(this.#generation, segment, format);
     this.#collected = new CollectedSegment(lease, plan, { name: `${plan.executionId}-${name}`, isolate });
     this.#path = join(this.#generation.folder, name);
   }
@@ -72,12 +74,14 @@ export class ParquetSegmentWriter implements SegmentWriter {
 
   async #writePart(session: Session, records: CollectedRecords | null): Promise<void> {
     if (records === null) return;
-    records.assertAll(await writePart(session, this.#parts.plan, this.#path, records));
+    records.assertAll(
+      await writePart(session, this.#parts.plan, { path: this.#path, format: this.#parts.format }, records),
+    );
     await syncToDisk(this.#path);
     await syncToDisk(this.#generation.folder);
   }
 
   #fileName(): string | null {
-    return this.#collected.records === 0 ? null : partName(this.#generation, this.#parts.segment);
+    return this.#collected.records === 0 ? null : basename(this.#path);
   }
 }

@@ -4,6 +4,7 @@ import type { LoadPlan, PublishCounts, SegmentId, SegmentOutcome } from '../../.
 import { SyncError } from '../../../core/index.ts';
 import { isMissing, readJson, replaceJson } from './durable-files.ts';
 import { type GenerationPlace, generationOf, parseGeneration, STATE_FOLDER, type TablePlace } from './layout.ts';
+import { type PartColumn, readParts } from './part-format.ts';
 
 /** One schema of one sync. */
 export interface Owner {
@@ -28,6 +29,8 @@ export interface Manifest {
   readonly stampedAt: string;
   readonly records: number;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly isKey: boolean }[];
+  /** Millrace's own columns behind them; absent in what an older version wrote. */
+  readonly ownColumns?: readonly PartColumn[];
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   /** The generation that it replaced, whose files are kept until the next one is published. */
   readonly previous: string | null;
@@ -73,6 +76,17 @@ export async function findCurrent(place: TablePlace): Promise<Current | null> {
   // Written by `writeManifest`.
   const manifest = (await readJson(manifestFile(folder))) as Manifest | null;
   return manifest === null ? null : { name, folder, manifest };
+}
+
+/** What stands behind FROM: the published files. */
+export function readCurrent({ folder, manifest }: Current): string {
+  const paths = manifest.files.map(({ name }) => join(folder, name));
+  return readParts(paths, columnsOf(manifest));
+}
+
+/** The columns of a generation's files, in their order. */
+export function columnsOf({ columns, ownColumns = [] }: Manifest): readonly PartColumn[] {
+  return [...columns, ...ownColumns];
 }
 
 /** Describes a generation beside its files. */
