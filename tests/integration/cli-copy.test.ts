@@ -141,6 +141,40 @@ describe('copy through the running server of the home', () => {
     await expectNothingLeft();
   });
 
+  it('writes CSV files of which another copy makes the same table', async () => {
+    await using destination = await createTestDatabase();
+    mkdirSync(join(served, 'given'), { recursive: true });
+    const text = 'id,note\n1,"Ulm, ""Danube"" "\n2,\n3,""\n4,"a\nb"\n5,007\n6,ü \\N\n';
+    writeFileSync(join(served, 'given/cities.csv'), text);
+    const tables = ['--tables', 'cities'];
+    const into = (schema: string) => [urlOf(destination), '--schema', schema, ...tables];
+    const out = `csv:${join(served, 'out')}`;
+    expect(await copy([`${join(served, 'given')}/`, ...into('one')])).toMatchObject({ code: 0, errors: '' });
+    expect(await copy([urlOf(destination), out, ...tables])).toMatchObject({ code: 0, errors: '' });
+    expect(await copy([out, ...into('two')])).toMatchObject({ code: 0, errors: '' });
+    const client = new pg.Client(destination.url);
+    await client.connect();
+    const rowsOf = async (schema: string) =>
+      (await client.query(`SELECT id, note FROM ${schema}.cities ORDER BY id`)).rows;
+    const [one, two] = [await rowsOf('one'), await rowsOf('two')];
+    await client.end();
+    expect(two).toEqual(one);
+    expect(one.map(({ note }) => note)).toEqual(['Ulm, "Danube" ', null, '', 'a\nb', '007', 'ü \\N']);
+    await expectNothingLeft();
+  });
+
+  it('guards tables that it replaces, unless told that the loss is meant', async () => {
+    const file = join(served, 'guarded.duckdb');
+    await queryFile(file, 'CREATE TABLE notes AS SELECT i::VARCHAR AS body FROM range(2000) r(i)');
+    const args = [urlOf(source), file, '--tables', 'notes', '--adopt'];
+    expect(await copy(args)).toMatchObject({ code: 1, errors: expect.stringContaining('--max-loss-percent') });
+    expect(await queryFile(file, 'SELECT count(*)::INTEGER FROM notes')).toEqual([[2000]]);
+    expect(await copy([...args, '--max-loss-percent', 'all'])).toMatchObject({ code: 2 });
+    expect(await copy([...args, '--max-loss-percent', '100'])).toMatchObject({ code: 0, errors: '' });
+    expect(await queryFile(file, 'SELECT count(*)::INTEGER FROM notes')).toEqual([[3]]);
+    await expectNothingLeft();
+  });
+
   it('takes CSV files', async () => {
     mkdirSync(join(served, 'exports'), { recursive: true });
     writeFileSync(join(served, 'exports/cities.csv'), 'id,name,since\n1,"Ulm, Danube",854-07-22\n2,,1200-01-01\n');

@@ -5,6 +5,7 @@ import { readEndpointFile } from '../copy/endpoint-file.ts';
 import { withPassword } from '../copy/password.ts';
 import { runCopy } from '../copy/run-copy.ts';
 import { isNamed, openServer } from '../copy/server.ts';
+import { readPercent } from '../percent.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -16,6 +17,7 @@ interface CopyOptions extends GlobalOptions {
   readonly mode: 'snapshot' | 'replicate';
   readonly depth: 'checksums' | 'counts';
   readonly adopt?: boolean;
+  readonly maxLossPercent?: string;
   readonly private?: boolean;
 }
 
@@ -25,6 +27,7 @@ const ENDS_NOTE = `
   shop.duckdb                            a DuckDB file
   orders.csv, data/*.parquet, exports/   files to read: CSV, JSON or Parquet
   lake/                                  a folder to write Parquet into
+  csv:out/                               a folder to write CSV into
   shop                                   a connection that a running server has
 Where a name does not tell, write duckdb:, parquet:, csv:, json: or connection: in front of it.
 
@@ -45,6 +48,7 @@ export function addCopyCommand(program: Command, actions: CliActions, run: Run):
     .addOption(new Option('-m, --mode <mode>', 'how to write').choices(['snapshot', 'replicate']).default('snapshot'))
     .addOption(new Option('--depth <depth>', 'what to prove').choices(['checksums', 'counts']).default('checksums'))
     .option('--adopt', 'replace tables that are there already')
+    .option('--max-loss-percent <percent>', 'another loss guard for tables that are replaced; 100 switches it off')
     .option('--private', 'start a server for this copy even when one runs')
     .addHelpText('after', ENDS_NOTE)
     .action((first: string | undefined, second: string | undefined, _: unknown, command: Command) => {
@@ -60,6 +64,9 @@ async function copy(
   options: CopyOptions,
 ): Promise<number> {
   const folder = options.private !== true && isNamed(session, options) ? null : process.cwd();
+  const { tables, schema, mode, depth, adopt = false } = options;
+  const maxLossPercent =
+    options.maxLossPercent === undefined ? null : readPercent('--max-loss-percent', options.maxLossPercent);
   const texts = given.filter((text) => text !== undefined);
   const from = await readEnd(session, { side: 'from', file: options.fromFile, folder }, texts);
   const to = await readEnd(session, { side: 'to', file: options.toFile, folder }, texts);
@@ -67,8 +74,8 @@ async function copy(
     throw new UsageError(`There is one end too many: ${texts[0]}. A file stands in the place of an end.`);
   const ends = [await withPassword(session, from, 'from'), await withPassword(session, to, 'to')] as const;
   await using server = await openServer(session, actions, options, ends);
-  const { tables, schema, mode, depth, adopt = false } = options;
-  return await runCopy(session, server.client, { from: ends[0], to: ends[1], tables, schema, mode, depth, adopt });
+  const how = { tables, schema, mode, depth, adopt, maxLossPercent };
+  return await runCopy(session, server.client, { from: ends[0], to: ends[1], ...how });
 }
 
 interface EndWish {

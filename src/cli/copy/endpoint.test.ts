@@ -58,17 +58,20 @@ describe('a source', () => {
 });
 
 describe('a destination', () => {
-  it('is a folder for Parquet or a DuckDB file', () => {
+  it('is a folder for Parquet or CSV, or a DuckDB file', () => {
     expect(to('lake/')).toEqual(file('parquet', 'lake'));
     expect(to('parquet:lake')).toEqual(file('parquet', 'lake'));
     expect(to('empty')).toEqual(file('parquet', 'empty'));
+    expect(to('csv:out')).toEqual(file('parquet', 'out', { format: 'csv' }));
     expect(to('new.duckdb')).toEqual(file('duckdb', 'new.duckdb'));
     expect(to('duckdb:data')).toEqual(file('duckdb', 'data'));
   });
 
   it('is no single file', () => {
     expect(() => to('orders.parquet')).toThrow('name one, such as orders/');
-    expect(() => to('orders.csv')).toThrow('csv files cannot be written');
+    expect(() => to('data/orders.csv.gz')).toThrow('name one, such as csv:data/orders/');
+    expect(() => to('csv:orders.csv')).toThrow('name one, such as csv:orders/');
+    expect(() => to('orders.json')).toThrow('json files cannot be written');
   });
 });
 

@@ -65,16 +65,17 @@ function toFile(kind: string, text: string, side: Side, folder: string | null): 
     return { kind: 'new', type: 'duckdb', configuration: { path }, path };
   }
   if (side === 'from') return { kind: 'new', type: 'files', configuration: { path, format: kind }, path };
-  if (kind !== 'parquet')
+  if (kind === 'json')
     throw new UsageError(
-      `to: ${kind} files cannot be written; name a folder for Parquet, a .duckdb file or a database.`,
+      'to: json files cannot be written; name a folder for Parquet or CSV, a .duckdb file or a database.',
     );
   if (formatOf(text) !== undefined) {
+    const named = `${kind === 'csv' ? 'csv:' : ''}${join(dirname(text), stem(text))}/`;
     throw new UsageError(
-      `to: Parquet is written into a folder, with a folder for each table in it: name one, such as ${join(dirname(text), basename(text, extname(text)))}/.`,
+      `to: ${kind === 'csv' ? 'CSV' : 'Parquet'} is written into a folder, with a folder for each table in it: name one, such as ${named}.`,
     );
   }
-  return { kind: 'new', type: 'parquet', configuration: { path }, path };
+  return { kind: 'new', type: 'parquet', configuration: { path, ...(kind === 'csv' ? { format: kind } : {}) }, path };
 }
 
 /** A folder to read, by the one kind of file that is in it. */
@@ -107,6 +108,11 @@ function findFormats(path: string, seen: Set<string> = new Set(), found: Set<str
 
 function formatOf(name: string): string | undefined {
   return FORMATS[extname(name.replace(/\.gz$/i, '')).toLowerCase()];
+}
+
+function stem(text: string): string {
+  const name = basename(text).replace(/\.gz$/i, '');
+  return basename(name, extname(name));
 }
 
 function isFolder(path: string): boolean {

@@ -21,6 +21,8 @@ export interface CopyRequest {
   readonly mode: 'snapshot' | 'replicate';
   readonly depth: 'checksums' | 'counts';
   readonly adopt: boolean;
+  /** Share of a table's records, or of a column's values, that may be lost; null = the server's default. */
+  readonly maxLossPercent: number | null;
 }
 
 const SHOWN_REJECTS = 20;
@@ -37,7 +39,9 @@ export async function runCopy(session: Session, client: Client, request: CopyReq
   const mark = `copy ${randomBytes(6).toString('hex')}`;
   try {
     const sync = await prepareSync(session, client, request, mark);
-    const started = await client.startBulkSync(sync.id, {}, session.signal);
+    const { maxLossPercent } = request;
+    const start = maxLossPercent === null ? {} : { max_loss_percent: maxLossPercent };
+    const started = await client.startBulkSync(sync.id, start, session.signal);
     return await follow(session, client, sync, started);
   } finally {
     await cleanUp(session, client, mark);
@@ -114,9 +118,10 @@ async function printResult(
   if (receipt?.schemas.some(({ counts }) => counts.rejected > 0) === true) {
     out.line('', ...rejectLines(await client.listRejects(sync.id, execution.id, SHOWN_REJECTS, signal)));
   }
-  // The server speaks of a setting, which a copy has as an option.
-  if (execution.schemas.some(({ status_message }) => /\badopt\b/.test(status_message ?? '')))
-    err.line('Tables that are there already are written with --adopt only.');
+  // The server speaks of settings, which a copy has as options.
+  const said = execution.schemas.map(({ status_message }) => status_message ?? '').join('\n');
+  if (/\badopt\b/.test(said)) err.line('Tables that are there already are written with --adopt only.');
+  if (/\bmax_loss_percent\b/.test(said)) err.line('A loss that is meant is allowed with --max-loss-percent.');
 }
 
 /** Removes what carries the mark, even when Ctrl-C came; a server that is gone is told nothing. */
