@@ -87,6 +87,7 @@ describe('the schedules of a sync', () => {
     [{ frequency: 'weekly', minute: '0', hour: '0' }, 422, /`schedule\.dayOfWeek`/],
     [{ frequency: 'custom', dayOfMonth: '31', month: '2' }, 422, /`schedule\.dayOfMonth`/],
     [{ frequency: 'custom' }, 422, /one of minute, hour, dayOfMonth/],
+    [{ frequency: 'hourly', minute: '0', hour: '5' }, 422, /`schedule\.hour`.*does not go by it/],
     [{ frequency: 'runafter' }, 422, /`schedule\.frequency`/],
     [{ frequency: 'hourly', minute: '0', day_of_week: '1' }, 400, /day_of_week/],
   ])('are refused when they are %j', async (schedule, status, message) => {

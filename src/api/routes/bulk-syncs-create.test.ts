@@ -170,6 +170,11 @@ describe('creating a bulk sync', () => {
     ['a schedule of model syncs', { default_schedule: { frequency: 'runafter' } }, 'default_schedule.frequency'],
     ['a schedule without its time', { default_schedule: { frequency: 'daily', hour: '1' } }, 'default_schedule.minute'],
     [
+      'a schedule with a part that it does not go by',
+      { additional_schedules: [{ frequency: 'daily', hour: '1', minute: '0', day_of_week: 'mon' }] },
+      'additional_schedules[0].day_of_week',
+    ],
+    [
       'a schedule of an unknown schema',
       { additional_schedules: [{ frequency: 'manual', schemas: ['nope'] }] },
       'additional_schedules[0].schemas[0]',

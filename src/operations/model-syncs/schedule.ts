@@ -14,6 +14,8 @@ export function checkModelSchedule(given: GivenSchedule): ModelSyncSchedule {
   const waitsFor = [...runAfter.syncIds, ...runAfter.bulkSyncIds];
   if (frequency !== 'runafter') {
     if (waitsFor.length > 0) throw refuseField('schedule.run_after', 'goes with frequency "runafter" only');
+    if (runAfterSuccessOnly === true)
+      throw refuseField('schedule.run_after_success_only', 'goes with frequency "runafter" only');
     checkSchedule({ frequency, ...parts }, 'schedule');
     return { frequency, ...parts };
   }

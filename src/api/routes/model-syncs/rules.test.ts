@@ -85,6 +85,11 @@ describe('what a rule refuses, by the field', () => {
     ['schedule.frequency', () => ({ schedule: { frequency: 'dbtcloud', connection_id: UNKNOWN_ID, job_id: 1 } })],
     ['schedule.hour', () => ({ schedule: { frequency: 'daily', minute: '0' } })],
     ['schedule.minute', () => ({ schedule: { frequency: 'hourly', minute: '99' } })],
+    [
+      'schedule.month',
+      () => ({ schedule: { frequency: 'weekly', day_of_week: '1', hour: '3', minute: '0', month: '5' } }),
+    ],
+    ['schedule.run_after_success_only', () => ({ schedule: { frequency: 'manual', run_after_success_only: true } })],
     ['schedule.run_after', () => ({ schedule: { frequency: 'runafter' } })],
     ['schedule.run_after', () => ({ schedule: { frequency: 'manual', run_after: { sync_ids: [UNKNOWN_ID] } } })],
     ['schedule', () => ({ schedule: { frequency: 'runafter', minute: '5', run_after: { sync_ids: [UNKNOWN_ID] } } })],

@@ -1,9 +1,37 @@
 import { describe, expect, it } from 'vitest';
 import { SCHEDULE_FREQUENCIES, type ScheduleFrequency } from '../../../core/index.ts';
 import type { ScheduleSettings } from '../../../store/index.ts';
+import { TIME_PARTS, type TimePart } from './schedule-parts.ts';
 import { checkSchedule } from './schedule-rules.ts';
+import { toCronPattern } from './schedule-times.ts';
 
 const COMPLETE = { minute: '30', hour: '12', dayOfWeek: 'monday', dayOfMonth: '1', month: '1' } as const;
+
+const SNAKE_NAMES: Readonly<Record<TimePart, string>> = {
+  minute: 'minute',
+  hour: 'hour',
+  dayOfWeek: 'day_of_week',
+  dayOfMonth: 'day_of_month',
+  month: 'month',
+};
+
+/** Every frequency of bulk syncs with the parts that it goes by. */
+const USED = {
+  manual: [],
+  continuous: [],
+  hourly: ['minute'],
+  daily: ['minute', 'hour'],
+  weekly: ['minute', 'hour', 'dayOfWeek'],
+  custom: TIME_PARTS,
+  builder: TIME_PARTS,
+} as const satisfies Partial<Record<ScheduleFrequency, readonly TimePart[]>>;
+const FREQUENCIES = ['manual', 'continuous', 'hourly', 'daily', 'weekly', 'custom', 'builder'] as const;
+const MATRIX = FREQUENCIES.flatMap((frequency) => TIME_PARTS.map((part) => [frequency, part] as const));
+
+/** A schedule with all that its frequency goes by, and nothing else. */
+function complete(frequency: (typeof FREQUENCIES)[number]): ScheduleSettings {
+  return { frequency, ...Object.fromEntries(USED[frequency].map((part) => [part, COMPLETE[part]])) };
+}
 
 function check(settings: ScheduleSettings): () => void {
   return () => checkSchedule(settings, 'default_schedule');
@@ -11,10 +39,10 @@ function check(settings: ScheduleSettings): () => void {
 
 describe('checkSchedule', () => {
   it.each(SCHEDULE_FREQUENCIES)('takes or refuses %s by whether bulk syncs have it', (frequency) => {
-    const isForModels = ['runafter', 'multi', 'dbtcloud'].includes(frequency);
-    if (isForModels)
+    const known = FREQUENCIES.find((name) => name === frequency);
+    if (known === undefined)
       expect(check({ frequency, ...COMPLETE })).toThrow(/`default_schedule\.frequency`.*not a frequency/);
-    else expect(check({ frequency, ...COMPLETE })).not.toThrow();
+    else expect(check(complete(known))).not.toThrow();
   });
 
   it.each<[ScheduleFrequency, keyof typeof COMPLETE, string]>([
@@ -27,6 +55,27 @@ describe('checkSchedule', () => {
   ])('asks a %s schedule for its %s', (frequency, part, name) => {
     const { [part]: _left, ...settings } = COMPLETE;
     expect(check({ frequency, ...settings })).toThrow(`\`default_schedule.${name}\``);
+  });
+
+  it.each(MATRIX)('lets no part be without effect: %s with %s', (frequency, part) => {
+    const before = complete(frequency);
+    const isUsed = USED[frequency].some((used) => used === part);
+    const settings = { ...before, [part]: COMPLETE[part] };
+    if (frequency === 'manual') expect(check(settings)).not.toThrow();
+    else if (isUsed) expect(toCronPattern(settings)).not.toBe(toCronPattern({ ...before, [part]: '2' }));
+    else
+      expect(check(settings)).toThrow(
+        `\`default_schedule.${SNAKE_NAMES[part]}\`: a schedule that is ${frequency} does`,
+      );
+  });
+
+  it.each(MATRIX)('takes a star where it says what happens anyway: %s with %s', (frequency, part) => {
+    const settings = { ...complete(frequency), [part]: '*' };
+    const isOneValue =
+      ['hourly', 'daily', 'weekly'].includes(frequency) && USED[frequency].some((used) => used === part);
+    if (isOneValue || (frequency === 'continuous' && part === 'minute'))
+      expect(check(settings)).toThrow(`\`default_schedule.${SNAKE_NAMES[part]}\``);
+    else expect(check(settings)).not.toThrow();
   });
 
   it('asks a cron schedule for at least one part', () => {

@@ -22,7 +22,7 @@ const SNAKE_NAMES: Readonly<Record<TimePart, string>> = {
 /** In a leap year. */
 const DAYS_OF_MONTHS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/** Parts that a frequency cannot do without; null = the frequency is not one of bulk syncs. */
+/** Parts that a frequency cannot do without, and all that it goes by, cron's excepted; null = not one of bulk syncs. */
 const REQUIRED_PARTS: Readonly<Record<ScheduleFrequency, readonly TimePart[] | null>> = {
   manual: [],
   continuous: [],
@@ -67,8 +67,26 @@ export function checkSchedule(
       `a schedule that is ${settings.frequency} needs at least one of ${TIME_PARTS.map(partName).join(', ')}`,
     );
   }
-  for (const part of TIME_PARTS) checkPart(settings, part, nameOf(part));
+  for (const part of TIME_PARTS) {
+    checkPart(settings, part, nameOf(part));
+    refuseSparePart(settings, part, nameOf(part));
+  }
   if (isCron(settings.frequency)) refuseMissingDay(settings, nameOf('dayOfMonth'));
+}
+
+/**
+ * A part that the frequency does not have, unless it is a star, which says what happens anyway. Parts of a manual schedule are
+ * taken: the published examples send them, and whoever reads "manual" expects no time from them.
+ */
+function refuseSparePart(settings: ScheduleSettings, part: TimePart, field: string): void {
+  const { frequency } = settings;
+  const text = settings[part];
+  if (text === undefined || frequency === 'manual' || isCron(frequency)) return;
+  if (REQUIRED_PARTS[frequency]?.includes(part)) return;
+  // A continuous schedule does not come every minute.
+  const isEveryMinute = frequency === 'continuous' && part === 'minute';
+  if (text.trim() === '*' && !isEveryMinute) return;
+  throw refuseField(field, `a schedule that is ${frequency} does not go by it; leave it out, or use custom`);
 }
 
 /** The 30th of February and its like: such a schedule would wait for ever. */
