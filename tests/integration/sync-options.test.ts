@@ -148,6 +148,34 @@ describe('a start', () => {
     });
   });
 
+  it.each([
+    ['in mode snapshot', { mode: 'snapshot' }, undefined, 'the mode snapshot replaces all its records'],
+    ['without its key', {}, ['Full Name', 'changed_at'], 'without a key all its records are replaced'],
+  ] as const)('skips with fetch_mode incremental what is replaced each time: %s', async (_, options, fields, why) => {
+    const schema = {
+      id: PEOPLE,
+      tracking_field: 'changed_at',
+      ...(fields === undefined ? {} : { fields: [...fields] }),
+    };
+    const sync = await scene.make([schema], options);
+    expect(await runAndTell(sync.id)).toMatchObject({ ...COMPLETE, loads: { [PEOPLE]: 'replace' } });
+    await scene.inSource('DELETE FROM people WHERE id > 3');
+    const incremental = await runAndTell(sync.id, { fetch_mode: 'incremental' });
+    expect(incremental).toMatchObject({ status: 'completed', loads: {} });
+    expect(incremental.execution.schemas).toMatchObject([
+      { status: 'completed', status_message: expect.stringContaining(why) },
+    ]);
+    expect(await scene.inDestination('SELECT count(*)::int FROM landing.people')).toEqual([[10]]);
+  });
+
+  it('reads a table whole with fetch_mode incremental while there is no cursor for it', async () => {
+    const sync = await scene.make([{ id: PEOPLE, tracking_field: 'changed_at' }]);
+    expect(await runAndTell(sync.id, { fetch_mode: 'incremental' })).toMatchObject({
+      ...COMPLETE,
+      loads: { [PEOPLE]: 'replace' },
+    });
+  });
+
   it('as a test plans everything, writes nothing and proves nothing', async () => {
     const sync = await scene.make([PEOPLE, 'public.notes']);
     const { execution, receipt, status } = await runAndTell(sync.id, { test: true });

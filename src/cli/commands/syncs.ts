@@ -63,7 +63,7 @@ function addExecutionCommands(syncs: Command, run: Run): void {
     .option('-w, --watch', 'follow it to its end and print its receipt; Ctrl-C leaves it running')
     .option('--schema <id...>', 'only these schemas')
     .option('--resync-mode <mode>', 'read everything again: refetch, resync or rebuild')
-    .option('--fetch-mode <mode>', 'full: ignore tracking fields; incremental: only schemas with one')
+    .option('--fetch-mode <mode>', 'full: ignore tracking fields; incremental: only changes')
     .option('--max-loss-percent <percent>', 'another loss guard for this start; 100 switches it off')
     .option('--test', 'check and plan everything, and write nothing')
     .action((sync: string, _: unknown, command: Command) => {

@@ -1,6 +1,5 @@
-import type { SchemaDescription } from '../../core/index.ts';
+import { chooseFields, type FieldDescription, type SchemaDescription } from '../../core/index.ts';
 import type { Run } from '../../store/index.ts';
-import { selectFields } from './select-fields.ts';
 
 type Selection = Run['schemas'][number];
 
@@ -25,27 +24,37 @@ export function selectSchemas(run: Run, discovered: ReadonlyMap<string, SchemaDe
   return { selections, skipped };
 }
 
-function whySkipped(
-  { execution, sync }: Run,
-  selection: Selection,
-  schema: SchemaDescription | undefined,
-): string | null {
-  const isTracked = selection.trackingField !== null;
-  const { selectiveMode } = execution.overrides;
-  if (!isTracked && (execution.fetchMode === 'incremental' || selectiveMode === 'incrementalFields'))
-    return 'Skipped: it has no tracking field, and only incremental schemas were asked for.';
-  if (!isTracked || selectiveMode !== 'nonincrementalFields' || schema === undefined) return null;
-  const hasGenerated = hasSelectedGenerated(selection, schema, sync.automaticallyAddNewFields);
-  return hasGenerated
-    ? null
-    : 'Skipped: its changes show in its tracking field, and only other schemas were asked for.';
+function whySkipped(run: Run, selection: Selection, schema: SchemaDescription | undefined): string | null {
+  const { fetchMode, overrides } = run.execution;
+  const { selectiveMode } = overrides;
+  if (selection.trackingField === null)
+    return fetchMode === 'incremental' || selectiveMode === 'incrementalFields'
+      ? 'Skipped: it has no tracking field, and only incremental schemas were asked for.'
+      : null;
+  if (schema === undefined) return null;
+  if (fetchMode === 'incremental') return whyNeverDelta(run, selection, schema);
+  if (selectiveMode !== 'nonincrementalFields' || hasSelected(run, selection, schema, ({ isGenerated }) => isGenerated))
+    return null;
+  return 'Skipped: its changes show in its tracking field, and only other schemas were asked for.';
 }
 
-function hasSelectedGenerated(
+/** Of a schema with a tracking field: why it is read whole each time all the same. */
+function whyNeverDelta(run: Run, selection: Selection, schema: SchemaDescription): string | null {
+  const asked = 'and only changes were asked for.';
+  if (run.sync.mode === 'snapshot') return `Skipped: the mode snapshot replaces all its records, ${asked}`;
+  const { primaryKey } = schema;
+  const hasKey =
+    primaryKey.length > 0 && primaryKey.every((id) => hasSelected(run, selection, schema, (field) => field.id === id));
+  return hasKey ? null : `Skipped: without a key all its records are replaced, ${asked}`;
+}
+
+/** What the source has lost of the selection fails the schema later, where that is its own matter. */
+function hasSelected(
+  { sync }: Run,
   selection: Selection,
   schema: SchemaDescription,
-  rule: Run['sync']['automaticallyAddNewFields'],
+  isMeant: (field: FieldDescription) => boolean | undefined,
 ): boolean {
-  if (!schema.fields.some((field) => field.isGenerated === true)) return false;
-  return selectFields({ selection, schema }, rule).fields.some((field) => field.isGenerated === true);
+  const { ids, missing } = chooseFields(selection, schema.fields, sync.automaticallyAddNewFields);
+  return missing.length > 0 || schema.fields.some((field) => isMeant(field) === true && ids.has(field.id));
 }
