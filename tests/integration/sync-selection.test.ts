@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { BulkSyncBody } from '../../src/contract/index.ts';
+import type { BulkSyncBody, StartBulkSyncRequest } from '../../src/contract/index.ts';
 import { queryDatabase } from '../setup/databases.ts';
+import { Gate } from '../setup/gate.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { waitFor } from '../setup/millrace.ts';
 import type { SyncScene } from '../setup/sync-scene.ts';
+import { untilEnded } from '../setup/syncs.ts';
 
 // Which records, fields and tables a sync takes along, from the API to the records in the destination.
 
@@ -286,17 +289,46 @@ describe('keys that users declared', () => {
 });
 
 describe('limits of concurrency', () => {
-  const lanesOf = (id: string) =>
-    inMetadata(`SELECT count(DISTINCT lane_id)::int FROM segments WHERE execution_id = '${id}'`);
+  const LARGE = ['large_1', 'large_2', 'large_3', 'large_4'];
+  const IN_THE_MIDDLE = 500_000;
+  const countReads = async (id: string) => {
+    const [row] = await inMetadata(
+      `SELECT count(*)::int FROM segments WHERE execution_id = '${id}' AND kind = 'read' AND state = 'owned'`,
+    );
+    return row?.[0];
+  };
 
   it('bound the lanes of an execution, and those of a resync apart', async () => {
-    const sync = await scene.make([PEOPLE, 'public.notes'], { concurrency_limit: 1 });
-    expect(await lanesOf((await scene.run(sync.id)).execution.id)).toEqual([[1]]);
-    const other = await scene.make([PEOPLE, 'public.notes'], {
-      concurrency_limit: 8,
-      resync_concurrency_limit: 1,
-      destination_configuration: { schema: 'other' },
-    });
-    expect(await lanesOf((await scene.run(other.id, { resync_mode: 'resync' })).execution.id)).toEqual([[1]]);
+    for (const table of LARGE)
+      await scene.inSource(
+        `CREATE TABLE ${table} (id int PRIMARY KEY, body text STORAGE EXTERNAL);
+         INSERT INTO ${table} SELECT i, repeat(md5(i::text), 100) FROM generate_series(1, 400) i; ANALYZE ${table}`,
+      );
+    await using gate = await Gate.open(scene.source.ownerUrl);
+    const start = async (limit: number, ofResync: number, way: NonNullable<StartBulkSyncRequest>) => {
+      const schemas = LARGE.map((table) => `public.${table}`);
+      const options = {
+        concurrency_limit: limit,
+        resync_concurrency_limit: ofResync,
+        destination_configuration: { schema: `limit ${limit} ${ofResync}` },
+      };
+      const sync = await scene.make(schemas, options, { source: gate.through(scene.source.ownerUrl) });
+      return { syncId: sync.id, ...(await server.client.startBulkSync(sync.id, way, scene.signal)) };
+    };
+    const untilReading = ({ id }: { readonly id: string }, count: number) =>
+      waitFor(async () => (Number(await countReads(id)) >= count ? true : null), scene.signal);
+    gate.holdEach(IN_THE_MIDDLE);
+    const alone = await start(1, 8, {});
+    const resync = await start(8, 1, { resync_mode: 'resync' });
+    await untilReading(alone, 1);
+    await untilReading(resync, 1);
+    // When these stand still, too, lanes that the others should not have would have taken something.
+    const several = await start(3, 1, {});
+    await untilReading(several, 3);
+    const executions = [alone, resync, several];
+    expect(await Promise.all(executions.map(({ id }) => countReads(id)))).toEqual([1, 1, 3]);
+    gate.release();
+    for (const { syncId, id } of executions)
+      expect((await untilEnded(server, syncId, id, scene.signal)).receipt?.verdict).toBe('equal');
   });
 });
