@@ -81,6 +81,18 @@ describe('updating a bulk sync', () => {
     expect(await readCursor()).toBeNull();
   });
 
+  it('makes nothing complete when it says the same of the destination in another order', async () => {
+    const { db } = fixture.api.services.store;
+    const advanced = { truncate_existing: false, table_prefix: 'raw_', hard_deletes: true };
+    const configuration = { schema: 'landing', mirror_schemas: false, advanced };
+    const body = fixture.syncBody({ schemas: ['public.orders'], destination_configuration: configuration });
+    const id: string = (await send('POST', '/api/bulk/syncs', body)).body.data.id;
+    const cursors = db.selectFrom('bulkSyncSchemas').select('cursor').where('syncId', '=', id);
+    await db.updateTable('bulkSyncSchemas').set({ cursor: '{"version":1}' }).where('syncId', '=', id).execute();
+    expect((await send('PUT', `/api/bulk/syncs/${id}`, body)).status).toBe(200);
+    expect(await cursors.where('schemaId', '=', 'public.orders').execute()).toEqual([{ cursor: { version: 1 } }]);
+  });
+
   it('does so too when one of its connections leads elsewhere, but not for a new password', async () => {
     const { db } = fixture.api.services.store;
     const other = await fixture.connect('moving', fixture.source);

@@ -241,16 +241,16 @@ async function refuseChanged(
 
 /** True when cursors would belong to another source, or to records in another table. */
 function isMoved(before: BulkSyncRecord, input: BulkSyncInput): boolean {
-  const place = (sync: BulkSyncRecord | BulkSyncInput): string =>
-    JSON.stringify([
-      sync.mode,
-      sync.sourceConnectionId,
-      Object.entries(sync.sourceConfiguration ?? {}).sort(),
-      sync.destinationConnectionId,
-      Object.entries(sync.destinationConfiguration).sort(),
-      sync.normalizeNames,
-    ]);
-  return place(before) !== place(input);
+  // Stored, the keys of an object have another order than in the request.
+  const place = (sync: BulkSyncRecord | BulkSyncInput) => [
+    sync.mode,
+    sync.sourceConnectionId,
+    sync.sourceConfiguration ?? {},
+    sync.destinationConnectionId,
+    sync.destinationConfiguration,
+    sync.normalizeNames,
+  ];
+  return !isDeepStrictEqual(place(before), place(input));
 }
 
 /** Forgets a sync with its history and asks what runs to stop. What it wrote to the destination stays. @throws `NOT_FOUND` */
