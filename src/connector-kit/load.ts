@@ -96,7 +96,7 @@ export interface Load extends AsyncDisposable {
   /**
    * Swaps or merges the finished generation into the live table, guard first, fence last, in one transaction where the system has them.
    * Repeated after a commit it answers the first time's counts.
-   * @throws `LOSS_GUARD`, `FENCE_LOST`
+   * @throws `LOSS_GUARD`, `FENCE_LOST`, `TOO_MANY_REJECTS`
    */
   publish(guard: LossGuard, signal: AbortSignal): Promise<PublishCounts>;
   /** Drops every object and state row of this generation and of older ones. */
@@ -175,6 +175,8 @@ export interface LossGuard {
   readonly maxLossPercent: number;
   /** Records of the load: counted by its digest of a moment ago, or by those who wrote them. */
   readonly loaded?: number;
+  /** More records that the live table refuses end the publication, with nothing changed; absent = any number. */
+  readonly maxRejects?: number;
 }
 
 export interface PublishCounts {

@@ -80,7 +80,14 @@ export {
   type PackedSchema,
   releasePack,
 } from './executions/packs.ts';
-export { listRejects, type RejectPosition, type RejectRecord } from './executions/rejects.ts';
+export {
+  countRejectsOfOthers,
+  listRejects,
+  type RejectPosition,
+  type RejectRecord,
+  type RejectRow,
+  saveRejects,
+} from './executions/rejects.ts';
 export { type Retention, removeExpiredExecutions, removeOldWorkers } from './executions/retention.ts';
 export {
   completeSchema,
@@ -128,7 +135,6 @@ export {
   reclaimItem,
   releaseItem,
   saveProgress,
-  saveRejects,
   type WorkItem,
 } from './executions/work-items.ts';
 export { giveBackWorkerLock, takeWorkerLock } from './executions/worker-locks.ts';

@@ -94,6 +94,7 @@ export interface Copy {
   /** Field of which the next checkpoint is asked. */
   readonly tracking?: string;
   readonly maxLossPercent?: number;
+  readonly maxRejects?: number;
   /** Changes the planned column types, to make records be refused. */
   readonly types?: Readonly<Record<string, string>>;
 }
@@ -127,7 +128,8 @@ export async function copySchema(copy: Copy): Promise<Copied> {
   }
   await load.seal(NEVER);
   const before = plan.kind === 'replace' ? await load.digest(null, false, NEVER) : null;
-  const counts = await load.publish({ maxLossPercent: copy.maxLossPercent ?? 100 }, NEVER);
+  const guard = { maxLossPercent: copy.maxLossPercent ?? 100, maxRejects: copy.maxRejects ?? 1_000 };
+  const counts = await load.publish(guard, NEVER);
   const found = before ?? (await load.digest(null, false, NEVER));
   await load.discard(NEVER);
   const expected = before === null ? subtractSums(written, counts.rejected) : written;

@@ -31,6 +31,8 @@ export interface LoadedSchema {
   readonly expected: readonly ExpectedRange[] | null;
   /** What the destination refused is no part of the image. */
   readonly rejected: readonly Pick<Reject, 'key'>[];
+  /** So many more may a repair lose. */
+  readonly room: number;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface LoadedSchema {
 export async function proveWhole(
   parts: EngineParts,
   todo: SchemaToFinish,
-  { expected, rejected }: LoadedSchema,
+  { expected, rejected, room }: LoadedSchema,
   stop: AbortSignal,
 ): Promise<WholeProof> {
   const all = expected ?? (await sumSource(parts, todo, stop));
@@ -52,7 +54,7 @@ export async function proveWhole(
   const { notes } = first;
   if (found.ranges.length === 0) return { ...found, notes, repaired: null, rejects: [], generation: null };
   if (!found.isComplete) throw tooDifferent(todo, found, toRecordDifferences(found.ranges, false));
-  const { generation, rejects } = await repairRecords(parts, todo, found.ranges, stop);
+  const { generation, rejects } = await repairRecords(parts, todo, { ranges: found.ranges, room }, stop);
   const isRefused = openRejectedKeys(columns, [...rejected, ...rejects]);
   const second = leaveOut(await compareOnce(parts, todo, all, stop), isRefused);
   if (second.ranges.length > 0) throw stillDifferent(todo, second);

@@ -3,6 +3,7 @@ import { SyncError } from '../../core/index.ts';
 import { nextGenerations } from '../../store/index.ts';
 import { type EngineParts, retryStore } from '../engine-parts.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from '../lanes/reading.ts';
+import { withinRoom } from '../lanes/reject-limits.ts';
 import type { SchemaToFinish } from '../lanes/schema-to-finish.ts';
 import type { ExpectedRange } from '../pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
@@ -18,8 +19,14 @@ export interface Repair {
   readonly rejects: readonly Reject[];
 }
 
-/** Of one range; more of them mean that the column does not fit, not the record. */
-const MAX_REJECTS = 1_000;
+/** What is to be repaired. */
+export interface RecordsToRepair {
+  readonly ranges: readonly DifferingRange[];
+  /** So many records may the destination refuse. */
+  readonly room: number;
+}
+
+const UNCHANGED = 'What was loaded is published, and the records that differ are not repaired.';
 
 /**
  * Makes the destination's table equal to the source in the records that differ, and touches no others: a small load of its
@@ -30,7 +37,7 @@ const MAX_REJECTS = 1_000;
 export async function repairRecords(
   parts: EngineParts,
   todo: SchemaToFinish,
-  ranges: readonly DifferingRange[],
+  { ranges, room }: RecordsToRepair,
   stop: AbortSignal,
 ): Promise<Repair> {
   const { run, specs, item, plan } = todo;
@@ -41,7 +48,7 @@ export async function repairRecords(
   const ids = { syncId: run.sync.id, executionId: item.executionId, generation };
   const load: LoadPlan = { ...toLoadPlan(plan, ids), kind: 'delta', removals: listExtra(ranges) };
   try {
-    return { generation, rejects: await writeRecords(parts, todo, { load, ranges }, stop) };
+    return { generation, rejects: await writeRecords(parts, todo, { load, ranges, room }, stop) };
   } finally {
     // What cannot be dropped now is dropped when the schema is next loaded.
     const job = { kind: 'discard', destination: specs.destination, load } as const;
@@ -52,24 +59,27 @@ export async function repairRecords(
 async function writeRecords(
   parts: EngineParts,
   todo: SchemaToFinish,
-  { load, ranges }: { readonly load: LoadPlan; readonly ranges: readonly DifferingRange[] },
+  { load, ranges, room }: RecordsToRepair & { readonly load: LoadPlan },
   stop: AbortSignal,
 ): Promise<readonly Reject[]> {
   const { destination, ownerKey } = todo.specs;
   await parts.threads.run({ kind: 'prepare', destination, load }, ownerKey, stop);
-  const { expected, rejects } = await readMissing(parts, todo, { load, ranges }, stop);
+  const { expected, rejects } = await readMissing(parts, todo, { load, ranges, room }, stop);
   parts.failpoint('before-repair');
   const publication = {
     kind: 'finish',
     destination,
     load,
-    guard: { maxLossPercent: todo.plan.maxLossPercent },
     countsOnly: false,
     expected,
     // Whoever asked compares the whole table again, and names what still differs.
     isRepaired: true,
   } as const;
-  const { counts } = await parts.threads.run(publication, ownerKey, stop);
+  const { maxLossPercent } = todo.plan;
+  const left = { item: todo.item, room: room - rejects.length, unchanged: UNCHANGED };
+  const { counts } = await withinRoom(left, (maxRejects) =>
+    parts.threads.run({ ...publication, guard: { maxLossPercent, maxRejects } }, ownerKey, stop),
+  );
   parts.failpoint('repaired');
   return [...rejects, ...counts.rejects];
 }
@@ -84,7 +94,7 @@ function listExtra(ranges: readonly DifferingRange[]): NonNullable<LoadPlan['rem
 async function readMissing(
   parts: EngineParts,
   todo: SchemaToFinish,
-  { load, ranges }: { readonly load: LoadPlan; readonly ranges: readonly DifferingRange[] },
+  { load, ranges, room }: RecordsToRepair & { readonly load: LoadPlan },
   stop: AbortSignal,
 ): Promise<{ readonly expected: readonly ExpectedRange[]; readonly rejects: readonly Reject[] }> {
   const { run, specs, item, plan } = todo;
@@ -105,11 +115,13 @@ async function readMissing(
         isolate: false,
         countsOnly: false,
         obfuscation: obfuscationOf(parts, run, plan),
-        maxRejects: MAX_REJECTS,
         lookupFirst: false,
         only,
       } as const;
-      const outcome = await runIsolatedIfRefused(job, (attempt) => parts.threads.run(attempt, specs.ownerKey, stop));
+      const left = { item, room: room - rejects.length, unchanged: UNCHANGED };
+      const outcome = await withinRoom(left, (maxRejects) =>
+        runIsolatedIfRefused({ ...job, maxRejects }, (attempt) => parts.threads.run(attempt, specs.ownerKey, stop)),
+      );
       expected.push({ range: { text: range.text, value: {} }, source: outcome.source });
       rejects.push(...outcome.rejects);
     }

@@ -6,7 +6,6 @@ import {
   findSnapshot,
   keepOutcome,
   listReads,
-  saveRejects,
   saveSchemaReceipt,
   setSchemaStatus,
   type WorkItem,
@@ -21,10 +20,16 @@ import { issueReceipt, type ReadsOf, refuseReceipt, sumReads } from '../receipts
 import { collectStatistics } from './collect-statistics.ts';
 import { findNextCursor } from './find-next-cursor.ts';
 import type { LaneClock } from './lane-clock.ts';
+import { findRoom, listLostInPublication, MAX_REJECTS_PER_SCHEMA, withinRoom } from './reject-limits.ts';
 import type { SchemaToFinish } from './schema-to-finish.ts';
 
-/** Rejects of one schema in one execution. */
-const MAX_REJECTS = 10_000;
+/** What the segments of a schema have read, and how many records its publication may lose. */
+interface Loaded {
+  readonly reads: ReadsOf;
+  readonly room: number;
+}
+
+const UNCHANGED = 'Nothing of this schema was published.';
 
 type SchemaToDiscard = Pick<SchemaToFinish, 'run' | 'specs' | 'plan'> & {
   readonly item: Pick<WorkItem, 'executionId' | 'schemaId' | 'generation'>;
@@ -41,21 +46,22 @@ export async function finishSchema(
   const { db } = parts.store;
   await retryStore(() => setSchemaStatus(db, item.executionId, item.schemaId, 'processing'), stop);
   const reads = sumReads(await retryStore(() => listReads(db, item.executionId, item.schemaId, item.generation), stop));
-  if (reads.rejected > MAX_REJECTS) {
+  if (reads.rejected > MAX_REJECTS_PER_SCHEMA) {
     throw new SyncError(
       'TOO_MANY_REJECTS',
-      `The destination refused ${reads.rejected} records of ${item.schemaId}, more than ${MAX_REJECTS}. Nothing was published. Mend the data or the destination's columns, then start again.`,
+      `The destination refused ${reads.rejected} records of ${item.schemaId}, more than ${MAX_REJECTS_PER_SCHEMA}. Nothing was published. Mend the data or the destination's columns, then start again.`,
     );
   }
   const position = await retryStore(() => positionOf(parts, item.executionId, todo.snapshotEpoch), stop);
   const search = new AbortController();
   const found = findNextCursor(parts, todo, reads, AbortSignal.any([stop, search.signal]));
   try {
-    const outcome = await publishOrRecall(parts, todo, reads, clock, stop);
-    const whole = await proveWholeIfAsked(parts, todo, { reads, outcome }, clock, stop);
+    const room = await findRoom(parts, item, stop);
+    const outcome = await publishOrRecall(parts, todo, { reads, room }, clock, stop);
+    const whole = await proveWholeIfAsked(parts, todo, { reads, room, outcome }, clock, stop);
     const receipt = issueReceipt(plan, position, reads, outcome, whole);
     const rejects = [...outcome.counts.rejects, ...(whole?.rejects ?? [])];
-    await retryStore(() => saveRejects(db, run.execution.organizationId, item, rejects), stop);
+    await listLostInPublication(parts, run, item, rejects, stop);
     // A rejected record is read again next time, also when it does not change until then.
     const nextCursor = receipt.counts.rejected > 0 ? plan.from : await found;
     const timing = clock.take();
@@ -103,7 +109,7 @@ export async function finishSchema(
 async function publishOrRecall(
   parts: EngineParts,
   { run, specs, item, plan }: SchemaToFinish,
-  reads: ReadsOf,
+  { reads, room }: Loaded,
   clock: LaneClock,
   stop: AbortSignal,
 ): Promise<FinishOutcome> {
@@ -116,12 +122,14 @@ async function publishOrRecall(
     kind: 'finish',
     destination: specs.destination,
     load: toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation }),
-    guard: { maxLossPercent: plan.maxLossPercent },
     countsOnly: plan.depth === 'counts',
     expected: reads.expected,
     isRepaired,
   } as const;
-  const { timing, ...outcome } = await parts.threads.run(job, specs.ownerKey, stop);
+  const { maxLossPercent } = plan;
+  const { timing, ...outcome } = await withinRoom({ item, room, unchanged: UNCHANGED }, (maxRejects) =>
+    parts.threads.run({ ...job, guard: { maxLossPercent, maxRejects } }, specs.ownerKey, stop),
+  );
   clock.add(timing);
   if (isRepaired) await retryStore(() => keepOutcome(db, item, parts.workerId, outcome), stop);
   return outcome;
@@ -131,7 +139,7 @@ async function publishOrRecall(
 async function proveWholeIfAsked(
   parts: EngineParts,
   todo: SchemaToFinish,
-  { reads, outcome }: { readonly reads: ReadsOf; readonly outcome: FinishOutcome },
+  { reads, room, outcome }: Loaded & { readonly outcome: FinishOutcome },
   clock: LaneClock,
   stop: AbortSignal,
 ): Promise<WholeProof | null> {
@@ -140,7 +148,8 @@ async function proveWholeIfAsked(
   if (plan.kind === 'merge' && outcome.differences.length === 0) return null;
   const rejected = [...reads.rejectedKeys.map((key) => ({ key })), ...outcome.counts.rejects];
   const expected = plan.kind === 'merge' && rejected.length === 0 ? reads.expected : null;
-  return clock.spend('proof', () => proveWhole(parts, todo, { expected, rejected }, stop));
+  const left = room - outcome.counts.rejects.length;
+  return clock.spend('proof', () => proveWhole(parts, todo, { expected, rejected, room: left }, stop));
 }
 
 /**

@@ -1,12 +1,5 @@
 import type { SegmentRange } from '../../connector-kit/index.ts';
-import {
-  findRunSchema,
-  finishItem,
-  saveProgress,
-  saveRejects,
-  setSchemaStatus,
-  type WorkItem,
-} from '../../store/index.ts';
+import { findRunSchema, finishItem, saveProgress, setSchemaStatus, type WorkItem } from '../../store/index.ts';
 import { retryStore } from '../engine-parts.ts';
 import { measureRead, measureTimes } from '../measuring.ts';
 import type { Progress } from '../pipeline/jobs.ts';
@@ -14,12 +7,10 @@ import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
 import { finishSchema } from './finish-schema.ts';
 import { type Lane, remember, type Unfinished } from './lane-scene.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from './reading.ts';
+import { listLost, MAX_REJECTS_PER_STEP } from './reject-limits.ts';
 import { sumSegment, verifySchema } from './verify-schema.ts';
 
 const PROGRESS_MS = 500;
-
-/** Rejects of one segment; more of them mean that the column does not fit, not the record. */
-const MAX_REJECTS_PER_SEGMENT = 1_000;
 
 /** One attempt at an item: its preparation, its segment, or what ends its schema. @throws what the connectors do */
 export async function runOnce(lane: Lane, item: WorkItem, isolate: boolean): Promise<void> {
@@ -97,14 +88,14 @@ async function readSegment(
       isolate,
       countsOnly: plan.depth === 'counts',
       obfuscation: obfuscationOf(parts, run, plan),
-      maxRejects: MAX_REJECTS_PER_SEGMENT,
+      maxRejects: MAX_REJECTS_PER_STEP,
       lookupFirst: item.token > 1,
     },
     specs.ownerKey,
     stop,
     watch.onProgress,
   );
-  await retryStore(() => saveRejects(parts.store.db, run.execution.organizationId, item, outcome.rejects), stop);
+  await listLost(parts, run, item, outcome.rejects, stop);
   lane.clock.add(spent);
   const figures = {
     progress: { records: outcome.recordsRead, bytes: outcome.bytesRead },

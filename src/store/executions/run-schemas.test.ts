@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { nameOf, schemaOf, useStoredExecution } from '../../../tests/setup/stored-execution.ts';
+import { saveRejects } from './rejects.ts';
 import {
   completeSchema,
   findRunSchema,
@@ -8,7 +9,7 @@ import {
   restartSchema,
   setSchemaStatus,
 } from './run-schemas.ts';
-import { finishItem, listLostSchemas, listReads, saveRejects, type WorkItem } from './work-items.ts';
+import { finishItem, listLostSchemas, listReads, type WorkItem } from './work-items.ts';
 
 const stored = useStoredExecution();
 const { claim, organizationId, plan, store, workOff } = stored;
@@ -25,7 +26,8 @@ describe('a schema that is begun again', () => {
     await plan(schemaOf('a', 2), schemaOf('b', 1));
     await finishItem(store.db, (await claim()) as WorkItem, workerId, null);
     const read = (await claim()) as WorkItem;
-    await saveRejects(store.db, organizationId, read, [{ key: { id: '1' }, reason: 'too odd' }]);
+    const rejects = [{ key: { id: '1' }, reason: 'too odd' }];
+    await saveRejects(store, read, { organizationId, workerId, rejects, atMost: null });
     await restartSchema(
       store.db,
       executionId,
@@ -37,8 +39,8 @@ describe('a schema that is begun again', () => {
       snapshotEpoch: 5,
       plan: { of: 'a2' },
     });
-    const rejects = await store.db.selectFrom('rejects').selectAll().where('executionId', '=', executionId).execute();
-    expect(rejects).toEqual([]);
+    const left = await store.db.selectFrom('rejects').selectAll().where('executionId', '=', executionId).execute();
+    expect(left).toEqual([]);
     const rest = ['b prepare 0', 'b read 1', 'b finish 2'];
     expect(await workOff()).toEqual(['a prepare 0', 'a read 1', 'a finish 2', ...rest]);
   });

@@ -9,13 +9,12 @@ import {
   listReads,
   reclaimItem,
   saveProgress,
-  saveRejects,
   type WorkItem,
 } from './work-items.ts';
 import { beat, buryWorkers, listDeadWorkers, retireWorker } from './workers.ts';
 
 const stored = useStoredExecution();
-const { addWorker, claim, organizationId, plan, store, workOff } = stored;
+const { addWorker, claim, plan, store, workOff } = stored;
 let executionId: string;
 let workerId: string;
 
@@ -151,17 +150,5 @@ describe('a dead worker', () => {
     const other = await addWorker();
     await buryWorkers(store.db, workerId, -1);
     expect([await beat(store.db, other), await beat(store.db, workerId)]).toEqual([false, true]);
-  });
-});
-
-describe('rejects', () => {
-  it('are stored once though they are saved again after a crash', async () => {
-    await plan(schemaOf('a', 1));
-    const item = (await claim()) as WorkItem;
-    const rejects = Array.from({ length: 2_500 }, (_, id) => ({ key: { id: String(id) }, reason: 'too odd' }));
-    await saveRejects(store.db, organizationId, item, rejects);
-    await saveRejects(store.db, organizationId, item, rejects);
-    const rows = await store.db.selectFrom('rejects').select('key').where('executionId', '=', executionId).execute();
-    expect(rows).toHaveLength(2_500);
   });
 });

@@ -128,6 +128,12 @@ export async function isMovedByOthers(db: StoreDatabase, executionId: string, wo
   return rows.length > 0;
 }
 
+/** Locks an item until the transaction ends; false when it is no longer this worker's. */
+export async function holdItem(db: StoreDatabase, item: WorkItem, workerId: string): Promise<boolean> {
+  const result = await ownedItem(db, item, workerId).set({ state: 'owned' }).executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
 function ownedItem(db: StoreDatabase, item: WorkItem, workerId: string) {
   return db
     .updateTable('segments')
@@ -246,36 +252,4 @@ export async function listReads(db: StoreDatabase, executionId: string, schemaId
     .where('kind', '=', 'read')
     .orderBy('no')
     .execute();
-}
-
-export interface RejectRow {
-  readonly key: Readonly<Record<string, string | null>> | null;
-  readonly reason: string;
-}
-
-/** Stores an item's rejected records; repeated after a crash it writes the same rows. */
-export async function saveRejects(
-  db: StoreDatabase,
-  organizationId: string,
-  item: WorkItem,
-  rejects: readonly RejectRow[],
-): Promise<void> {
-  if (rejects.length === 0) return;
-  const rows = rejects.map((reject, position) => ({
-    executionId: item.executionId,
-    schemaId: item.schemaId,
-    generation: item.generation,
-    segmentNo: item.no,
-    position,
-    organizationId,
-    key: reject.key === null ? null : JSON.stringify(reject.key),
-    reason: reject.reason,
-  }));
-  for (let start = 0; start < rows.length; start += 1_000) {
-    await db
-      .insertInto('rejects')
-      .values(rows.slice(start, start + 1_000))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  }
 }

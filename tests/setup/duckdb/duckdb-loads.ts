@@ -165,7 +165,7 @@ export async function runLoad(
   connector: Connector,
   plan: LoadPlan,
   records: readonly Fields[],
-  options: { readonly isolate?: boolean; readonly maxLossPercent?: number } = {},
+  options: { readonly isolate?: boolean; readonly maxLossPercent?: number; readonly maxRejects?: number } = {},
 ): Promise<{ readonly counts: PublishCounts; readonly destination: RangeSum; readonly outcome: SegmentOutcome }> {
   const signal = new AbortController().signal;
   if (connector.destination === undefined) throw new Error('no destination');
@@ -179,7 +179,8 @@ export async function runLoad(
     signal,
   );
   await load.seal(signal);
-  const guard = { maxLossPercent: options.maxLossPercent ?? 100 };
+  const { maxLossPercent = 100, maxRejects = 1_000 } = options;
+  const guard = { maxLossPercent, maxRejects };
   if (plan.kind === 'replace') {
     const destination = await load.digest(null, false, signal);
     const counts = await load.publish(guard, signal);

@@ -24,7 +24,7 @@ export async function publishLoad(
   }
   const apply = (condition: string) =>
     plan.kind === 'replace' ? refill(session, plan, condition) : tryMerge(session, plan, condition);
-  const refused = await findRefusedRows(session, plan, apply);
+  const refused = await findRefusedRows(session, plan, guard, apply);
   return publishWithout(session, plan, guard, refused, failpoint);
 }
 

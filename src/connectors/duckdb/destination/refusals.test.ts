@@ -101,6 +101,15 @@ describe('rules of an adopted table', () => {
     },
   );
 
+  it.each(['replace', 'merge', 'delta'] as const)('end a %s that meets more of them than it may', async (kind) => {
+    await runLoad(connector, adopted({ kind: 'merge' }), [['1', 'old', '1']]);
+    const load = (maxRejects: number, generation: number) =>
+      runLoad(connector, adopted({ kind, generation }), records, { maxRejects });
+    await expect(load(2, 2)).rejects.toThrow(failure('TOO_MANY_REJECTS'));
+    expect(await query('SELECT id, name FROM flights')).toEqual([['1', 'old']]);
+    expect((await load(3, 3)).counts.rejects).toHaveLength(3);
+  });
+
   it('keep the last good version of a record whose new one is refused', async () => {
     await runLoad(connector, adopted(), [
       ['1', 'a', '1'],

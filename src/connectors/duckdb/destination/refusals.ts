@@ -8,7 +8,7 @@ import {
   quoteText,
   type Session,
 } from '../../../connector-kit/duckdb/index.ts';
-import type { LoadPlan, PublishCounts, Reject } from '../../../connector-kit/index.ts';
+import type { LoadPlan, LossGuard, PublishCounts, Reject } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import { emptySum } from '../../../formats/index.ts';
 import { namesOf } from './load-names.ts';
@@ -20,20 +20,18 @@ export interface RefusedRow {
   readonly reason: string;
 }
 
-/** So many are listed; a table that refuses more does not fit the source. */
-const MAX_REFUSED = 1000;
-
 /** Ends a trial's transaction without an error of its own. */
 class Undo extends Error {}
 
 /**
  * Finds the records that make `apply` fail, by trying halves in transactions that are rolled back.
  * `apply` gets a condition on the work table's records `s`.
- * @throws `TABLE_DIFFERS` when records fail only together, `TOO_MANY_REJECTS` when there are too many
+ * @throws `TABLE_DIFFERS` when records fail only together, `TOO_MANY_REJECTS` when there are more than the guard allows
  */
 export async function findRefusedRows(
   session: Session,
   plan: LoadPlan,
+  { maxRejects = Number.POSITIVE_INFINITY }: Pick<LossGuard, 'maxRejects'>,
   apply: (condition: string) => Promise<unknown>,
 ): Promise<RefusedRow[]> {
   const { work } = namesOf(plan);
@@ -44,7 +42,7 @@ export async function findRefusedRows(
     if (reason === null) return;
     if (to - from === 1) {
       refused.push({ rowId: from, reason });
-      if (refused.length > MAX_REFUSED) throw tooMany(plan, reason);
+      if (refused.length > maxRejects) throw tooMany(plan, maxRejects, reason);
       return;
     }
     const before = refused.length;
@@ -134,10 +132,10 @@ async function attempt(session: Session, apply: () => Promise<unknown>): Promise
   return null;
 }
 
-function tooMany(plan: LoadPlan, reason: string): SyncError {
+function tooMany(plan: LoadPlan, most: number, reason: string): SyncError {
   return new SyncError(
     'TOO_MANY_REJECTS',
-    `Publishing ${plan.schemaId} to ${plan.table.schema}.${plan.table.name} stopped: the table refuses more than ${MAX_REFUSED} records (${reason}). Mend the data or the table's rules; nothing was changed.`,
+    `Publishing ${plan.schemaId} to ${plan.table.schema}.${plan.table.name} stopped: the table refuses more than ${most} records (${reason}). Mend the data or the table's rules; nothing was changed.`,
   );
 }
 

@@ -15,16 +15,17 @@ export interface Refusals {
   readonly isRejected: { readonly inserted: number; readonly updated: number };
 }
 
-/** More refusals than this are no bad records but a bad table; each costs some twenty statements. */
-const MAX_REJECTS = 1_000;
-
 interface Refused {
   readonly op: string;
   readonly stage: string;
   readonly reject: Reject;
 }
 
-/** Writes all records of the diff at once; what is refused is halved until single records are left, and left out. */
+/**
+ * Writes all records of the diff at once; what is refused is halved until single records are left,
+ * and left out: some twenty statements for each.
+ * @throws `TOO_MANY_REJECTS` when more are refused than the guard allows
+ */
 export async function applyIsolated(
   session: Session,
   scene: PublishScene,
@@ -33,6 +34,7 @@ export async function applyIsolated(
   signal: AbortSignal,
 ): Promise<Refusals> {
   const refused: Refused[] = [];
+  const most = scene.guard.maxRejects ?? Number.POSITIVE_INFINITY;
   const parts: [number, number][] = counts.inserted + counts.updated > 0 ? [[1, counts.last]] : [];
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
     const [from, to] = part;
@@ -41,7 +43,7 @@ export async function applyIsolated(
     const middle = Math.floor((from + to) / 2);
     if (from === to) refused.push(await describeRefused(session, scene, from, error, signal));
     else parts.push([middle + 1, to], [from, middle]);
-    if (refused.length > MAX_REJECTS) throw tooMany(scene);
+    if (refused.length > most) throw tooMany(scene, most);
   }
   return summarize(session, scene, refused, signal);
 }
@@ -106,9 +108,9 @@ async function summarize(
   };
 }
 
-function tooMany({ names }: PublishScene): SyncError {
+function tooMany({ names }: PublishScene, most: number): SyncError {
   return new SyncError(
     'TOO_MANY_REJECTS',
-    `${names.live} refused more than ${MAX_REJECTS} records; nothing was changed. Look at its constraints and triggers.`,
+    `${names.live} refused more than ${most} records; nothing was changed. Look at its constraints and triggers.`,
   );
 }

@@ -121,6 +121,21 @@ describe('a merge', () => {
     ]);
   });
 
+  it.each(['merge', 'delta', 'replace'] as const)('ends a %s that loses more records than it may', async (kind) => {
+    await merge();
+    await destination.sql(`ALTER TABLE people ADD CONSTRAINT no_seven CHECK (name <> 'secret')`);
+    // It is filled again in place, as a table that others depend on.
+    await destination.sql('CREATE VIEW seen AS SELECT id, name FROM people');
+    const before = await destination.sql('SELECT * FROM people ORDER BY id');
+    await source.sql(
+      `UPDATE people SET name = 'secret' WHERE id IN (7, 50); UPDATE people SET name = 'new' WHERE id = 8`,
+    );
+    const load = (maxRejects: number) => copy({ maxRejects, plan: { kind } });
+    await expect(load(1)).rejects.toMatchObject({ code: 'TOO_MANY_REJECTS' });
+    expect(await destination.sql('SELECT * FROM people ORDER BY id')).toEqual(before);
+    expect((await load(2)).counts).toMatchObject({ rejected: { records: 2 } });
+  });
+
   it('rejects values that a narrower column of an adopted table cannot hold, instead of clipping them', async () => {
     await destination.sql(
       'CREATE TABLE people (id int PRIMARY KEY, name varchar(10), balance numeric, changed timestamptz)',
