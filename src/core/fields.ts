@@ -69,4 +69,6 @@ export interface SchemaDescription {
   /** The system's own estimate; null when it has none. */
   readonly estimatedRecords: number | null;
   readonly estimatedBytes: number | null;
+  /** For plan and receipt: what of it the source keeps from its user. Absent = nothing that it tells of. */
+  readonly notes?: readonly string[];
 }

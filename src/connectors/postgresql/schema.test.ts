@@ -25,6 +25,8 @@ beforeAll(async () => {
     ALTER TABLE accounts ALTER mood SET DEFAULT 'ok';
     INSERT INTO accounts SELECT 'eu', i, 'ok', i FROM generate_series(1, 5000) i;
     INSERT INTO events SELECT i, '2026-05-05' FROM generate_series(1, 3000) i;
+    ALTER TABLE contacts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    ALTER TABLE accounts ENABLE ROW LEVEL SECURITY;
     ANALYZE`);
   schemas = new Map((await side.connector.source?.discover(NEVER))?.map((schema) => [schema.id, schema]));
 });
@@ -36,6 +38,12 @@ function fields(id: string) {
 }
 
 describe('discovery', () => {
+  it('tells of row-level security where it binds the user', () => {
+    expect([...schemas.values()].flatMap(({ id, notes = [] }) => notes.map((note) => [id, note]))).toEqual([
+      ['public.contacts', expect.stringMatching(/^Row-level security binds \S+ in the source/)],
+    ]);
+  });
+
   it('finds tables, views and partitioned tables, without partitions, without our own and without those that have no columns', () => {
     expect([...schemas.keys()]).toEqual([
       '"odd.name"."ta""ble"',

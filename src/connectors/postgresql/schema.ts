@@ -23,7 +23,8 @@ const TABLES = `
     FROM readable r CROSS JOIN LATERAL pg_partition_tree(r.oid) t JOIN pg_class c ON c.oid = t.relid AND t.isleaf
     WHERE r.relkind = 'p' GROUP BY r.oid)
   SELECT r.oid::text, r.nspname, r.relname, coalesce(p.reltuples, nullif(r.reltuples, -1))::bigint::text AS records,
-    (coalesce(p.relpages, r.relpages)::bigint * current_setting('block_size')::bigint)::text AS bytes, r.relkind
+    (coalesce(p.relpages, r.relpages)::bigint * current_setting('block_size')::bigint)::text AS bytes, r.relkind,
+    CASE WHEN row_security_active(r.oid) THEN current_user::text END AS bound
   FROM readable r LEFT JOIN parts p ON p.oid = r.oid ORDER BY r.nspname, r.relname`;
 
 /**
@@ -100,7 +101,13 @@ function toSchema(table: TextRow, facts: Facts): SchemaDescription {
     primaryKey,
     estimatedRecords: toCount(table.records),
     estimatedBytes: table.relkind === 'v' || table.relkind === 'f' || table.bytes === '0' ? null : toCount(table.bytes),
+    ...(table.bound == null ? {} : { notes: [describeBound(table.bound)] }),
   };
+}
+
+/** Also where its policies show everything today. */
+function describeBound(user: string): string {
+  return `Row-level security binds ${user} in the source: records that its policies hide are no part of the image, and count as absent.`;
 }
 
 function toField(column: TextRow, primaryKey: readonly string[], facts: Facts): FieldDescription {

@@ -36,7 +36,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     fields: format.offer.fields,
     autoFields,
     filters: image.filters,
-    imageNotes: [...image.notes, ...(format.madeOf === 'rows' ? [PAGES_NOTE] : [])],
+    imageNotes: [...image.notes, ...(item.schema.notes ?? []), ...(format.madeOf === 'rows' ? [PAGES_NOTE] : [])],
     columns,
     obfuscated,
     // Nor does a system that gives pages keep it unique: one may hold a record that an earlier one held.

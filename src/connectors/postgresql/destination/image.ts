@@ -11,6 +11,7 @@ import type { SessionPool } from '../sessions.ts';
 import { quoteName, quoteTable } from '../sql.ts';
 import { hashRecords, toColumnList, toRangeConditions } from './digest.ts';
 import { type LiveTable, readLiveTable } from './live-table.ts';
+import { refuseHidden } from './row-security.ts';
 
 /** See `BulkDestination.openImage`: one transaction, which sees one image and can change nothing. */
 export async function openImage(pool: SessionPool, plan: LoadPlan, signal: AbortSignal): Promise<TableImage> {
@@ -20,6 +21,7 @@ export async function openImage(pool: SessionPool, plan: LoadPlan, signal: Abort
     await session.script(action, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', signal);
     const live = await readLiveTable(session, plan.table, signal);
     refuseIncomparable(plan, live);
+    if (live.mayHide) await refuseHidden(session, plan, live.oid, signal);
     const notes = await describeCasts(session, plan, live, signal);
     // It stays open beside those that work, on a server that has no place for more, too.
     pool.setAside(session);

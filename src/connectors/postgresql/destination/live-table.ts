@@ -3,6 +3,7 @@ import { SyncError } from '../../../core/index.ts';
 import type { Session } from '../client.ts';
 import { quoteName, quoteTable } from '../sql.ts';
 import { ownColumnNames } from './naming.ts';
+import { MAY_HIDE } from './row-security.ts';
 
 /** A destination table as it stands. */
 export interface LiveTable {
@@ -15,10 +16,13 @@ export interface LiveTable {
   readonly required: ReadonlySet<string>;
   /** Columns that the database itself fills, whatever is written. */
   readonly computed: ReadonlySet<string>;
+  /** True where row-level security may hide records from us, or refuse some. */
+  readonly mayHide: boolean;
 }
 
 const TABLE = `
-  SELECT c.oid::text, c.relkind = 'r' AND NOT c.relispartition AS plain FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  SELECT c.oid::text, c.relkind = 'r' AND NOT c.relispartition AS plain, ${MAY_HIDE} AS hides
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2`;
 
 const COLUMNS = `
@@ -52,6 +56,7 @@ export async function readLiveTable(
     primaryKey: keys.map(({ attname }) => attname ?? ''),
     required: named('required'),
     computed: named('computed'),
+    mayHide: row.hides === 't',
   };
 }
 

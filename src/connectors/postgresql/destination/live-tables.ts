@@ -1,9 +1,10 @@
 import type { TableName } from '../../../connector-kit/index.ts';
 import type { Session, TextRow } from '../client.ts';
 import type { LiveTable } from './live-table.ts';
+import { MAY_HIDE } from './row-security.ts';
 
 const TABLES = `
-  SELECT c.oid::text AS oid, c.relkind = 'r' AND NOT c.relispartition AS plain, cols.*, keys.names AS keys
+  SELECT c.oid::text AS oid, c.relkind = 'r' AND NOT c.relispartition AS plain, c.oid IS NOT NULL AND ${MAY_HIDE} AS hides, cols.*, keys.names AS keys
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (table_schema, table_name, no)
   LEFT JOIN pg_namespace ns ON ns.nspname = n.table_schema::name
   LEFT JOIN LATERAL (SELECT * FROM pg_class c WHERE c.relnamespace = ns.oid AND c.relname = n.table_name::name LIMIT 1) c ON true
@@ -46,5 +47,6 @@ function toLive(row: TextRow): LiveTable | null {
     primaryKey: JSON.parse(row.keys ?? '[]') as readonly string[],
     required: named('required'),
     computed: named('computed'),
+    mayHide: row.hides === 't',
   };
 }

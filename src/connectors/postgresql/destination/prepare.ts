@@ -8,6 +8,7 @@ import { lockOutReaders } from './lock-out-readers.ts';
 import { nameObjects } from './naming.ts';
 import { isAdopted, takeOwnership } from './ownership.ts';
 import { findDependants, refuseRebuild } from './publish/dependants.ts';
+import { refuseHidden } from './row-security.ts';
 import { ensureState, fenceLost, STATE_LOCK, takeOver } from './state.ts';
 
 /** The first step of a load, harmless to repeat. What other generations left goes; what this one has stays. */
@@ -18,6 +19,7 @@ export async function prepareLoad(session: Session, plan: LoadPlan, signal: Abor
   const live = await readLiveTable(session, plan.table, signal);
   if (live !== null) refuseOtherKinds(plan, live);
   await takeOwnership(session, plan, live !== null, signal);
+  if (live?.mayHide) await refuseHidden(session, plan, live.oid, signal);
   if (live !== null) await refuseHopeless(session, plan, live, signal);
   await raiseFence(session, plan, signal);
   await dropGenerations(session, plan, plan.generation - 1, signal);

@@ -8,6 +8,7 @@ import { willBeAdopted } from './ownership.ts';
 import { chooseReplacement, type Way } from './preview-replacement.ts';
 import { listChanges, listCreation, type Place, readPlace } from './preview-table.ts';
 import { refuseRebuild } from './publish/dependants.ts';
+import { refuseHidden } from './row-security.ts';
 import { refuseTooWide } from './table-width.ts';
 import { commonType } from './type-fit.ts';
 
@@ -61,6 +62,9 @@ async function refuseLive(
 ): Promise<readonly PlanRefusal[]> {
   return collectRefusals(
     () => refuseOtherKinds(plan, live),
+    async () => {
+      if (live.mayHide) await refuseHidden(session, plan, live.oid, signal);
+    },
     async () => {
       if (plan.kind === 'replace' && plan.replacement === 'rebuild') await refuseRebuild(session, plan, live, signal);
     },

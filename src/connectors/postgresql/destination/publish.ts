@@ -8,6 +8,7 @@ import { alterLive } from './publish/alter.ts';
 import { mergeStage } from './publish/merge.ts';
 import { publishReplacement } from './publish/replace.ts';
 import type { Publication, PublishScene } from './publish/scene.ts';
+import { refuseHidden } from './row-security.ts';
 import { fenceLost, hasState, takeOver } from './state.ts';
 
 const SETTINGS = `${LOCK_TIMEOUT}; SET LOCAL work_mem = '64MB'`;
@@ -93,6 +94,8 @@ async function apply(session: Session, scene: PublishScene, signal: AbortSignal)
   if (live !== null) {
     // Readers go on; other writers wait, so what is counted is what is changed.
     await session.script(`Locking ${names.live}`, `LOCK TABLE ONLY ${names.live} IN SHARE ROW EXCLUSIVE MODE`, signal);
+    // A policy that came meanwhile. From here on none can come.
+    await refuseHidden(session, plan, live.oid, signal);
   }
   if (plan.kind === 'replace') return { ...(await publishReplacement(session, scene, live, signal)), kept: [] };
   if (live === null)

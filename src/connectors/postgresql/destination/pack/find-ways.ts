@@ -71,7 +71,7 @@ function toWayOfNew(plan: LoadPlan, isKeyFree: boolean): PackWay {
 
 /** Only where every column already is what the plan wants, equal sums mean equal tables. */
 function toWayOfKnown(plan: LoadPlan, live: LiveTable, row: TextRow): PackWay {
-  if (plan.kind !== 'merge' || row.sync_id === null || !live.isPlain) return 'alone';
+  if (plan.kind !== 'merge' || row.sync_id === null || !live.isPlain || live.mayHide) return 'alone';
   const isFitting =
     plan.columns.every(({ name, type }) => live.columns.get(name) === type) &&
     listTypeChanges(plan, live).length + listForsaken(plan, live).length + toAddColumns(plan, live).length === 0;

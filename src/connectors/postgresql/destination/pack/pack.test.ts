@@ -85,6 +85,7 @@ describe('the way of a table in a pack', () => {
       'ALTER TABLE one ADD more int NOT NULL DEFAULT 0; ALTER TABLE one ALTER more DROP DEFAULT',
     ],
     ['tombstones are no longer kept', 'ALTER TABLE one ADD __millrace_deleted_at timestamptz'],
+    ['row-level security binds us', 'ALTER TABLE one ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY'],
     ['an earlier load has left something', null],
   ])('is its own when %s', async (_, sql) => {
     generation += 1;
