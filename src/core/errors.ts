@@ -90,7 +90,7 @@ export const ERROR_CODES = {
   CONN_SSH_HOST_KEY: 'configuration',
   /** The SSH host cannot be spoken to, or does not forward connections for this user. The message says what it answered. */
   CONN_SSH_FAILED: 'configuration',
-  /** Between us and the server a pooler hands sessions out per transaction. Use the server's own port, or a pooler in session mode. */
+  /** Between us and the server a pooler hands sessions out per transaction or statement. Use the server's own port, or a pooler in session mode. */
   CONN_POOLER: 'configuration',
   /** The address of the connection is one that Millrace never opens (its own database, link-local, metadata). */
   CONN_ADDRESS_REFUSED: 'configuration',

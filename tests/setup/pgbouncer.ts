@@ -13,11 +13,14 @@ export interface Pooler extends AsyncDisposable {
   readonly url: string;
 }
 
+/** What of a server session the pooler lends. */
+export type PoolMode = 'session' | 'transaction' | 'statement';
+
 /** Debian's user for services that need no rights; PgBouncer does not run as root. */
 const NOBODY = 65_534;
 
 /** Starts it for the user of the URL; dispose it. Needs the command `pgbouncer`. */
-export async function startPooler(targetUrl: string, mode: 'session' | 'transaction', places = 20): Promise<Pooler> {
+export async function startPooler(targetUrl: string, mode: PoolMode, places = 20): Promise<Pooler> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-pooler-'));
   const target = new URL(targetUrl);
   const port = await findFreePort();

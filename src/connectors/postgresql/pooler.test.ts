@@ -18,33 +18,44 @@ describe.skipIf(!hasCommand('pgbouncer'))('a pooler', () => {
 
   afterAll(() => side[Symbol.asyncDispose]());
 
-  it('in transaction mode is named, at a check and when a sync reads or writes', async () => {
-    await using pooler = await startPooler(side.url, 'transaction');
-    await using connector = await connectDatabase(pooler.url);
-    const named = { code: 'CONN_POOLER', message: expect.stringContaining('pool_mode = session') };
-    await expect(connector.check(NEVER)).rejects.toMatchObject(named);
-    await expect(connector.source?.openSnapshot(NEVER)).rejects.toMatchObject(named);
-    await expect(connector.destination?.inspect({ schema: 'public', name: 't' }, NEVER)).rejects.toMatchObject(named);
-  });
+  it.each(['transaction', 'statement'] as const)(
+    'in %s mode is named, at a check and when a sync reads or writes',
+    async (mode) => {
+      await using pooler = await startPooler(side.url, mode);
+      await using connector = await connectDatabase(pooler.url);
+      const told = `is a pooler that lends server sessions for single ${mode}s.`;
+      const named = { code: 'CONN_POOLER', message: expect.stringMatching(`${told}.*pool_mode = session`) };
+      await expect(connector.check(NEVER)).rejects.toMatchObject(named);
+      await expect(connector.source?.openSnapshot(NEVER)).rejects.toMatchObject(named);
+      await expect(connector.destination?.inspect({ schema: 'public', name: 't' }, NEVER)).rejects.toMatchObject(named);
+    },
+  );
 
-  it('in transaction mode is named where several of its sessions are free', async () => {
-    await using pooler = await startPooler(side.url, 'transaction');
-    await using stack = new AsyncDisposableStack();
-    const others = await Promise.all(Array.from({ length: 5 }, () => openOther(pooler.url)));
-    for (const other of others) stack.use(other);
-    await Promise.all(others.map((other) => other.query('BEGIN')));
-    await Promise.all(others.map((other) => other.query('COMMIT')));
-    await using connector = await connectDatabase(pooler.url);
-    await expect(connector.check(NEVER)).rejects.toMatchObject({ code: 'CONN_POOLER' });
-  });
+  it.each(['transaction', 'statement'] as const)(
+    'in %s mode is named where several of its sessions are free',
+    async (mode) => {
+      await using pooler = await startPooler(side.url, mode);
+      await using stack = new AsyncDisposableStack();
+      const others = await Promise.all(Array.from({ length: 5 }, () => openOther(pooler.url)));
+      for (const other of others) stack.use(other);
+      // All at once, each has a session of the server for itself.
+      await Promise.all(others.map((other) => other.query('SELECT pg_sleep(0.2)')));
+      await using connector = await connectDatabase(pooler.url);
+      const message = expect.stringContaining(`for single ${mode}s.`);
+      await expect(connector.check(NEVER)).rejects.toMatchObject({ code: 'CONN_POOLER', message });
+    },
+  );
 
-  it('in transaction mode keeps none of our settings for its other users', async () => {
-    await using pooler = await startPooler(side.url, 'transaction', 1);
-    await using connector = await connectDatabase(pooler.url);
-    await expect(connector.check(NEVER)).rejects.toMatchObject({ code: 'CONN_POOLER' });
-    await using other = await openOther(pooler.url);
-    expect(await other.query('SHOW bytea_output')).toEqual(['escape']);
-  });
+  it.each(['transaction', 'statement'] as const)(
+    'in %s mode keeps none of our settings for its other users',
+    async (mode) => {
+      await using pooler = await startPooler(side.url, mode, 1);
+      await using connector = await connectDatabase(pooler.url);
+      await expect(connector.check(NEVER)).rejects.toMatchObject({ code: 'CONN_POOLER' });
+      await using other = await openOther(pooler.url);
+      expect(await other.query('SHOW bytea_output')).toEqual(['escape']);
+    },
+  );
 
   it('in session mode carries a copy', async () => {
     await using pooler = await startPooler(side.url, 'session');

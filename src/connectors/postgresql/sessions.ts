@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectorContext, DatabaseAddress } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
-import { refuseTransactionPooling } from './client/pooler.ts';
+import { refuseLentSessions } from './client/pooler.ts';
 import { openSession, type Session, type SessionOptions } from './client.ts';
 
 const MAX_IDLE = 4;
@@ -157,7 +157,7 @@ export class SessionPool implements AsyncDisposable {
     const { forbiddenDatabase } = this.#options.context;
     if (session.isPooled) {
       const openSecond = (within: AbortSignal) => openSession(this.#options, within);
-      if (!this.#isProved) await refuseTransactionPooling(session, openSecond, this.#name, signal);
+      if (!this.#isProved) await refuseLentSessions(session, openSecond, this.#name, signal);
       await session.applySettings(signal);
     }
     if (forbiddenDatabase !== null && !this.#isProved) await this.#refuseMetadata(forbiddenDatabase, session, signal);

@@ -5,13 +5,19 @@ const ACTION = 'Looking for a pooler';
 const PID = 'SELECT pg_backend_pid() AS pid';
 const SECOND_LIMIT_MS = 5_000;
 
+/** For how long a pooler lends a server session, where that is shorter than ours lasts. */
+type Lending = 'transactions' | 'statements';
+
+/** A protocol violation: so PgBouncer refuses a transaction in statement mode, and ends the session. */
+const NO_TRANSACTIONS = '08P01';
+
 /**
- * Tells a pooler that lends server sessions for one transaction from one that lends them for as long as ours lasts, by
- * asking which server process answers. In transaction mode a second session is lent the process that the first one has
- * just used, or the first one is lent another after it.
+ * Tells a pooler that lends server sessions for one transaction or statement from one that lends them for as long as ours
+ * lasts, by asking which server process answers. In transaction mode a second session is lent the process that the first one
+ * has just used, or the first one is lent another after it. In statement mode it may begin no transaction.
  * @throws `CONN_POOLER`
  */
-export async function refuseTransactionPooling(
+export async function refuseLentSessions(
   first: Session,
   openSecond: (signal: AbortSignal) => Promise<Session>,
   address: string,
@@ -20,22 +26,34 @@ export async function refuseTransactionPooling(
   await using second = await openWithin(openSecond, signal);
   // A pool whose last place is ours makes the second one wait: it keeps sessions.
   if (second === null) return;
-  if (!(await isLent(first, second, signal))) return;
+  const lending = await findLending(first, second, signal);
+  if (lending === null) return;
   throw new SyncError(
     'CONN_POOLER',
-    `${address} is a pooler that lends server sessions for single transactions or statements. Snapshots, locks and settings of a sync belong to one session. Give the server's own host and port, or a pooler in session mode (PgBouncer: pool_mode = session).`,
+    `${address} is a pooler that lends server sessions for single ${lending}. Snapshots, locks and settings of a sync belong to one session. Give the server's own host and port, or a pooler in session mode (PgBouncer: pool_mode = session).`,
   );
 }
 
-async function isLent(first: Session, second: Session, signal: AbortSignal): Promise<boolean> {
+async function findLending(first: Session, second: Session, signal: AbortSignal): Promise<Lending | null> {
   const before = await askProcess(first, signal);
-  await second.script(ACTION, 'BEGIN', signal);
+  if (!(await begin(second, signal))) return 'statements';
   try {
     // Where the pool has a single place, the first one would wait for the second from here on.
-    if ((await askProcess(second, signal)) === before) return true;
-    return (await askProcess(first, signal)) !== before;
+    if ((await askProcess(second, signal)) === before) return 'transactions';
+    return (await askProcess(first, signal)) === before ? null : 'transactions';
   } finally {
     await second.script(ACTION, 'ROLLBACK', signal);
+  }
+}
+
+/** False where the pooler lets no transaction begin. */
+async function begin(session: Session, signal: AbortSignal): Promise<boolean> {
+  try {
+    await session.script(ACTION, 'BEGIN', signal);
+    return true;
+  } catch (error) {
+    if (error instanceof SyncError && error.detail.sqlState === NO_TRANSACTIONS) return false;
+    throw error;
   }
 }
 
