@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describeFailure, prepareHome } from '../src/runtime/index.ts';
-import { provideCommands } from '../tests/setup/system-packages.ts';
+import { commandOf, provideParts } from '../tests/setup/system-packages.ts';
 import { measureApi, reportApi } from './api.ts';
 import { compareFiles, comparePostgresql, measureMemory, withProduct } from './compare.ts';
 import { type BenchDatabase, openBenchDatabase } from './database.ts';
@@ -31,10 +31,7 @@ async function main(): Promise<number> {
     const options = readOptions(process.argv.slice(2));
     if (options.parts.every((part) => part === 'formats')) return reportFormats(options);
     if (options.parts.every((part) => part === 'api')) return reportApi(await measureApi(), options.isJson);
-    const missing = provideCommands([
-      { command: 'psql', debianPackage: 'postgresql-client' },
-      { command: 'bash', debianPackage: 'bash' },
-    ]);
+    const missing = provideParts([commandOf('psql', 'postgresql-client'), commandOf('bash', 'bash')]);
     if (missing.length > 0) throw new RangeError(missing.join(' '));
     const results = await measure(options);
     console.log(options.isJson ? JSON.stringify(results, undefined, 2) : ['', ...reportLines(results)].join('\n'));

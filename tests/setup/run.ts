@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findTool } from '../../bin/find-node.mjs';
-import { canInstallPackages, provideCommands, TEST_COMMANDS } from './system-packages.ts';
+import { canInstallPackages, provideParts, TEST_PARTS } from './system-packages.ts';
 
 interface Counts {
   readonly passed: number;
@@ -24,7 +24,7 @@ interface Report {
 }
 
 const { summaryFile, vitestArguments } = readArguments(process.argv.slice(2));
-for (const sentence of provideCommands(TEST_COMMANDS)) console.warn(`Tests will be skipped: ${sentence}`);
+for (const sentence of provideParts(TEST_PARTS)) console.warn(`Tests will be skipped: ${sentence}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-report-'));
 const reportFile = join(folder, 'report.json');

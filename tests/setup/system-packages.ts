@@ -1,18 +1,36 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** A command that npm cannot bring, and the Debian package that has it. */
-export interface SystemCommand {
-  readonly command: string;
+/** What npm cannot bring, and the Debian package that has it. */
+export interface SystemPart {
+  readonly name: string;
   readonly debianPackage: string;
+  readonly isThere: () => boolean;
+}
+
+/** A command, and the Debian package that has it. */
+export function commandOf(command: string, debianPackage: string): SystemPart {
+  return { name: command, debianPackage, isThere: () => hasCommand(command) };
 }
 
 /** What the tests' servers and clients need beyond npm, by which PostgreSQL and DuckDB come. */
-export const TEST_COMMANDS: readonly SystemCommand[] = [
-  { command: 'sshd', debianPackage: 'openssh-server' },
-  { command: 'pgbouncer', debianPackage: 'pgbouncer' },
+export const TEST_PARTS: readonly SystemPart[] = [
+  commandOf('sshd', 'openssh-server'),
+  commandOf('pgbouncer', 'pgbouncer'),
+  // Half a minute and 160 MiB, once.
+  { name: 'PostGIS', debianPackage: 'postgresql-postgis', isThere: () => findPostgis() !== undefined },
 ];
+
+/** Debian's folder with a PostgreSQL of each version. */
+const SERVERS = '/usr/lib/postgresql';
+
+/** Folder with the programs of a server that has PostGIS; npm's server has no extensions. */
+export function findPostgis(): string | undefined {
+  const versions = existsSync(SERVERS) ? readdirSync(SERVERS) : [];
+  const found = versions.find((version) => existsSync(join(SERVERS, version, 'lib', 'postgis-3.so')));
+  return found === undefined ? undefined : join(SERVERS, found, 'bin');
+}
 
 /** True where we may install what is missing, and where therefore nothing may be skipped. */
 export function canInstallPackages(): boolean {
@@ -39,17 +57,15 @@ function isExecutable(file: string): boolean {
 }
 
 /**
- * Installs the packages of missing commands where we may (root on Debian).
- * @returns one sentence for each command that is still missing, saying what to install
+ * Installs the packages of missing parts where we may (root on Debian).
+ * @returns one sentence for each part that is still missing, saying what to install
  */
-export function provideCommands(commands: readonly SystemCommand[]): string[] {
-  const missing = commands.filter(({ command }) => !hasCommand(command));
+export function provideParts(parts: readonly SystemPart[]): string[] {
+  const missing = parts.filter(({ isThere }) => !isThere());
   if (missing.length > 0 && canInstallPackages()) installPackages(missing.map(({ debianPackage }) => debianPackage));
   return missing
-    .filter(({ command }) => !hasCommand(command))
-    .map(
-      ({ command, debianPackage }) => `${command} is missing: install it (Debian: apt-get install ${debianPackage}).`,
-    );
+    .filter(({ isThere }) => !isThere())
+    .map(({ name, debianPackage }) => `${name} is missing: install it (Debian: apt-get install ${debianPackage}).`);
 }
 
 function installPackages(packages: readonly string[]): void {
