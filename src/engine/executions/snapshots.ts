@@ -29,6 +29,8 @@ interface HeldSnapshot {
 /** One that this process holds: no row knows better. */
 interface OwnSnapshot extends HeldSnapshot, SharedSnapshot {
   readonly openedAt: number;
+  /** Of `performance.now()`. */
+  readonly heldSince: number;
 }
 
 /** Holds the source images that the readers of this process's executions share. What it opened or joined ends with it. */
@@ -39,16 +41,28 @@ export class SnapshotHolder {
   readonly #held = new Map<string, OwnSnapshot[]>();
   /** Executions whose source does not let this process hold its image, too. */
   readonly #unshared = new Set<string>();
+  /** Epochs whose image this process has held and lost, by execution. */
+  readonly #renounced = new Map<string, Set<number>>();
   /** One joining at a time per snapshot. */
   readonly #joining = new Map<string, Promise<SnapshotRef | null>>();
   /** One opening at a time per execution: lanes that lose the same snapshot together share its successor. */
   readonly #opening = new Map<string, Promise<SharedSnapshot>>();
+  readonly #now: () => number;
 
-  /** @param openSource opens the source of an execution */
-  constructor(store: Store, workerId: string, openSource: (executionId: string) => Promise<Connector>) {
+  /**
+   * @param openSource opens the source of an execution
+   * @param now milliseconds of the clock; for tests
+   */
+  constructor(
+    store: Store,
+    workerId: string,
+    openSource: (executionId: string) => Promise<Connector>,
+    now: () => number = Date.now,
+  ) {
     this.#store = store;
     this.#workerId = workerId;
     this.#openSource = openSource;
+    this.#now = now;
   }
 
   /** Executions for which this process holds a snapshot. */
@@ -59,7 +73,7 @@ export class SnapshotHolder {
   /** The snapshot of an epoch, or null when it is lost or too old and has to be renewed. */
   async find(executionId: string, epoch: number): Promise<SnapshotRef | null> {
     const own = this.#own(executionId, epoch);
-    if (own !== undefined) return isTooOld(own.openedAt) ? null : own.ref;
+    if (own !== undefined) return this.#isTooOld(own.openedAt) ? null : own.ref;
     return (await this.#findHolder(executionId, epoch))?.ref ?? null;
   }
 
@@ -84,6 +98,7 @@ export class SnapshotHolder {
       const held = await joinSnapshot(holder.ref, () => this.#openSource(executionId), signal);
       if (held === 'not shared') {
         this.#unshared.add(executionId);
+        this.#renounced.delete(executionId);
         return holder.ref;
       }
       if (held === 'gone') {
@@ -91,26 +106,46 @@ export class SnapshotHolder {
         continue;
       }
       const ref: SnapshotRef = { ...holder.ref, token: held.snapshot.token };
-      this.#keep(executionId, { ...held, epoch, ref, openedAt: holder.openedAt });
+      this.#keep(executionId, { ...held, epoch, ref, openedAt: holder.openedAt, heldSince: performance.now() });
       await addSnapshotHolder(this.#store.db, { executionId, epoch, workerId: this.#workerId, snapshot: ref });
       return ref;
     }
   }
 
   /**
-   * Lets go of a snapshot whose session was lost.
-   * @returns true when another worker holds the same image, so that reading can go on
+   * Lets go of a snapshot whose session was lost. Lanes that lose it together each call it, and the last of them when
+   * another one may have joined the image again.
+   * @param triedAt when the attempt began that found it lost, of `performance.now()`
+   * @returns true when reading can go on in the same image
    */
-  async renounce(executionId: string, epoch: number): Promise<boolean> {
+  async renounce(executionId: string, epoch: number, triedAt: number): Promise<boolean> {
     const own = this.#own(executionId, epoch);
-    if (own === undefined) return false;
+    if (own !== undefined && own.heldSince > triedAt) return true;
+    if (own !== undefined) await this.#drop(executionId, own);
+    // Who never held it has read in another worker's, and that one is lost.
+    else if (!this.#renounced.get(executionId)?.has(epoch)) return false;
+    return (await this.#findHolder(executionId, epoch)) !== null;
+  }
+
+  /** Lets go of the images that are too old for anybody to begin a read in; what reads in one already goes on. */
+  async dropOld(): Promise<void> {
+    for (const [executionId, held] of [...this.#held])
+      for (const own of held) if (this.#isTooOld(own.openedAt)) await this.#drop(executionId, own);
+  }
+
+  async #drop(executionId: string, own: OwnSnapshot): Promise<void> {
+    const { epoch } = own;
     // The row first: where that fails, the next call finds everything as it was.
     await removeSnapshotHolder(this.#store.db, { executionId, epoch, workerId: this.#workerId });
     const others = this.#held.get(executionId)?.filter((held) => held !== own) ?? [];
     this.#held.set(executionId, others);
+    this.#renounced.set(executionId, (this.#renounced.get(executionId) ?? new Set()).add(epoch));
     await disposeQuietly(own.snapshot);
     await disposeQuietly(own.connector);
-    return (await this.#findHolder(executionId, epoch)) !== null;
+  }
+
+  #isTooOld(openedAt: number): boolean {
+    return this.#now() - openedAt > MAX_SNAPSHOT_AGE_MS;
   }
 
   async #findHolder(
@@ -118,7 +153,7 @@ export class SnapshotHolder {
     epoch: number,
   ): Promise<{ readonly workerId: string; readonly ref: SnapshotRef; readonly openedAt: number } | null> {
     const row = await findSnapshot(this.#store.db, executionId, epoch);
-    if (row === null || row.isClosed || isTooOld(row.openedAt.getTime())) return null;
+    if (row === null || row.isClosed || this.#isTooOld(row.openedAt.getTime())) return null;
     const holder = await findSnapshotHolder(this.#store.db, executionId, epoch);
     // Written by `join` above and `renew` below.
     const ref = holder?.snapshot as SnapshotRef | undefined;
@@ -173,7 +208,13 @@ export class SnapshotHolder {
       await disposeQuietly(held.connector);
       throw error;
     }
-    this.#keep(executionId, { ...held, epoch: last + 1, ref, openedAt: Date.now() });
+    this.#keep(executionId, {
+      ...held,
+      epoch: last + 1,
+      ref,
+      openedAt: this.#now(),
+      heldSince: performance.now(),
+    });
     return { epoch: last + 1, ref };
   }
 
@@ -192,6 +233,7 @@ export class SnapshotHolder {
     const held = this.#held.get(executionId) ?? [];
     this.#held.delete(executionId);
     this.#unshared.delete(executionId);
+    this.#renounced.delete(executionId);
     for (const { snapshot, connector } of held) {
       await disposeQuietly(snapshot);
       await disposeQuietly(connector);
@@ -230,10 +272,6 @@ async function joinSnapshot(
     if (error instanceof SyncError && error.detail.sqlState !== undefined) return 'not shared';
     throw error;
   }
-}
-
-function isTooOld(openedAt: number): boolean {
-  return Date.now() - openedAt > MAX_SNAPSHOT_AGE_MS;
 }
 
 async function disposeQuietly(held: AsyncDisposable): Promise<void> {

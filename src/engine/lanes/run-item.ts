@@ -30,6 +30,7 @@ export async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<voi
   let isolate = false;
   for (let failures = 0; ; ) {
     const attempt = lane.clock.attempt();
+    const triedAt = performance.now();
     try {
       if (item.token > MAX_CLAIMS * (1 + parts.others()))
         throw new SyncError(
@@ -42,7 +43,7 @@ export async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<voi
       // A difference is what the attempt was to find, and nothing of it is repeated.
       using _lost = isDifference(thrown) ? null : attempt;
       if (stop.aborted) return;
-      const error = await restartIfSnapshotLost(lane, item, firstError(thrown));
+      const error = await restartIfSnapshotLost(lane, item, firstError(thrown), triedAt);
       if (error === null || stop.aborted) return;
       if (await isDestinationAhead(lane, item, error)) return failSchema(lane, item, destinationAhead(item, error));
       // Fenced off: whoever holds it now goes on; if that is this lane again, its next claim asks what became of it.
@@ -103,9 +104,14 @@ function destinationAhead(item: WorkItem, cause: unknown): SyncError {
 }
 
 // Null when the schema was begun again, else the error that is left to be dealt with.
-async function restartIfSnapshotLost({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<unknown> {
+async function restartIfSnapshotLost(
+  { parts, run, stop }: Lane,
+  item: WorkItem,
+  error: unknown,
+  triedAt: number,
+): Promise<unknown> {
   if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') return error;
-  if (await isStillHeld(parts, item, stop)) return error;
+  if (await isStillHeld(parts, item, triedAt, stop)) return error;
   try {
     await restartInNewSnapshot(parts, run, item, stop);
     return null;
@@ -115,11 +121,11 @@ async function restartIfSnapshotLost({ parts, run, stop }: Lane, item: WorkItem,
 }
 
 // Our session that held the image may be gone while another worker's still lives: then that one's is read in.
-async function isStillHeld(parts: EngineParts, item: WorkItem, stop: AbortSignal): Promise<boolean> {
+async function isStillHeld(parts: EngineParts, item: WorkItem, triedAt: number, stop: AbortSignal): Promise<boolean> {
   const schema = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);
   if (schema === null || schema.generation !== item.generation || schema.snapshotEpoch === null) return false;
   const { snapshotEpoch } = schema;
-  return retryStore(() => parts.snapshots.renounce(item.executionId, snapshotEpoch), stop);
+  return retryStore(() => parts.snapshots.renounce(item.executionId, snapshotEpoch, triedAt), stop);
 }
 
 async function failSchema({ parts, run, stop }: Lane, item: WorkItem, error: unknown): Promise<void> {

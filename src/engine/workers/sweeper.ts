@@ -54,8 +54,12 @@ async function giveUp(parts: EngineParts, executionId: string, statusMessage: st
   await letGo(parts, executionId);
 }
 
-/** Closes what this process holds for executions that have ended elsewhere: source images, sessions of its threads. */
+/**
+ * Closes what this process holds for executions that have ended elsewhere: source images, sessions of its threads; and
+ * images that are too old, for which nobody may ever come again.
+ */
 export async function tidy(parts: EngineParts): Promise<void> {
+  await parts.snapshots.dropOld();
   const held = new Set([...parts.visited, ...parts.snapshots.executions]);
   if (held.size === 0) return;
   const open = new Set((await listOpenExecutions(parts.store.db)).map(({ id }) => id));
