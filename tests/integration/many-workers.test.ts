@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { createTestDatabase, queryDatabase, type TestDatabase } from '../setup/databases.ts';
-import { FaultProxy } from '../setup/fault-proxy.ts';
+import { FaultProxy, type Slowness } from '../setup/fault-proxy.ts';
 import {
   createTestHome,
   type MillraceProcess,
@@ -13,6 +13,7 @@ import {
   type WorkerProcess,
   waitFor,
 } from '../setup/millrace.ts';
+import { findLoss, type Loss, listWriters, recordClaims, untilCarriedOn } from '../setup/segment-claims.ts';
 import { makeSync, postgresConfiguration, untilEnded } from '../setup/syncs.ts';
 
 // One process with the API and two workers on one PostgreSQL. Each worker reaches the databases through proxies of its own.
@@ -26,6 +27,10 @@ const KEYLESS = ['log'];
 const ROWS = 3_000;
 /** Of each session: a table takes some seconds. */
 const BYTES_PER_SECOND = 600_000;
+/** A table takes minutes: what is begun stays under way until it is let go. */
+const CRAWL = { bytesPerSecond: 20_000 };
+/** The promise to users: so soon the work of a lost worker goes on elsewhere. */
+const CARRIED_ON_MS = 10_000;
 
 /** A worker, and its ways to the three databases. */
 interface Machine {
@@ -61,6 +66,7 @@ beforeAll(async () => {
     MILLRACE_ENCRYPTION_KEY: key,
     MILLRACE_ROLE: 'api,scheduler',
   });
+  await recordClaims(metadata.url);
   machines = [await createMachine(), await createMachine()];
   const sync = await makeSync(
     api,
@@ -126,35 +132,56 @@ function startOn({ home, metadata, source, destination }: Omit<Machine, 'process
   });
 }
 
+/** What was done to a worker. */
+interface Strike {
+  /** Wakes it or heals its network while the execution goes on, and waits until it has taken note. */
+  readonly wake?: () => Promise<void>;
+  /** Starts another one in its place where it has ended. */
+  readonly mend?: () => Promise<void>;
+}
+
 describe('one API and two workers', () => {
-  const strikes: [string, (victim: Machine) => Promise<() => Promise<void>>][] = [
+  const strikes: [string, (victim: Machine, signal: AbortSignal) => Promise<Strike>][] = [
     ['is killed', kill],
-    ['is frozen', freeze],
-    ['is cut off from the metadata', cutOff('metadata')],
-    ['is cut off from the source', cutOff('source')],
-    ['is cut off from the destination', cutOff('destination')],
+    ['is frozen, and thaws', freeze],
+    ['is cut off from the metadata for a while', cutOffFromMetadata],
+    ['is cut off from the source for a while', cutOffFrom('source')],
+    ['is cut off from the destination for a while', cutOffFrom('destination')],
     ['is asked to stop', stop],
   ];
   it.each(Array.from({ length: ROUNDS }, () => strikes).flat())(
-    'end a sync in order while a worker %s',
+    'carry on with the work, and end a sync in order, while a worker %s',
     async (_what, strike) => {
       const signal = AbortSignal.timeout(LIMIT_MS);
       onTestFailed(showLogs);
-      for (const machine of machines) machine.source.slow({ bytesPerSecond: BYTES_PER_SECOND });
+      slowDown({ bytesPerSecond: BYTES_PER_SECOND });
       const { id } = await api.client.startBulkSync(syncId, {}, signal);
       const victim = await findWorking(id, signal);
-      const struck = performance.now();
-      const mend = await strike(victim);
-      await untilTakenOver(victim, id, signal);
-      const tookMs = performance.now() - struck;
-      for (const machine of machines) machine.source.slow({});
+      const expected = await readImage(id);
+      const loss = await findLoss(databases.metadata.url, id, victim.process.pid);
+      const writers = await listWriters(databases.destination.url, syncId, loss.segments);
+      const { wake, mend } = await strike(victim, signal);
+      const sequels = await untilCarriedOn(databases.metadata.url, loss, signal);
+      const other = machines.filter((machine) => machine !== victim);
+      for (const { source } of other) source.slow(CRAWL);
+      if (wake !== undefined) {
+        await untilWrittenElsewhere(loss, signal);
+        // Whatever the lost worker had sent, or still has to send, reaches nothing.
+        for (const { pid, startedAt } of writers) await untilEndedSession(pid, startedAt, signal);
+        await wake();
+        await untilWrittenElsewhere(loss, signal);
+        const { status } = await api.client.getExecution(syncId, id, signal);
+        expect(status).toBe('running');
+      }
+      slowDown({});
       const { execution, receipt } = await untilEnded(api, syncId, id, signal);
-      console.info(`its work was taken up after ${Math.round(tookMs)} ms`);
-      await mend();
+      await mend?.();
       expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
-      expect(await readTorn()).toEqual([]);
+      expect(await readLanded()).toEqual(expected);
       // The other worker held the image, too: nothing that was read had to be read again.
       expect(await countImages(id)).toBe(1);
+      expect(sequels).toContainEqual({ afterMs: expect.any(Number), isElsewhere: true });
+      expect(Math.max(...sequels.map(({ afterMs }) => afterMs))).toBeLessThan(CARRIED_ON_MS);
     },
     LIMIT_MS,
   );
@@ -162,13 +189,13 @@ describe('one API and two workers', () => {
   it('plan an execution where its systems can be reached', { timeout: LIMIT_MS }, async () => {
     const signal = AbortSignal.timeout(LIMIT_MS);
     onTestFailed(showLogs);
-    const mends = await Promise.all([
-      cutOff('source')(machines[0] as Machine),
-      cutOff('destination')(machines[0] as Machine),
-    ]);
+    const [unlucky] = machines;
+    unlucky?.source.halfOpen();
+    unlucky?.destination.halfOpen();
     const { id } = await api.client.startBulkSync(syncId, {}, signal);
     const { execution, receipt } = await untilEnded(api, syncId, id, signal);
-    for (const mend of mends) await mend();
+    await unlucky?.source.heal();
+    await unlucky?.destination.heal();
     expect([execution.status, receipt?.verdict]).toEqual(['completed', 'equal']);
   });
 
@@ -179,47 +206,79 @@ describe('one API and two workers', () => {
     const { id } = await api.client.startBulkSync(syncId, {}, signal);
     const { execution } = await untilEnded(api, syncId, id, signal);
     expect(execution.status).toBe('completed');
-    for (const name of [...KEYED, ...KEYLESS]) expect(await readDestination(name)).toEqual(await readSource(name));
+    const source = await queryDatabase(databases.source.ownerUrl, readAll('', ''));
+    expect(await readLanded()).toEqual(source);
   });
 });
 
-async function kill(victim: Machine): Promise<() => Promise<void>> {
+async function kill(victim: Machine): Promise<Strike> {
   await victim.process.kill();
-  return async () => {
-    victim.process = await startOn(victim);
-  };
+  return { mend: () => restart(victim) };
 }
 
-async function freeze(victim: Machine): Promise<() => Promise<void>> {
-  process.kill(victim.process.pid, 'SIGSTOP');
+async function freeze(victim: Machine): Promise<Strike> {
+  const { pid } = victim.process;
+  process.kill(pid, 'SIGSTOP');
+  // What it has just sent arrives late as well.
+  victim.destination.stall();
   const thaw = Date.now() + FROZEN_MS;
-  return async () => {
-    await delay(Math.max(0, thaw - Date.now()));
-    process.kill(victim.process.pid, 'SIGCONT');
-    // It learns that it was declared dead, and ends.
-    expect(await victim.process.exited).toEqual({ code: 1, signal: null });
-    victim.process = await startOn(victim);
+  return {
+    wake: async () => {
+      await delay(Math.max(0, thaw - Date.now()));
+      await victim.destination.heal();
+      process.kill(pid, 'SIGCONT');
+      await untilGivenUp(victim);
+    },
+    mend: () => restart(victim),
   };
 }
 
-async function stop(victim: Machine): Promise<() => Promise<void>> {
-  victim.process.interrupt();
-  return async () => {
-    expect(await victim.process.exited).toEqual({ code: 0, signal: null });
-    victim.process = await startOn(victim);
+async function cutOffFromMetadata(victim: Machine, signal: AbortSignal): Promise<Strike> {
+  victim.metadata.halfOpen();
+  // It does not know that others carry on: its steps shall not have ended by then.
+  victim.source.slow(CRAWL);
+  const known = victim.home.readLog().length;
+  return {
+    wake: async () => {
+      victim.source.slow({});
+      const told = /A step is (tried again|given back)/;
+      await waitFor(async () => told.exec(victim.home.readLog().slice(known)), signal);
+      await victim.metadata.heal();
+      await untilGivenUp(victim);
+    },
+    mend: () => restart(victim),
   };
 }
 
-function cutOff(side: 'metadata' | 'source' | 'destination') {
-  return async (victim: Machine): Promise<() => Promise<void>> => {
+function cutOffFrom(side: 'source' | 'destination') {
+  return async (victim: Machine): Promise<Strike> => {
     victim[side].halfOpen();
-    return async () => {
-      await victim[side].heal();
-      if (side !== 'metadata') return;
-      expect(await victim.process.exited).toEqual({ code: 1, signal: null });
-      victim.process = await startOn(victim);
-    };
+    return { wake: () => victim[side].heal() };
   };
+}
+
+async function stop(victim: Machine): Promise<Strike> {
+  victim.process.interrupt();
+  return {
+    mend: async () => {
+      expect(await victim.process.exited).toEqual({ code: 0, signal: null });
+      await restart(victim);
+    },
+  };
+}
+
+/** It learns that it was declared dead, and ends. */
+async function untilGivenUp(victim: Machine): Promise<void> {
+  expect(await victim.process.exited).toEqual({ code: 1, signal: null });
+}
+
+async function restart(victim: Machine): Promise<void> {
+  await victim.process.exited;
+  victim.process = await startOn(victim);
+}
+
+function slowDown(slowness: Slowness): void {
+  for (const { source } of machines) source.slow(slowness);
 }
 
 /** The worker that opened the image, when both are in the middle of reads and hold it. */
@@ -246,45 +305,47 @@ async function countImages(executionId: string): Promise<unknown> {
   return row?.[0];
 }
 
-/** Nothing that is not done is the victim's any more. */
-async function untilTakenOver(victim: Machine, executionId: string, signal: AbortSignal): Promise<void> {
+/** Every lost segment has another writer in the destination, under a higher token. */
+async function untilWrittenElsewhere({ segments }: Loss, signal: AbortSignal): Promise<void> {
   await waitFor(async () => {
-    const rows = await queryDatabase(
-      databases.metadata.url,
-      `SELECT 1 FROM segments s JOIN workers w ON w.id = s.worker_id
-       JOIN execution_schemas e ON e.execution_id = s.execution_id AND e.schema_id = s.schema_id AND e.generation = s.generation
-       WHERE s.execution_id = '${executionId}' AND s.state = 'owned' AND w.pid = ${victim.process.pid}`,
-    );
+    const writers = await listWriters(databases.destination.url, syncId, segments);
+    const later = writers.filter(({ segment, token }) => token > segment.token);
+    return later.length === segments.length ? true : null;
+  }, signal);
+}
+
+async function untilEndedSession(pid: number, startedAt: string, signal: AbortSignal): Promise<void> {
+  const sql = 'SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2';
+  await waitFor(async () => {
+    const rows = await queryDatabase(databases.destination.url, sql, [pid, startedAt]);
     return rows.length === 0 ? true : null;
   }, signal);
 }
 
-const LIVING = '__millrace_deleted_at IS NULL';
-
-/** Tables whose amounts do not add up to nothing, or that hold a key twice. */
-async function readTorn(): Promise<string[]> {
-  const torn: string[] = [];
-  for (const name of [...KEYED, ...KEYLESS]) {
-    const where = KEYED.includes(name) ? `WHERE ${LIVING}` : '';
-    const [row] = await queryDatabase(
-      databases.destination.ownerUrl,
-      `SELECT sum(amount)::int, count(*) FROM landing.${name} ${where}`,
-    );
-    if (row?.[0] !== 0) torn.push(`${name}: ${row?.[0]}`);
-  }
-  return torn;
+/** A line for each table, whatever the order of its records. */
+function readAll(schema: string, livingOnly: string): string {
+  const reads = [...KEYED, ...KEYLESS].map((name) => {
+    const [first, where] = KEYED.includes(name) ? ['id', livingOnly] : ['at', ''];
+    return `SELECT '${name}' AS name, sum(amount)::int, count(*)::int, md5(string_agg(md5(r::text), '' ORDER BY md5(r::text)))
+        FROM (SELECT ${first}, amount, note FROM ${schema}${name} ${where}) r`;
+  });
+  return `${reads.join(' UNION ALL ')} ORDER BY 1`;
 }
 
-function readSource(name: string): Promise<unknown[][]> {
-  return queryDatabase(databases.source.ownerUrl, `SELECT md5(t::text) FROM ${name} t ORDER BY 1`);
-}
-
-function readDestination(name: string): Promise<unknown[][]> {
-  const [first, where] = KEYED.includes(name) ? ['id', `WHERE ${LIVING}`] : ['at', ''];
-  return queryDatabase(
-    databases.destination.ownerUrl,
-    `SELECT md5(r::text) FROM (SELECT ${first}, amount, note FROM landing.${name} ${where}) r ORDER BY 1`,
+/** The source as the execution sees it, read in its own image. */
+async function readImage(executionId: string): Promise<unknown[][]> {
+  const [row] = await queryDatabase(
+    databases.metadata.url,
+    `SELECT split_part(snapshot->>'token', ' ', 1) FROM execution_snapshots WHERE execution_id = '${executionId}'`,
   );
+  return queryDatabase(
+    databases.source.url,
+    `BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '${row?.[0]}'; ${readAll('', '')}`,
+  );
+}
+
+function readLanded(): Promise<unknown[][]> {
+  return queryDatabase(databases.destination.ownerUrl, readAll('landing.', 'WHERE __millrace_deleted_at IS NULL'));
 }
 
 function showLogs(): void {
