@@ -15,7 +15,7 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof SyncError && (error.kind === 'transient' || error.kind === 'rate_limited');
 }
 
-/** The same, and a system out of reach that answered when the execution began: it is being restarted or moved. */
+/** The same, and a system out of reach that has answered before: it is being restarted or moved. */
 export function isOutage(error: unknown): boolean {
   return isRetryable(error) || (error instanceof SyncError && error.code === 'CONN_UNREACHABLE');
 }

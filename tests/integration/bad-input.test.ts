@@ -199,6 +199,21 @@ describe('a network that changes bytes', () => {
   );
 });
 
+describe('a source that is being restarted', () => {
+  it('is asked again while the execution is planned', { timeout: LIMIT_MS }, async () => {
+    await using proxy = await FaultProxy.open(scene.source.ownerUrl);
+    const sync = await scene.make(['public.later'], {}, { source: proxy.through(scene.source.ownerUrl) });
+    await proxy.refuse();
+    const { id } = await server.client.startBulkSync(sync.id, {}, scene.signal);
+    const told = () => server.home.readLog().split('\n');
+    const isFailure = (line: string): boolean => line.includes(id) && line.includes('Planning failed');
+    await waitFor(async () => (told().some(isFailure) ? true : null), scene.signal);
+    await proxy.heal();
+    const { execution, receipt } = await untilEnded(server, sync.id, id, scene.signal);
+    expect([execution.status, execution.status_message, receipt?.verdict]).toEqual(['completed', undefined, 'equal']);
+  });
+});
+
 describe('a source that ends early', () => {
   it.each([
     ['closes the connection', (proxy: FaultProxy) => proxy.cutAfter('to-client', IN_THE_MIDDLE)],

@@ -22,11 +22,12 @@ import { definitionOf, type EngineParts, holdFiles, isLocal, retryStore, specsOf
 import type { ExecutionPlan } from '../planner/plan-execution.ts';
 import { laneCount, summarizePlan, writerOf } from '../planner/plan-summary.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
-import { isRetryable, type RetryPolicy, waitBeforeRetry } from '../retry.ts';
+import { isOutage, type RetryPolicy, waitBeforeRetry } from '../retry.ts';
 import { inSpan } from '../tracing.ts';
 import { isOutOfReach } from '../workers/outages.ts';
 import { planRun } from './plan-run.ts';
 
+/** Tries for about a quarter of a minute: a connection is checked when it is made, so what is out of reach now is likely being restarted. */
 const PREPARE_RETRY: RetryPolicy = { maxAttempts: 6, firstDelayMs: 500, maxDelayMs: 15_000 };
 const NEVER = new AbortController().signal;
 
@@ -69,7 +70,7 @@ async function prepareHere(parts: EngineParts, executionId: string): Promise<Lan
       if (isOutOfReach(error) && parts.others() > 0) {
         parts.planOutages.add(executionId, error);
         if (!parts.planOutages.isHopeless(executionId)) return 'elsewhere';
-      } else if (isRetryable(error) && failures < PREPARE_RETRY.maxAttempts) {
+      } else if (isOutage(error) && failures < PREPARE_RETRY.maxAttempts) {
         await waitBeforeRetry(PREPARE_RETRY, failures, error, parts.random, stop).catch(() => {});
         continue;
       }
