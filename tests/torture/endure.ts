@@ -1,16 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { type BulkSyncBody, type Client, createClient } from '../../src/contract/index.ts';
-import { type MillraceProcess, startAndKill, waitFor } from '../setup/millrace.ts';
+import type { BulkSyncBody } from '../../src/contract/index.ts';
+import { waitFor } from '../setup/millrace.ts';
 import { type Ended, untilEnded as untilEndedOnce } from '../setup/syncs.ts';
 import { type FaultKind, strike } from './faults.ts';
+import type { Installation } from './installation.ts';
 import { type Ddl, MixedTable } from './mixed-table.ts';
-import type { Kill, Scenario } from './scenario.ts';
-import { type Destination, environmentOf, healWorld, openServer, type World } from './world.ts';
+import type { Scenario } from './scenario.ts';
+import { type Destination, healWorld, type World } from './world.ts';
 
 /** One sync of a run, and where it lives. */
 export interface Stage {
   readonly world: World;
+  readonly installation: Installation;
   readonly scenario: Scenario;
   readonly signal: AbortSignal;
   readonly sync: BulkSyncBody;
@@ -30,98 +32,115 @@ export interface Endured {
   readonly problems: readonly string[];
 }
 
+/** An execution that is waited for. */
+export interface Victim {
+  readonly syncId: string;
+  readonly id: string;
+  readonly signal: AbortSignal;
+}
+
 /** Starts an execution, lets happen to it what the scenario says, and waits for its end with everything healed. */
 export async function endure(stage: Stage, usualMs: number): Promise<Endured> {
-  const { world, scenario, sync, signal, destination } = stage;
-  const server = await openServer(world, failpointsOf(scenario));
+  const { world, installation, scenario, sync, signal, destination } = stage;
+  const server = await installation.open(failpointsOf(scenario));
   if (scenario.freeBytes !== null) destination.disk?.fill(scenario.freeBytes);
   const { id } = await server.client.startBulkSync(sync.id, undefined, signal);
+  const victim = { syncId: sync.id, id, signal };
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal]);
   const faults = strikeAll(stage, usualMs, limit);
   const changes = changeAll(stage, usualMs, limit);
   try {
     const outcome = await (scenario.kill.kind === 'none'
-      ? survive(stage, server, id)
-      : dieAndResume(stage, server, id, usualMs));
+      ? survive(stage, victim)
+      : dieAndResume(stage, victim, usualMs));
     over.abort();
-    return { ...outcome, struck: await faults, problems: await changes };
+    const struck = [...(await faults), ...(isDiskFull(scenario, outcome.ended) ? (['disk-full'] as const) : [])];
+    return { ...outcome, struck, problems: await changes };
   } finally {
     over.abort();
     await Promise.allSettled([faults, changes]);
     destination.disk?.free();
-    await healWorld(world);
+    await healWorld(world, installation);
   }
 }
 
-/** Where the server kills itself. */
+/** Where Millrace kills itself. */
 export function failpointsOf({ kill }: Scenario): string {
   return kill.kind === 'failpoint' ? `${kill.point}@${kill.visit}=exit` : '';
 }
 
-/** Waits for the end of an execution; a server whose own database recovers may fail to answer meanwhile. */
-export async function untilEnded(
-  server: MillraceProcess,
-  syncId: string,
-  id: string,
-  signal: AbortSignal,
-): Promise<Ended> {
+/** Waits for the end of an execution; Millrace may fail to answer meanwhile. */
+export async function untilEnded(installation: Installation, victim: Victim): Promise<Ended> {
+  const { syncId, id, signal } = victim;
   let last: unknown;
   const ended = waitFor(async () => {
     try {
-      return await untilEndedOnce(server, syncId, id, signal);
+      const { server } = installation;
+      return server === null ? null : await untilEndedOnce(server, syncId, id, anySoon(signal));
     } catch (error) {
       last = error;
       return null;
     }
   }, signal).catch(async (error: unknown) => {
-    throw new Error(`The execution did not come to an end: ${await describeProgress(server, syncId, id)}`, {
+    throw new Error(`The execution did not come to an end: ${await phaseOf(installation, victim)}`, {
       cause: last ?? error,
     });
   });
-  const died = server.exited.then(({ code, signal: by }) => {
-    throw new Error(`The server ended by itself with ${by ?? code}.`);
+  const broken = installation.untilBroken().then((how) => {
+    throw new Error(how);
   });
-  return Promise.race([ended, died]);
+  return Promise.race([ended, broken]);
+}
+
+/** The process that is asked may be replaced by another one. */
+const anySoon = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
+
+function isDiskFull({ freeBytes }: Scenario, { execution }: Ended): boolean {
+  const isMeant = (message = ''): boolean => /disk is full|No space left/i.test(message);
+  return freeBytes !== null && execution.schemas.some(({ status_message }) => isMeant(status_message));
 }
 
 type Outcome = Omit<Endured, 'struck' | 'problems'>;
 
-async function survive({ sync, signal }: Stage, server: MillraceProcess, id: string): Promise<Outcome> {
-  const ended = await untilEnded(server, sync.id, id, signal);
+async function survive({ installation }: Stage, victim: Victim): Promise<Outcome> {
+  const ended = await untilEnded(installation, victim);
   return { ended, phase: 'not killed', answeredMs: 0, endedMs: 0, kills: 0 };
 }
 
-async function dieAndResume(stage: Stage, server: MillraceProcess, id: string, usualMs: number): Promise<Outcome> {
-  const { world, scenario, sync, signal } = stage;
-  const victim = { syncId: sync.id, id, signal };
-  const isPoint = scenario.kill.kind === 'failpoint';
-  if (isPoint && !(await awaitDeath(server, victim))) {
+async function dieAndResume(stage: Stage, victim: Victim, usualMs: number): Promise<Outcome> {
+  const { installation, scenario } = stage;
+  const { kill, secondKillMs } = scenario;
+  const isPoint = kill.kind === 'failpoint';
+  if (isPoint && !(await awaitDeath(installation, victim))) {
     // Which way a table takes depends on what it has become; then it comes by another point.
-    const ended = await untilEnded(server, sync.id, id, signal);
-    return { ended, phase: `${describePoint(scenario.kill)} was not reached`, answeredMs: 0, endedMs: 0, kills: 0 };
+    const ended = await untilEnded(installation, victim);
+    return { ended, phase: `${kill.point} was not reached`, answeredMs: 0, endedMs: 0, kills: 0 };
   }
-  const phase = isPoint
-    ? describePoint(scenario.kill)
-    : await killAfter(server, scenario.kill.kind === 'time' ? scenario.kill.share * usualMs : 0, victim);
-  world.server = null;
-  if (scenario.killsPostgres) world.home.killPostgres();
-  if (scenario.secondKillMs !== null) await startAndKill(world.home, scenario.secondKillMs, environmentOf(world, ''));
+  let phase = isPoint ? kill.point : '';
+  let kills = 1;
+  if (!isPoint) {
+    await delay(kill.kind === 'time' ? kill.share * usualMs : 0, undefined, { signal: victim.signal });
+    phase = await phaseOf(installation, victim);
+    kills = await installation.kill();
+  }
+  if (scenario.killsPostgres) installation.killMetadata();
+  if (secondKillMs !== null) kills += await installation.resumeAndKill(secondKillMs);
   const begun = performance.now();
-  const resumed = await openServer(world, '');
+  await installation.resume();
   const answeredMs = performance.now() - begun;
-  const ended = await untilEnded(resumed, sync.id, id, signal);
-  const kills = scenario.secondKillMs === null ? 1 : 2;
+  const ended = await untilEnded(installation, victim);
   return { ended, phase, answeredMs, endedMs: performance.now() - begun, kills };
 }
 
 /** @returns the faults that have struck */
 async function strikeAll(stage: Stage, usualMs: number, over: AbortSignal): Promise<FaultKind[]> {
-  const { world, scenario } = stage;
+  const { world, installation, scenario } = stage;
+  const sites = { ...world, installation };
   const begun = performance.now();
   const under = scenario.faults.map(async (fault) => {
     await delay(Math.max(0, fault.at * usualMs - (performance.now() - begun)), undefined, { signal: over });
-    return (await strike(world.sites, fault, over)) ? [fault.kind] : [];
+    return (await strike(sites, fault, over)) ? [fault.kind] : [];
   });
   const results = await Promise.allSettled(under);
   for (const result of results)
@@ -163,44 +182,25 @@ async function changeOnce(mixed: MixedTable, url: string, change: Ddl): Promise<
   }
 }
 
-interface Victim {
-  readonly syncId: string;
-  readonly id: string;
-  readonly signal: AbortSignal;
-}
-
-/** @returns where the execution was, in words */
-async function killAfter(server: MillraceProcess, ms: number, { syncId, id, signal }: Victim): Promise<string> {
-  await delay(ms, undefined, { signal });
-  const phase = await phaseOf(server.client, syncId, id);
-  await server.kill();
-  return phase;
-}
-
-/** @returns whether the server has killed itself */
-async function awaitDeath(server: MillraceProcess, { syncId, id, signal }: Victim): Promise<boolean> {
+/** @returns whether a process has killed itself before the execution ended */
+async function awaitDeath(installation: Installation, { syncId, id, signal }: Victim): Promise<boolean> {
+  const { server } = installation;
+  if (server === null) return true;
+  const died = installation.untilDead().then(() => true);
   // Asking fails when the server is gone, as it should be.
   const ended = untilEndedOnce(server, syncId, id, signal).catch(() => null);
-  await Promise.race([server.exited, ended]);
+  await Promise.race([died, ended]);
   // The last point lies behind the end.
-  const died = await Promise.race([server.exited, delay(3_000, null, { ref: false })]);
-  return died?.signal === 'SIGKILL';
+  return Promise.race([died, delay(3_000, false, { ref: false })]);
 }
 
-function describePoint(kill: Kill): string {
-  return kill.kind === 'failpoint' ? kill.point : 'nothing';
-}
-
-async function phaseOf(client: Client, syncId: string, executionId: string): Promise<string> {
+async function phaseOf({ server }: Installation, { syncId, id }: Victim): Promise<string> {
+  if (server === null) return 'unknown';
   try {
-    const { status, schemas } = await client.getProgress(syncId, executionId, AbortSignal.timeout(2_000));
+    const { status, schemas } = await server.client.getProgress(syncId, id, AbortSignal.timeout(2_000));
     const parts = schemas.map((schema) => `${schema.schema.replace('public.', '')} ${schema.phase}`);
     return [status, ...parts].join(', ');
   } catch {
     return 'unknown';
   }
-}
-
-function describeProgress({ url, apiKey }: MillraceProcess, syncId: string, executionId: string): Promise<string> {
-  return phaseOf(createClient({ url, apiKey }), syncId, executionId);
 }

@@ -22,6 +22,10 @@ function toTables(summary: Summary): string {
     ['command', `\`npm run torture -- --seconds ${summary.seconds} --seed ${summary.seed}\``],
     ['cores', String(availableParallelism())],
     ['runs', many(summary.runs)],
+    ['of them with an API and several workers', many(summary.fleets)],
+    ...Object.entries(summary.depths).map(
+      ([depth, count]) => [`of them with depth \`${depth}\``, many(count)] as const,
+    ),
     ['executions', many(summary.executions)],
     ['kill -9 of Millrace', many(summary.kills)],
     ...Object.entries(FAULT_KINDS).flatMap(([kind, words]): (readonly [string, string])[] => {
@@ -29,6 +33,7 @@ function toTables(summary: Summary): string {
       const struck = summary.faults[kind as keyof typeof FAULT_KINDS];
       return struck === undefined ? [] : [[words, many(struck)]];
     }),
+    ['records altered by hand that receipts list as repaired', many(summary.repaired)],
     ['transactions in the sources meanwhile', many(summary.transactions)],
     ['records compared one by one', many(summary.records)],
     ['runs that were not equal in the end', many(summary.failures.length)],

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { writeFigures } from './figures.ts';
 import { runScenario } from './run.ts';
-import { createScenario, describeScenario } from './scenario.ts';
+import { createScenario, describeScenario, type Scenario } from './scenario.ts';
 import { createSummary, describeSummary, type Summary } from './summary.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, healWorld, type World } from './world.ts';
 
 const SIZE = 120_000;
 const USAGE =
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
     console.log(given.isJson ? JSON.stringify(summary) : describeSummary(summary));
     return summary.failures.length === 0 ? 0 : 1;
   } finally {
-    if (given.showsLog) console.log(world.home.readLog());
+    if (given.showsLog) console.log(world.readLog());
     await world[Symbol.asyncDispose]();
   }
 }
@@ -62,16 +62,16 @@ async function runOne(
   const scenario = createScenario(seed, number, { size, wide: true });
   say(`\n${number}. ${describeScenario(scenario)}`);
   summary.runs += 1;
-  const logged = world.home.readLog().length;
+  const logged = world.readLog().length;
   try {
     const report = await runScenario(world, scenario);
-    summary.add(report);
+    summary.add(scenario, report);
     const end =
       report.kills === 0
         ? `${report.phase}: ${report.status}`
         : `killed while: ${report.phase}\n   answered ${toSeconds(report.answeredMs)} and ended ${toSeconds(report.endedMs)} after the new start: ${report.status}`;
     say(
-      `   ${end}; struck: ${report.struck.join(', ') || 'nothing'}; ${report.transactions} transactions in the source, ` +
+      `   ${end}; struck: ${report.struck.join(', ') || 'nothing'}; ${report.repaired} records repaired; ${report.transactions} transactions in the source, ` +
         `${report.records} records compared: ${report.problems.length === 0 ? 'equal' : 'NOT EQUAL'}`,
     );
     if (report.problems.length === 0) return;
@@ -81,16 +81,22 @@ async function runOne(
     summary.failures.push({ run: number, problems: [problem] });
   }
   for (const problem of summary.failures.at(-1)?.problems ?? []) say(`   - ${problem}`);
-  await giveUpServer(world, logged, say);
+  await giveUpServer(world, scenario, logged, say);
 }
 
 /** The next run shall not suffer from this one's server; its last words help to find out why. */
-async function giveUpServer(world: World, logged: number, say: (line: string) => void): Promise<void> {
-  const lines = world.home.readLog().slice(logged).trimEnd().split('\n');
+async function giveUpServer(
+  world: World,
+  { workers }: Scenario,
+  logged: number,
+  say: (line: string) => void,
+): Promise<void> {
+  const lines = world.readLog().slice(logged).trimEnd().split('\n');
   const told = lines.filter((line) => !line.startsWith('{"level":"info"') || line.includes('Execution ended'));
   for (const line of told.slice(-40)) say(`   | ${line.slice(0, 600)}`);
-  await world.server?.kill();
-  world.server = null;
+  const installation = await world.installationOf(workers);
+  await installation.kill();
+  await healWorld(world, installation);
 }
 
 function readArguments(): Arguments {
@@ -123,16 +129,14 @@ function readArguments(): Arguments {
   };
 }
 
-/** Ctrl-C ends everything at once and leaves nothing; what `using` would do takes too long then. */
-function stopOnSignals({ home, source, destination }: World): void {
+/** Ctrl-C ends everything at once and leaves nothing. */
+function stopOnSignals(world: World): void {
   let ending = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (ending) return;
       ending = true;
-      // Millrace ends by itself when we are gone.
-      const ends = [home, source, destination].map((part) => part[Symbol.asyncDispose]());
-      void Promise.allSettled(ends).finally(() => process.exit(130));
+      void Promise.resolve(world[Symbol.asyncDispose]()).finally(() => process.exit(130));
     });
   }
 }

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import type { BulkSyncBody, StartBulkSyncRequest } from '../../src/contract/index.ts';
-import { askServer } from '../setup/millrace.ts';
+import { askServer, type MillraceProcess } from '../setup/millrace.ts';
 import { makeSync as createSync, type Ended } from '../setup/syncs.ts';
+import { alterStatements } from './alter.ts';
 import { checkFinal, checkResumed, checkTracked } from './checks.ts';
 import { type DestinationImage, readSource, type TableImage } from './compare.ts';
 import { endure, failpointsOf, type Stage, untilEnded } from './endure.ts';
@@ -10,11 +11,11 @@ import { MixedTable } from './mixed-table.ts';
 import { createRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { CROWD, fillTable } from './source-tables.ts';
-import { type Destination, makeDestination, openServer, type World } from './world.ts';
+import { type Destination, makeDestination, type World } from './world.ts';
 import { startWriter, type Writer } from './writer.ts';
 
 /** A run that has not come to its end by then hangs. */
-const RUN_LIMIT_MS = 300_000;
+const RUN_LIMIT_MS = 600_000;
 /** A first load on two idle cores, by experience; the second execution is measured by the first. */
 const FIRST_LOAD_MS = { fixed: 800, perMillionRecords: 6_000 } as const;
 /** Of the first execution's time; the second one finds most of its work done. */
@@ -34,6 +35,8 @@ export interface RunReport {
   /** Faults that have struck. */
   readonly struck: readonly FaultKind[];
   readonly executions: number;
+  /** Of the receipt that this execution has: records that were written anew. */
+  readonly repaired: number;
   /** Transactions of the writer. */
   readonly transactions: number;
   /** Records of the source that were compared one by one in the end. */
@@ -46,31 +49,35 @@ export interface RunReport {
 export async function runScenario(world: World, scenario: Scenario): Promise<RunReport> {
   const signal = AbortSignal.timeout(RUN_LIMIT_MS);
   const name = `run_${scenario.number}`;
-  await openServer(world, scenario.victim === 'first' ? failpointsOf(scenario) : '');
+  const installation = await world.installationOf(scenario.workers);
+  const server = await installation.open(scenario.victim === 'first' ? failpointsOf(scenario) : '');
   const sourceUrl = await makeSource(world, scenario, name);
-  const destination = await makeDestination(world, scenario, name);
+  const destination = await makeDestination(world, installation, scenario, name);
   let writer: Writer | null = null;
   try {
-    const sync = await makeSync(world, scenario, sourceUrl, destination, signal);
-    const stage: Stage = { world, scenario, signal, sync, sourceUrl, destination };
+    const source = world.source.proxy.through(sourceUrl);
+    const sync = await makeSync(server, scenario, { source, destination }, signal);
+    const stage: Stage = { world, installation, scenario, signal, sync, sourceUrl, destination };
     writer = startWriter(sourceUrl, scenario.tables, createRandom(scenario.writerSeed));
     const begun = performance.now();
     if (scenario.victim === 'second') await runUndisturbed(stage);
     const usualMs =
       scenario.victim === 'second' ? (performance.now() - begun) * SECOND_SHARE : usualFirstLoadMs(scenario);
+    if (scenario.alters) await destination.alter?.(alterStatements(scenario.tables));
     const endured = await endure(stage, usualMs);
     const resumed = await destination.read();
     const problems = [...endured.problems, ...checkResumed(scenario, endured.ended, resumed)];
     const transactions = await writer.stop();
     writer = null;
-    const source = await readSource(sourceUrl, scenario.tables, scenario.destination);
-    problems.push(...(await settle(stage, { source, resumed })));
+    const wanted = await readSource(sourceUrl, scenario.tables, scenario.destination);
+    problems.push(...(await settle(stage, { source: wanted, resumed })));
     return {
       ...endured,
       status: endured.ended.execution.status,
       executions: (scenario.victim === 'second' ? 1 : 0) + 1 + (scenario.tracking ? 1 : 0) + 1,
       transactions,
-      records: [...source.values()].reduce((sum, { hashes }) => sum + hashes.length, 0),
+      repaired: countRepaired(endured.ended),
+      records: [...wanted.values()].reduce((sum, { hashes }) => sum + hashes.length, 0),
       problems,
     };
   } finally {
@@ -99,14 +106,16 @@ async function makeSource({ sourceDatabases }: World, { tables, size }: Scenario
   return url;
 }
 
+function countRepaired({ receipt }: Ended): number {
+  return (receipt?.schemas ?? []).reduce((sum, { repaired }) => sum + (repaired?.records.length ?? 0), 0);
+}
+
 async function makeSync(
-  { server, source }: World,
+  server: MillraceProcess,
   scenario: Scenario,
-  sourceUrl: string,
-  destination: Destination,
+  { source, destination }: { readonly source: string; readonly destination: Destination },
   signal: AbortSignal,
 ): Promise<BulkSyncBody> {
-  if (server === null) throw new Error('No server runs.');
   const { hardDeletes, truncates, hasTimestamps, concurrency, depth } = scenario.options;
   const advanced = {
     ...(hardDeletes ? { hard_deletes: true } : {}),
@@ -117,7 +126,7 @@ async function makeSync(
     {
       name: `torture ${scenario.seed}-${scenario.number}`,
       mode: scenario.mode,
-      source: source.proxy.through(sourceUrl),
+      source,
       destination: [destination.type, destination.configuration],
       schemas: scenario.tables.map((table) => ({
         id: `public.${table.name}`,
@@ -137,10 +146,10 @@ async function makeSync(
   return sync;
 }
 
-async function runUndisturbed({ world, sync, signal }: Stage, start?: StartBulkSyncRequest): Promise<Ended> {
-  const server = await openServer(world, '');
+async function runUndisturbed({ installation, sync, signal }: Stage, start?: StartBulkSyncRequest): Promise<Ended> {
+  const server = await installation.open('');
   const { id } = await server.client.startBulkSync(sync.id, start, signal);
-  return untilEnded(server, sync.id, id, signal);
+  return untilEnded(installation, { syncId: sync.id, id, signal });
 }
 
 function usualFirstLoadMs({ size, tables }: Scenario): number {

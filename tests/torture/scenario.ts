@@ -41,13 +41,19 @@ export interface Scenario {
   readonly kill: Kill;
   /** The first load or the execution after it. */
   readonly victim: 'first' | 'second';
-  /** Whether the embedded database of the server dies with it. */
+  /** Whether the metadata database dies with Millrace. */
   readonly killsPostgres: boolean;
+  /** Beside one process with the API; 0: one process does everything. */
+  readonly workers: number;
+  /** Whether somebody changes the destination by hand before the second execution. */
+  readonly alters: boolean;
   /** Decides what the writer does. */
   readonly writerSeed: number;
   /** When the server that carries on is killed as well, from its start; it may not even have answered. Null: it lives. */
   readonly secondKillMs: number | null;
 }
+
+export type Depth = 'checksums' | 'counts' | 'repair';
 
 /** Options of a sync that decide how its records are written, and how many lanes write them. */
 export interface SyncChoices {
@@ -56,7 +62,7 @@ export interface SyncChoices {
   readonly hasTimestamps: boolean;
   readonly concurrency: number | null;
   /** What its receipts compare; the torture compares everything either way. */
-  readonly depth: 'checksums' | 'counts';
+  readonly depth: Depth;
 }
 
 const at = (share: number) => ({ kind: 'time' as const, share });
@@ -100,6 +106,9 @@ const PACK_POINTS = [
   'pack-completed',
 ] as const;
 
+/** Where single records are written anew. */
+const REPAIR_POINTS = ['before-repair', 'repaired'] as const;
+
 /** How large the tables of a run may be. */
 export interface Sizes {
   readonly size: number;
@@ -121,7 +130,11 @@ export function createScenario(seed: number, number: number, sizes: Sizes): Scen
   const wished = random.chance(0.75) ? 'replicate' : 'snapshot';
   const mode = destination === 'parquet' ? 'snapshot' : wished;
   const tables = pickTables(random, sizes.wide);
-  const hasMixed = tables.some(({ name }) => name === 'mixed');
+  const options = pickOptions(random, destination);
+  const victim = random.chance(0.4) ? 'first' : 'second';
+  const alters = options.depth === 'repair' && victim === 'second' && destination !== 'parquet' && random.chance(0.8);
+  const workers = random.chance(0.35) ? random.pick([2, 3]) : 0;
+  const setting = { destination, tables, workers, alters, sizeBytes: sizes.size * 150 };
   return {
     seed,
     number,
@@ -129,30 +142,29 @@ export function createScenario(seed: number, number: number, sizes: Sizes): Scen
     mode,
     tracking: mode === 'replicate' && random.chance(0.5),
     tables,
-    options: pickOptions(random, destination),
+    options,
     size: sizes.size,
-    ...(isKill
-      ? pickKill(random, { destination, tables }, turn + seed)
-      : pickTrouble(random, destination, sizes.size * 150)),
-    ddl: hasMixed && random.chance(0.4) ? pickDdl(random) : [],
-    victim: random.chance(0.4) ? 'first' : 'second',
+    workers,
+    alters,
+    ...(isKill ? pickKill(random, setting, turn + seed) : pickTrouble(random, setting)),
+    ddl: tables.some(({ name }) => name === 'mixed') && random.chance(0.4) ? pickDdl(random) : [],
+    victim,
     writerSeed: random.between(0, 2 ** 31),
   };
 }
 
 type Trouble = Pick<Scenario, 'kill' | 'killsPostgres' | 'secondKillMs' | 'faults' | 'freeBytes'>;
+type Setting = Pick<Scenario, 'destination' | 'tables' | 'workers' | 'alters'> & { readonly sizeBytes: number };
 
-function pickKill(
-  random: Random,
-  { destination, tables }: Pick<Scenario, 'destination' | 'tables'>,
-  turn: number,
-): Trouble {
+function pickKill(random: Random, { destination, tables, alters }: Setting, turn: number): Trouble {
   const kill = KILLS[turn % KILLS.length] ?? at(0.5);
   const isPacked = destination === 'postgresql' && tables.some((table) => CROWD.includes(table));
-  const pointOf = (reached: ReturnType<typeof reaching>): Kill =>
-    isPacked
+  const pointOf = (reached: ReturnType<typeof reaching>): Kill => {
+    if (alters && random.chance(0.6)) return { kind: 'failpoint', point: random.pick(REPAIR_POINTS), visit: 1 };
+    return isPacked
       ? { kind: 'failpoint', point: random.pick(PACK_POINTS), visit: 1 }
       : { kind: 'failpoint', point: reached.points[destination], visit: reached.visit };
+  };
   return {
     kill: kill.kind === 'time' ? at(kill.share + random.next() * 0.1) : pointOf(kill),
     killsPostgres: random.chance(0.3),
@@ -162,15 +174,16 @@ function pickKill(
   };
 }
 
-function pickTrouble(random: Random, destination: DestinationType, sizeBytes: number): Trouble {
+function pickTrouble(random: Random, { destination, workers, sizeBytes }: Setting): Trouble {
   const isKilled = random.chance(0.25);
-  const isTight = !isKilled && random.chance(0.15);
+  const isTight = random.chance(0.2);
+  const target = { hasDatabase: destination === 'postgresql', sizeBytes, workers };
   return {
     kill: isKilled ? at(random.next()) : { kind: 'none' },
     killsPostgres: isKilled && random.chance(0.3),
     secondKillMs: null,
-    faults: isTight ? [] : pickFaults(random, { hasDatabase: destination === 'postgresql', sizeBytes }),
-    freeBytes: isTight ? random.between(0, sizeBytes * 2) : null,
+    faults: isTight && random.chance(0.6) ? [] : pickFaults(random, target),
+    freeBytes: isTight ? random.between(0, sizeBytes) : null,
   };
 }
 
@@ -181,7 +194,7 @@ function pickOptions(random: Random, destination: DestinationType): SyncChoices 
     truncates: !isFolder && random.chance(0.25),
     hasTimestamps: random.chance(0.75),
     concurrency: random.pick([null, null, 1, 4]),
-    depth: random.chance(0.2) ? 'counts' : 'checksums',
+    depth: random.pick<Depth>(['checksums', 'checksums', 'checksums', 'counts', 'repair', 'repair']),
   };
 }
 
@@ -210,21 +223,23 @@ function pickTables(random: Random, wide: boolean): TortureTable[] {
 
 /** A few lines that tell the run apart. */
 export function describeScenario(scenario: Scenario): string {
-  const { destination, mode, tracking, tables, victim, faults, ddl, freeBytes, options } = scenario;
+  const { destination, mode, tracking, tables, victim, faults, ddl, freeBytes, options, workers, alters } = scenario;
   const set = [
     ...(options.hardDeletes ? ['hard deletes'] : []),
     ...(options.truncates ? ['in place'] : []),
     ...(options.hasTimestamps ? [] : ['no timestamps']),
-    ...(options.depth === 'counts' ? ['counts'] : []),
+    ...(options.depth === 'checksums' ? [] : [options.depth]),
     ...(options.concurrency === null ? [] : [`${options.concurrency} lanes`]),
   ];
   const parts = [
     `PostgreSQL to ${LABELS[destination]}, ${mode}${tracking ? ' with tracking field' : ''}`,
+    ...(workers === 0 ? [] : [`${workers} workers`]),
     ...set,
     tables.flatMap((table) => (CROWD.includes(table) ? [] : [table.name])).join(' '),
     ...(tables.some((table) => CROWD.includes(table)) ? ['a crowd'] : []),
   ];
   const happens = [
+    ...(alters ? ['altered by hand'] : []),
     ...describeKill(scenario),
     ...faults.map(describeFault),
     ...(freeBytes === null ? [] : [`disk with ${freeBytes} bytes left`]),

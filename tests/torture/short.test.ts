@@ -26,7 +26,7 @@ describe('a sync to which bad things happen carries on by itself and ends equal'
   it.each(scenarios.map((scenario) => [describeScenario(scenario), scenario] as const))(
     '%s',
     async (_text, scenario) => {
-      onTestFailed(() => console.error(world.home.readLog().split('\n').slice(-40).join('\n')));
+      onTestFailed(() => console.error(world.readLog().split('\n').slice(-40).join('\n')));
       expect((await runScenario(world, scenario)).problems).toEqual([]);
     },
     LIMIT_MS,

@@ -1,5 +1,6 @@
 import type { FaultKind } from './faults.ts';
 import type { RunReport } from './run.ts';
+import type { Depth, Scenario } from './scenario.ts';
 
 /** What came of all runs; printed as it is with `--json`. */
 export interface Summary {
@@ -12,7 +13,13 @@ export interface Summary {
   kills: number;
   /** Faults that have struck, by kind. */
   readonly faults: Partial<Record<FaultKind, number>>;
+  /** Runs by the depth of their receipts. */
+  readonly depths: Partial<Record<Depth, number>>;
+  /** Runs with an API and several workers. */
+  fleets: number;
   executions: number;
+  /** Records that executions of depth `repair` have written anew, as far as receipts list them. */
+  repaired: number;
   /** Transactions that changed the sources meanwhile. */
   transactions: number;
   /** Records of sources that were compared one by one with what had arrived. */
@@ -22,7 +29,7 @@ export interface Summary {
   readonly failures: { readonly run: number; readonly problems: readonly string[] }[];
   /** What this machine could not do, and why. */
   readonly missing: readonly string[];
-  add(report: RunReport): void;
+  add(scenario: Scenario, report: RunReport): void;
 }
 
 /** An empty one. */
@@ -34,13 +41,19 @@ export function createSummary(seed: number, size: number, missing: readonly stri
     runs: 0,
     kills: 0,
     faults: {},
+    depths: {},
+    fleets: 0,
     executions: 0,
+    repaired: 0,
     transactions: 0,
     records: 0,
     differences: 0,
     failures: [],
     missing,
-    add(report) {
+    add({ options: { depth }, workers }, report) {
+      this.depths[depth] = (this.depths[depth] ?? 0) + 1;
+      this.fleets += workers > 0 ? 1 : 0;
+      this.repaired += report.repaired;
       this.kills += report.kills;
       this.executions += report.executions;
       this.transactions += report.transactions;
@@ -54,11 +67,15 @@ export function createSummary(seed: number, size: number, missing: readonly stri
 /** The same for people, with the commands that repeat what failed. */
 export function describeSummary(summary: Summary): string {
   const { seed, size, runs, failures } = summary;
-  const faults = Object.entries(summary.faults).map(([kind, count]) => `${kind} ${count}`);
+  const list = (counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts)
+      .map(([kind, count]) => `${kind} ${count}`)
+      .join(', ') || 'none';
   return [
     '',
     `${runs - failures.length} of ${runs} runs ended equal, in ${summary.seconds} s.`,
-    `Kills: ${summary.kills}. Faults: ${faults.join(', ') || 'none'}.`,
+    `Kills: ${summary.kills}. Faults: ${list(summary.faults)}.`,
+    `Runs with several workers: ${summary.fleets}. Depths: ${list(summary.depths)}; ${summary.repaired} records repaired.`,
     `${summary.executions} executions, ${summary.transactions} transactions in the sources, ${summary.records} records compared, ${summary.differences} differences.`,
     ...failures.map(({ run }) => `Again: npm run torture -- --seed ${seed} --size ${size} --only ${run}`),
   ].join('\n');

@@ -1,9 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { readCliFile } from '../../src/runtime/index.ts';
-import { createTestHome, type MillraceProcess, startMillrace, type TestHome } from '../setup/millrace.ts';
 import { postgresConfiguration } from '../setup/syncs.ts';
+import { alterDuckdb, alterPostgres } from './alter.ts';
 import {
   type DestinationImage,
   readDuckdbDestination,
@@ -11,104 +10,78 @@ import {
   readPostgresDestination,
 } from './compare.ts';
 import { RunDatabases } from './databases.ts';
-import type { FaultSites } from './faults.ts';
+import { Fleet } from './fleet.ts';
+import { createAlone, FILES_PATH, type Installation } from './installation.ts';
 import type { DestinationType, Scenario } from './scenario.ts';
 import { TortureServer } from './server.ts';
 import { createShim, type ShimControl } from './shim.ts';
 import { canMount, mountTightDisk, type TightDisk } from './tight-disk.ts';
 
-/** What the runs share: the user's two database servers, and one home whose Millrace dies and comes back. */
+/** What the runs share: the user's two database servers, and homes whose Millrace dies and comes back. */
 export interface World extends AsyncDisposable {
-  readonly home: TestHome;
   readonly source: TortureServer;
   readonly destination: TortureServer;
   readonly sourceDatabases: RunDatabases;
   readonly destinationDatabases: RunDatabases;
-  /** Of Millrace, its metadata database included; null: there is no shim. */
-  readonly control: ShimControl | null;
-  readonly sites: FaultSites;
+  /** Of the destination's server; null: there is no shim. */
+  readonly destinationControl: ShimControl | null;
   /** What cannot be done on this machine, and why. */
   readonly missing: readonly string[];
-  server: MillraceProcess | null;
-  /** What the server that runs was started with. */
-  failpoints: string;
+  /** Millrace with that many workers, 0 = one process that does everything; made when it is first asked for. */
+  installationOf(workers: number): Promise<Installation>;
+  /** Everything that Millrace has logged. */
+  readLog(): string;
 }
 
 /** @param size records of the largest table */
 export async function createWorld(size: number): Promise<World> {
   const shim = createShim();
-  const [control, databaseControl] =
-    shim === null ? [] : [shim.createControl('millrace', '/files/'), shim.createControl('database')];
-  const home = await createTestHome();
-  const [source, destination] = [await TortureServer.start(), await TortureServer.start(databaseControl?.environment)];
+  const destinationControl = shim?.createControl('database') ?? null;
+  const [source, destination] = [
+    await TortureServer.start(),
+    await TortureServer.start(destinationControl?.environment),
+  ];
   const [sourceDatabases, destinationDatabases] = [source, destination].map(
     (server) => new RunDatabases(server, size, 'torture'),
   ) as [RunDatabases, RunDatabases];
-  const failFsync = (fails: boolean) => {
-    control?.failFsync(fails);
-    databaseControl?.failFsync(fails);
-  };
-  const world: World = {
-    home,
+  const installations = new Map<number, Installation>();
+  return {
     source,
     destination,
     sourceDatabases,
     destinationDatabases,
-    control: control ?? null,
-    sites: {
-      source,
-      destination,
-      crashMetadata: async () => home.crashPostgres(),
-      shim: control === undefined ? null : { setClock: (seconds) => control.setClock(seconds), failFsync },
-    },
+    destinationControl,
     missing: [
       ...(shim === null ? ['clock jumps and failing fsync need a C compiler (cc)'] : []),
       ...(canMount() ? [] : ['full disks need the right to mount a tmpfs']),
     ],
-    server: null,
-    failpoints: '',
+    async installationOf(workers) {
+      const known = installations.get(workers);
+      const installation =
+        known ?? (workers === 0 ? await createAlone(shim) : await Fleet.create({ workers, source, destination, shim }));
+      installations.set(workers, installation);
+      return installation;
+    },
+    readLog: () => [...installations.values()].map((installation) => installation.readLog()).join(''),
     async [Symbol.asyncDispose]() {
-      await closeServer(world);
+      for (const installation of installations.values()) await installation[Symbol.asyncDispose]();
       await Promise.all([source[Symbol.asyncDispose](), destination[Symbol.asyncDispose]()]);
-      await home[Symbol.asyncDispose]();
       shim?.[Symbol.dispose]();
     },
   };
-  return world;
-}
-
-/** The server, started anew when it runs with other failpoints. */
-export async function openServer(world: World, failpoints: string): Promise<MillraceProcess> {
-  if (world.server !== null && world.failpoints === failpoints) return world.server;
-  await closeServer(world);
-  world.server = await startMillrace(world.home, environmentOf(world, failpoints));
-  world.failpoints = failpoints;
-  return world.server;
-}
-
-/** What Millrace is started with. */
-export function environmentOf({ control }: World, failpoints: string): Readonly<Record<string, string>> {
-  return { ...control?.environment, ...(failpoints === '' ? {} : { MILLRACE_FAILPOINTS: failpoints }) };
-}
-
-/** Ends the server in order, or at once if it does not. */
-async function closeServer(world: World): Promise<void> {
-  const { server } = world;
-  world.server = null;
-  if (server === null) return;
-  server.interrupt();
-  await Promise.race([server.exited, delay(15_000, undefined, { ref: false })]);
-  await server.kill();
 }
 
 /** Ends every fault that is still on, and brings back what is dead. */
-export async function healWorld({ source, destination, sites }: World): Promise<void> {
-  sites.shim?.setClock(0);
-  sites.shim?.failFsync(false);
+export async function healWorld(
+  { source, destination, destinationControl }: World,
+  installation: Installation,
+): Promise<void> {
+  destinationControl?.failFsync(false);
   for (const server of [source, destination]) {
     await server.proxy.heal();
     await server.revive();
   }
+  await installation.heal();
 }
 
 /** Where a run writes to. */
@@ -118,6 +91,8 @@ export interface Destination {
   /** Null: there is room. */
   readonly disk: TightDisk | null;
   read(): Promise<DestinationImage>;
+  /** Carries out statements, as somebody does by hand; null: nobody can. */
+  readonly alter: ((statements: readonly string[]) => Promise<void>) | null;
   remove(): Promise<void>;
 }
 
@@ -125,10 +100,15 @@ export interface Destination {
 const DISK_BYTES = 512 * 1024 * 1024;
 
 /** Makes it, on a disk of its own where the scenario fills that. */
-export async function makeDestination(world: World, scenario: Scenario, name: string): Promise<Destination> {
+export async function makeDestination(
+  world: World,
+  { folder: home }: Installation,
+  scenario: Scenario,
+  name: string,
+): Promise<Destination> {
   if (scenario.destination === 'postgresql') return makeDatabase(world, scenario, name);
-  const organization = readCliFile(world.home.folder)?.organizationId ?? '';
-  const folder = join(world.home.folder, 'files', organization, name);
+  const organization = readCliFile(home)?.organizationId ?? '';
+  const folder = join(home, FILES_PATH, organization, name);
   mkdirSync(join(folder, '..'), { recursive: true, mode: 0o700 });
   const disk = scenario.freeBytes === null ? null : mountTightDisk(DISK_BYTES, folder);
   const remove = async () => {
@@ -137,10 +117,12 @@ export async function makeDestination(world: World, scenario: Scenario, name: st
   };
   if (scenario.destination === 'parquet') {
     const read = () => readParquetDestination(folder, scenario.tables);
-    return { type: 'parquet', configuration: { path: name }, disk, read, remove };
+    return { type: 'parquet', configuration: { path: name }, disk, read, alter: null, remove };
   }
-  const read = () => readDuckdbDestination(join(folder, 'data.duckdb'), scenario.tables);
-  return { type: 'duckdb', configuration: { path: `${name}/data.duckdb` }, disk, read, remove };
+  const file = join(folder, 'data.duckdb');
+  const read = () => readDuckdbDestination(file, scenario.tables);
+  const alter = (statements: readonly string[]) => alterDuckdb(file, statements);
+  return { type: 'duckdb', configuration: { path: `${name}/data.duckdb` }, disk, read, alter, remove };
 }
 
 async function makeDatabase(
@@ -157,6 +139,7 @@ async function makeDatabase(
     configuration: postgresConfiguration(destination.proxy.through(url)),
     disk,
     read: () => readPostgresDestination(url, scenario.tables),
+    alter: (statements) => alterPostgres(url, statements),
     async remove() {
       await destinationDatabases.drop(url);
       if (tablespace !== undefined) await destination.ask(`DROP TABLESPACE ${tablespace}`);
