@@ -3,7 +3,7 @@ import type { ConnectorContext, ConnectorDefinition } from '../connector-kit/ind
 import type { Meter } from '../core/index.ts';
 import {
   announceWork,
-  buryWorkers,
+  buryOthers,
   Heartbeat,
   loadRun,
   registerWorker,
@@ -156,7 +156,7 @@ async function register({ store, workerId, build, roles, lanes, isSoleProcess }:
     usualLanes: Math.min(lanes, Math.max(2, availableParallelism())),
     protocol: WORKFLOW_PROTOCOL,
   });
-  if (isSoleProcess) await buryWorkers(store.db, workerId, -1);
+  if (isSoleProcess) await buryOthers(store.db, workerId);
 }
 
 function createParts(options: EngineOptions, life: Life, draining: AbortSignal): EngineParts {

@@ -139,6 +139,7 @@ export {
 } from './executions/work-items.ts';
 export { giveBackWorkerLock, takeWorkerLock } from './executions/worker-locks.ts';
 export {
+  buryOthers,
   buryWorkers,
   listDeadWorkers,
   listTakers,

@@ -6,18 +6,20 @@ interface Scene {
   now: number;
   /** What the next beats answer; an error when the database is away. */
   answer: boolean | Error;
+  /** Of the database's clock. */
+  aheadMs: number;
   fenced: number;
   failures: number;
   silentMs: number;
 }
 
 function createScene({ isSole = false } = {}): Scene {
-  const scene = { now: 0, answer: true as boolean | Error, fenced: 0, failures: 0, silentMs: 0 };
+  const scene = { now: 0, answer: true as boolean | Error, aheadMs: 0, fenced: 0, failures: 0, silentMs: 0 };
   const life = new Life({
     heartbeat: {
       beat: async () => {
         if (scene.answer instanceof Error) throw scene.answer;
-        return scene.answer;
+        return scene.answer ? new Date(scene.now + scene.aheadMs) : null;
       },
     },
     isSole,
@@ -81,6 +83,21 @@ describe('the life of a worker', () => {
     for (scene.now = 21_000; scene.now <= 26_000; scene.now += 1_000) await scene.life.beat();
     expect(scene.life.isSteady).toBe(true);
   });
+
+  it.each([3_600_000, -3_600_000])(
+    'lets nobody be declared dead when the clock of the database was set by %i ms, until all have beaten by it',
+    async (aheadMs) => {
+      const scene = createScene();
+      for (scene.now = 1_000; scene.now <= 6_000; scene.now += 1_000) await scene.life.beat();
+      scene.aheadMs = aheadMs;
+      // Nothing has told us yet: who is silent is reckoned by the old time.
+      expect([scene.life.isSteady, scene.life.databaseNow]).toEqual([true, new Date(scene.now)]);
+      await scene.life.beat();
+      expect([scene.life.isSteady, scene.life.databaseNow]).toEqual([false, new Date(scene.now + aheadMs)]);
+      for (scene.now = 8_000; scene.now <= 13_000; scene.now += 1_000) await scene.life.beat();
+      expect(scene.life.isSteady).toBe(true);
+    },
+  );
 
   it('says how long nothing was proved', async () => {
     const scene = createScene();

@@ -27,6 +27,8 @@ export class Life {
   readonly #now: () => number;
   #provenAt: number;
   #steadySince: number;
+  /** Milliseconds that the database's clock is ahead of ours, as of the last answered beat. */
+  #databaseAheadMs: number | null = null;
   #next = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
   #isBeating = false;
@@ -59,10 +61,16 @@ export class Life {
 
   /**
    * True when this process has heard of the database without a gap for so long that every living worker must have been
-   * heard of, too: before, a silent one may just not be back from the outage that we shared.
+   * heard of, too: before, a silent one may just not be back from the outage that we shared. The same where the database's
+   * clock was set: every living worker must have had the time to beat by the new one.
    */
   get isSteady(): boolean {
     return this.#options.isSole || this.#now() - this.#steadySince > SILENT_MS;
+  }
+
+  /** The database's time, reckoned from the last answered beat; null before the first. */
+  get databaseNow(): Date | null {
+    return this.#databaseAheadMs === null ? null : new Date(this.#now() + this.#databaseAheadMs);
   }
 
   /** Since the last beat that was answered. */
@@ -86,8 +94,10 @@ export class Life {
     this.#isBeating = true;
     const begun = this.#now();
     try {
-      if (!(await this.#options.heartbeat.beat())) return this.#options.onFenced();
-      if (begun - this.#provenAt > GAP_MS) this.#steadySince = begun;
+      const databaseTime = await this.#options.heartbeat.beat();
+      if (databaseTime === null) return this.#options.onFenced();
+      const isSet = this.#lookAtClock(databaseTime);
+      if (isSet || begun - this.#provenAt > GAP_MS) this.#steadySince = begun;
       this.#provenAt = begun;
       this.#next.resolve();
       this.#next = Promise.withResolvers();
@@ -97,6 +107,13 @@ export class Life {
     } finally {
       this.#isBeating = false;
     }
+  }
+
+  /** @returns whether the database's clock was set since the last beat */
+  #lookAtClock(databaseTime: Date): boolean {
+    const before = this.#databaseAheadMs;
+    this.#databaseAheadMs = databaseTime.getTime() - this.#now();
+    return before !== null && Math.abs(this.#databaseAheadMs - before) > GAP_MS;
   }
 }
 

@@ -22,7 +22,8 @@ export async function sweep(parts: EngineParts, durable: DurableEngine, life: Li
   const { store, workerId, log } = parts;
   if (!(await takeWorkerLock(store.db, { name: 'sweep', workerId, expiresAfterMs: SWEEPER_MS }))) return;
   // Behind an outage that all shared, who is back first must not take the others for dead.
-  if (life.isSteady) await buryWorkers(store.db, workerId, SILENT_MS);
+  const now = life.databaseNow;
+  if (life.isSteady && now !== null) await buryWorkers(store.db, { besides: workerId, now, silentMs: SILENT_MS });
   const resumed = await durable.resumeWorkOf(await listDeadWorkers(store.db));
   if (resumed > 0) log.info({ workflows: resumed }, 'Work of a dead process was taken up again.');
   await giveUpLost(parts, durable);

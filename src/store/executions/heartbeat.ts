@@ -30,10 +30,10 @@ export class Heartbeat implements AsyncDisposable {
   }
 
   /**
-   * One beat. False: the worker was declared dead, for good.
+   * One beat, and the database's time of it. Null: the worker was declared dead, for good.
    * @throws the driver's error, or one of ours when there was no answer in time; the next call opens another session
    */
-  async beat(): Promise<boolean> {
+  async beat(): Promise<Date | null> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS);
     try {
@@ -50,7 +50,7 @@ export class Heartbeat implements AsyncDisposable {
     this.#drop();
   }
 
-  async #beat(): Promise<boolean> {
+  async #beat(): Promise<Date | null> {
     const client = this.#client ?? (await this.#connect());
     return beat(databaseOf(client), this.#workerId);
   }

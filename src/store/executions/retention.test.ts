@@ -73,7 +73,10 @@ describe('a long history', () => {
     ['a claim', (db, sync) => claimItem(db, { executionId: sync, laneId: 'lane', workerId: worker })],
     ['open work', (db, sync) => hasOpenItems(db, sync)],
     ['a heartbeat', (db) => beat(db, worker)],
-    ['dead workers', (db) => buryWorkers(db, worker, 10_000).then(() => listDeadWorkers(db))],
+    [
+      'dead workers',
+      (db) => buryWorkers(db, { besides: worker, now: new Date(), silentMs: 10_000 }).then(() => listDeadWorkers(db)),
+    ],
     ['expired executions', (db) => removeExpiredExecutions(db, { days: 90, executions: 100 }, LIMIT)],
   ])('is not read through for %s', async (_, work) => {
     const { history } = past;

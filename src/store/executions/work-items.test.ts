@@ -11,7 +11,8 @@ import {
   saveProgress,
   type WorkItem,
 } from './work-items.ts';
-import { beat, buryWorkers, listDeadWorkers, retireWorker } from './workers.ts';
+import { takeWorkerLock } from './worker-locks.ts';
+import { beat, buryOthers, buryWorkers, listDeadWorkers, retireWorker } from './workers.ts';
 
 const stored = useStoredExecution();
 const { addWorker, claim, plan, store, workOff } = stored;
@@ -130,7 +131,7 @@ describe('a dead worker', () => {
     expect(await claim()).toBeNull();
     expect(await reclaimItem(store.db, item, workerId)).toBeNull();
     expect(await finishItem(store.db, item, workerId, null)).toBe(false);
-    expect(await beat(store.db, workerId)).toBe(false);
+    expect(await beat(store.db, workerId)).toBeNull();
   });
 
   it('is one whose heartbeat is too old; the one who asks is spared', async () => {
@@ -141,14 +142,49 @@ describe('a dead worker', () => {
       .where('id', 'in', [silent, workerId])
       .execute();
     const lively = await addWorker();
-    await buryWorkers(store.db, workerId, 10_000);
+    await buryWorkers(store.db, { besides: workerId, now: new Date(), silentMs: 10_000 });
     const dead = await listDeadWorkers(store.db);
     expect([dead.includes(silent), dead.includes(workerId), dead.includes(lively)]).toEqual([true, false, false]);
   });
 
-  it('is everybody else where a process is alone', async () => {
+  it.each([
+    ['has beaten last by a clock that was set back', '1 day', 0, true],
+    ['beats by a clock that was set forward a moment ago', '-1 minute', -60_000, false],
+    ['beats by a clock that was set back a moment ago', '1 minute', 60_000, false],
+  ])('is one that %s: heartbeat at %s, reckoned now at %i ms: %s', async (_, from, aheadMs, isDead) => {
+    const worker = await addWorker();
+    await store.db
+      .updateTable('workers')
+      .set({ heartbeatAt: sql`now() + ${from}::interval` })
+      .where('id', '=', worker)
+      .execute();
+    await buryWorkers(store.db, { besides: workerId, now: new Date(Date.now() + aheadMs), silentMs: 10_000 });
+    expect((await listDeadWorkers(store.db)).includes(worker)).toBe(isDead);
+  });
+
+  it('is everybody else where a process is alone, whatever the clock was', async () => {
     const other = await addWorker();
-    await buryWorkers(store.db, workerId, -1);
-    expect([await beat(store.db, other), await beat(store.db, workerId)]).toEqual([false, true]);
+    await store.db
+      .updateTable('workers')
+      .set({ heartbeatAt: sql`now() + interval '1 day'` })
+      .where('id', '=', other)
+      .execute();
+    await buryOthers(store.db, workerId);
+    expect([await beat(store.db, other), await beat(store.db, workerId)]).toEqual([null, expect.any(Date)]);
+  });
+
+  it('gives up a lock that it took by a clock which was set back', async () => {
+    const [dead, living] = [await addWorker(), await addWorker()];
+    const lock = (holder: string) => ({ name: `lock of ${dead}`, workerId: holder, expiresAfterMs: 4_000 });
+    expect([await takeWorkerLock(store.db, lock(dead)), await takeWorkerLock(store.db, lock(living))]).toEqual([
+      true,
+      false,
+    ]);
+    await store.db
+      .updateTable('workerLocks')
+      .set({ expiresAt: sql`now() + interval '1 day'` })
+      .where('name', '=', lock(dead).name)
+      .execute();
+    expect(await takeWorkerLock(store.db, lock(living))).toBe(true);
   });
 });

@@ -20,25 +20,47 @@ export async function registerWorker(db: StoreDatabase, worker: WorkerRow): Prom
   await db.insertInto('workers').values(worker).execute();
 }
 
-/** False when this worker was declared dead: dead is final, the process must end. */
-export async function beat(db: StoreDatabase, workerId: string): Promise<boolean> {
-  const result = await db
+/** The database's time of the beat. Null when this worker was declared dead: dead is final, the process must end. */
+export async function beat(db: StoreDatabase, workerId: string): Promise<Date | null> {
+  const beaten = await db
     .updateTable('workers')
     .set({ heartbeatAt: sql`now()` })
     .where('id', '=', workerId)
     .where('deadAt', 'is', null)
+    .returning('heartbeatAt')
     .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  return beaten?.heartbeatAt ?? null;
 }
 
-/** Declares workers dead whose last heartbeat is older than `silentMs`; the given one is spared. */
-export async function buryWorkers(db: StoreDatabase, besides: string, silentMs: number): Promise<void> {
+export interface Silence {
+  /** This worker is spared. */
+  readonly besides: string;
+  /** The database's time as that worker reckons it: the database's clock may have been set a moment ago. */
+  readonly now: Date;
+  readonly silentMs: number;
+}
+
+/** Declares workers dead whose last heartbeat is that far from now, by both clocks: one that lies ahead is of a clock that was set back. */
+export async function buryWorkers(db: StoreDatabase, { besides, now, silentMs }: Silence): Promise<void> {
+  const silence = sql`make_interval(secs => ${silentMs / 1_000})`;
   await db
     .updateTable('workers')
     .set({ deadAt: sql`now()` })
     .where('id', '<>', besides)
     .where('deadAt', 'is', null)
-    .where('heartbeatAt', '<', sql<Date>`now() - make_interval(secs => ${silentMs / 1_000})`)
+    .where(
+      sql<boolean>`heartbeat_at NOT BETWEEN least(now(), ${now}::timestamptz) - ${silence} AND greatest(now(), ${now}::timestamptz) + ${silence}`,
+    )
+    .execute();
+}
+
+/** Declares everybody else dead, where a process is alone. */
+export async function buryOthers(db: StoreDatabase, besides: string): Promise<void> {
+  await db
+    .updateTable('workers')
+    .set({ deadAt: sql`now()` })
+    .where('id', '<>', besides)
+    .where('deadAt', 'is', null)
     .execute();
 }
 
