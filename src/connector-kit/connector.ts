@@ -135,7 +135,7 @@ export interface ConnectorContext {
   readonly forbiddenDatabase: DatabaseAddress | null;
   /** Prefix of the columns that Millrace adds to destination records. */
   readonly columnPrefix: string;
-  /** Name for the system's session list: execution, segment, token. At most 63 bytes. */
+  /** Name for the system's session list, of the execution. While it works on a segment, a session adds number and token of it. */
   readonly applicationName: string;
   /** Injected by tests: throws or exits at a named point. Called between two steps, never awaited in hot loops. */
   readonly failpoint: (name: string) => void;

@@ -30,7 +30,6 @@ export type {
   PackWay,
   PublishCounts,
   Replacement,
-  SegmentId,
   SegmentOutcome,
   SegmentWriter,
 } from './load.ts';
@@ -45,6 +44,7 @@ export {
 } from './models.ts';
 export type { Reject } from './reject.ts';
 export { toSampleValue } from './sample-value.ts';
+export type { SegmentId } from './segment-id.ts';
 export type {
   BulkSource,
   Checkpoint,

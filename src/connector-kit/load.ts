@@ -1,6 +1,7 @@
 import type { LoadKind, LogicalType, RangeSum } from '../core/index.ts';
 import type { Chunk, Hashing, WireFormat } from '../formats/index.ts';
 import type { Reject } from './reject.ts';
+import type { SegmentId } from './segment-id.ts';
 import type { HighestSeen, SegmentRange } from './source.ts';
 import type { TableName } from './table-name.ts';
 
@@ -101,12 +102,6 @@ export interface Load extends AsyncDisposable {
   publish(guard: LossGuard, signal: AbortSignal): Promise<PublishCounts>;
   /** Drops every object and state row of this generation and of older ones. */
   discard(signal: AbortSignal): Promise<void>;
-}
-
-export interface SegmentId {
-  readonly no: number;
-  /** Grows with each claim; an older token can no longer commit. */
-  readonly token: number;
 }
 
 /** What a committed segment leaves in the destination's state row and in the metadata. */

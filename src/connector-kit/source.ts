@@ -9,6 +9,7 @@ import type {
 } from '../core/index.ts';
 import type { Chunk, WireFormat } from '../formats/index.ts';
 import type { Reject } from './reject.ts';
+import type { SegmentId } from './segment-id.ts';
 import type { TableName } from './table-name.ts';
 
 /** Plain JSON that only the connector which made it reads. Carries its own `version`. */
@@ -156,6 +157,8 @@ export interface ReadRequest {
   readonly from: Checkpoint | null;
   /** Records that fail one of them are no part of the image. */
   readonly filters: readonly RowFilter[];
+  /** The attempt that it is for, which the system's session list may show; absent where it is for none. */
+  readonly segment?: SegmentId;
 }
 
 export interface SourceChunk {

@@ -97,6 +97,11 @@ export class Session implements AsyncDisposable {
     return this.#facts.version;
   }
 
+  /** What it is called in the server's list, where it says nothing more of itself. */
+  get name(): string {
+    return this.#options.context.applicationName;
+  }
+
   /** False after a broken socket or an abort; such a session takes no further call. */
   get isUsable(): boolean {
     return !this.#isBroken;

@@ -36,6 +36,30 @@ beforeAll(async () => {
 afterAll(() => side[Symbol.asyncDispose]());
 
 describe('segments', () => {
+  it.each(['public.keyed', 'public.seen'])(
+    'of %s are named by the session that reads them, until their end',
+    async (id) => {
+      const names = async () =>
+        (
+          await side.sql(
+            `SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%/%'`,
+          )
+        ).flat();
+      const schema = await findSchema(source, id);
+      await using snapshot = await source.openSnapshot(NEVER);
+      const question = { schema, snapshot, segmentBytes: 500_000, from: null, filters: [] };
+      const [range] = await source.planSegments(question, NEVER);
+      const [offer] = source.offer(schema.fields);
+      if (range === undefined || offer === undefined) throw new Error('nothing is offered');
+      const seen: unknown[] = [];
+      const request = { ...question, ...offer, range, segment: { no: 12, token: 3 } };
+      for await (const { chunk } of source.read(request, NEVER))
+        if (chunk.ends.length > 0) seen.push(...(await names()));
+      expect(new Set(seen)).toEqual(new Set(['millrace test 12/3']));
+      expect(await names()).toEqual([]);
+    },
+  );
+
   it.each([
     ['public.keyed', 'key'],
     ['public.keyless', 'blocks'],

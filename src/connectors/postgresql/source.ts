@@ -20,6 +20,7 @@ import {
   type SchemaDescription,
   SyncError,
 } from '../../core/index.ts';
+import { toSegmentName } from './client/segment-name.ts';
 import type { Session } from './client.ts';
 import { identifyDatabase } from './identity.ts';
 import { discoverSchemas } from './schema.ts';
@@ -129,9 +130,8 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     const session = await this.#takeReader(token, signal);
     const action = `Reading ${request.schema.id}`;
     try {
-      if (isPart(request.range)) await session.script(action, WITHOUT_WORKERS, signal);
       const watched = watchTracking(request);
-      for await (const chunk of session.copyOut(action, toCopyStatement(request), request.format, signal)) {
+      for await (const chunk of session.copyOut(action, toScript(session, request), request.format, signal)) {
         watched?.show(chunk);
         yield { chunk, highest: watched?.highest() };
       }
@@ -199,6 +199,16 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     clearTimeout(this.#idleTimer);
     await Promise.all(this.#readers.splice(0).map((session) => this.#pool.close(session)));
   }
+}
+
+/** Settings go the same way as the statement: alone they would cost a round trip for each table. */
+function toScript(session: Session, request: ReadRequest): string {
+  const { segment, range } = request;
+  return [
+    ...(segment === undefined ? [] : [toSegmentName(session.name, segment)]),
+    ...(isPart(range) ? [WITHOUT_WORKERS] : []),
+    toCopyStatement(request),
+  ].join('; ');
 }
 
 function rewritten({ schema }: ReadRequest): SyncError {

@@ -28,7 +28,7 @@ export async function sumSegment(
     source: specs.source,
     load: toLoadPlan(plan, ids),
     // Written by planSegments of the source's connector and stored untouched.
-    read: toReadRequest(plan, item.range as SegmentRange, snapshot),
+    read: { ...toReadRequest(plan, item.range as SegmentRange, snapshot), segment: { no: item.no, token: item.token } },
     obfuscation: obfuscationOf(parts, run, plan),
     question: { what: 'sum', countsOnly: false },
   } as const;

@@ -95,7 +95,7 @@ async function readTable(
   let share: CreditShare | null = null;
   using held = new DisposableStack();
   held.defer(() => share?.release());
-  for await (const { chunk: read, rejects } of source.read(table.read, signal)) {
+  for await (const { chunk: read, rejects } of source.read({ ...table.read, segment: table.segment }, signal)) {
     signal.throwIfAborted();
     // Refused records are counted and listed where a table goes its own way.
     if (rejects !== undefined) return null;

@@ -100,6 +100,16 @@ describe('a segment', () => {
     expect(progress.map((one) => one.records)).toEqual([2, 4, 5]);
   });
 
+  it('tells the source which attempt it reads for', async () => {
+    const asked: unknown[] = [];
+    const source = sourceOf(({ segment }) => {
+      asked.push(segment);
+      return readPairs(LINES);
+    });
+    await runSegment(toJob({ segment: { no: 12, token: 3 } }), source, load, watch, NEVER);
+    expect(asked).toEqual([{ no: 12, token: 3 }]);
+  });
+
   it('hashes nothing when only counts are asked for', async () => {
     expect((await run(toJob({ countsOnly: true }))).source).toEqual({ records: 5, sum: null });
   });

@@ -47,7 +47,10 @@ export async function runSegment(
   const tally = new SegmentTally(job);
   const change = openChanges(job);
   const pick = openPicker(job);
-  for await (const { chunk: read, rejects = [], highest } of source.read(job.read, signal)) {
+  for await (const { chunk: read, rejects = [], highest } of source.read(
+    { ...job.read, segment: job.segment },
+    signal,
+  )) {
     signal.throwIfAborted();
     tally.reach(highest);
     // A job about some records is not about those that nobody could read.

@@ -59,6 +59,14 @@ async function writeAll(load: Load, chunks: Scene['chunks'], token: number) {
   return writer;
 }
 
+/** Names in the server's list that tell of an execution. */
+async function sessionNames(): Promise<unknown[]> {
+  const rows = await destination.sql(
+    `SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'millrace test%' ORDER BY 1`,
+  );
+  return rows.flat();
+}
+
 async function scratchCount(plan: LoadPlan): Promise<string | null | undefined> {
   const [[name] = []] = await destination.sql(
     `SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '\\_\\_millrace\\_%\\_${plan.generation}'`,
@@ -75,6 +83,16 @@ describe('a segment', () => {
       void writer;
     }
     expect(await scene.load.digest(null, true, NEVER)).toEqual({ records: 0, sum: null });
+  });
+
+  it('is named by the session that writes it, until its end', async () => {
+    await using scene = await prepareScene();
+    const before = await sessionNames();
+    await using writer = await scene.load.beginSegment({ no: 12, token: 3 }, { isolate: false }, NEVER);
+    for (const chunk of scene.chunks) await writer.write(chunk, NEVER);
+    expect(await sessionNames()).toContain('millrace test 12/3');
+    await writer.commit(OUTCOME, NEVER);
+    expect(await sessionNames()).toEqual(before);
   });
 
   it('is committed by the newer of two owners only', async () => {

@@ -7,6 +7,7 @@ import type {
 } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import type { Chunk } from '../../../formats/index.ts';
+import { toSegmentName } from '../client/segment-name.ts';
 import type { CopyTarget, Session } from '../client.ts';
 import type { SessionPool } from '../sessions.ts';
 import { quoteTable } from '../sql.ts';
@@ -36,7 +37,7 @@ export async function beginWriter(
   const session = await scene.pool.acquire(signal);
   try {
     await claim(session, scene.plan, segment, signal);
-    await session.script('Beginning a segment', 'BEGIN', signal);
+    await session.script('Beginning a segment', `BEGIN; ${toSegmentName(session.name, segment)}`, signal);
     const { scratch, columns } = scene.names;
     const copySql = `COPY ${scratch} (${columns.join(', ')}) FROM STDIN (${COPY_OPTIONS[scene.plan.format]})`;
     return isolate
