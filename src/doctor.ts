@@ -146,7 +146,7 @@ async function examineInstallation(
   const findings = [...judgeMetadata(facts, version)];
   const { installation } = facts;
   // Of another version's tables only the facts above are sure.
-  if (installation === null || installation.migrationProblem !== null) return findings;
+  if (installation === null || installation.migrationProblem !== null || installation.hasOldTables) return findings;
   const work = { openExecutions: installation.openExecutions, syncIds: await checkup.listSyncIds() };
   const connections = [...(await checkup.listConnections())];
   const settings = { ...config, forbiddenDatabase: toDatabaseAddress(url) };

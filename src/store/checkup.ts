@@ -19,7 +19,10 @@ export interface MetadataFacts {
 export interface InstallationFacts {
   /** Why this program cannot work with it; null = it can. */
   readonly migrationProblem: string | null;
-  readonly pendingMigrations: number;
+  /** Names of the files, such as `0009_many_workers.sql`. */
+  readonly pendingMigrations: readonly string[];
+  /** Its tables lack what the questions behind `key` are about, so these are answered by nothing. */
+  readonly hasOldTables: boolean;
   readonly key: 'right' | 'wrong' | 'missing';
   readonly executions: number;
   readonly workers: readonly WorkerFacts[];
@@ -51,7 +54,7 @@ export interface OpenExecution {
   readonly quietSeconds: number;
   /** Steps that a worker has begun which is dead. */
   readonly lostSteps: number;
-  /** Of its oldest source image that is still open. */
+  /** Of the oldest source image that a living worker holds or reads in. */
   readonly snapshotSeconds: number | null;
   readonly generations: readonly { readonly schemaId: string; readonly generation: number }[];
 }
@@ -133,14 +136,34 @@ async function readInstallation(client: pg.Client, source: MasterKeySource): Pro
   const [installation] = rows;
   if (installation === undefined) return null;
   const key = await readMasterKey(source);
+  const migrations = await readMigrationState(client);
   return {
-    ...(await readMigrationState(client)),
+    ...migrations,
     key: key === undefined ? 'missing' : isKeyOf(key, installation.key_check) ? 'right' : 'wrong',
-    executions: await estimateExecutions(client),
-    workers: await readWorkers(client),
-    openExecutions: await readOpenExecutions(client),
-    overdue: await readOverdue(client),
+    ...(await readWork(client, migrations.pendingMigrations.length > 0)),
   };
+}
+
+type WorkFacts = Pick<InstallationFacts, 'hasOldTables' | 'executions' | 'workers' | 'openExecutions' | 'overdue'>;
+
+async function readWork(client: pg.Client, isPending: boolean): Promise<WorkFacts> {
+  try {
+    return {
+      hasOldTables: false,
+      executions: await estimateExecutions(client),
+      workers: await readWorkers(client),
+      openExecutions: await readOpenExecutions(client),
+      overdue: await readOverdue(client),
+    };
+  } catch (error) {
+    if (!isPending || !isNotThere(error)) throw error;
+    return { hasOldTables: true, executions: 0, workers: [], openExecutions: [], overdue: [] };
+  }
+}
+
+/** A table or a column. */
+function isNotThere(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === '42P01' || error.code === '42703');
 }
 
 async function readMigrationState(
@@ -151,10 +174,11 @@ async function readMigrationState(
   );
   const applied = new Map(rows.map((row) => [row.number, row.checksum]));
   try {
-    return { migrationProblem: null, pendingMigrations: pendingOf(await readMigrations(), applied).length };
+    const pending = pendingOf(await readMigrations(), applied).map(({ name }) => name);
+    return { migrationProblem: null, pendingMigrations: pending };
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;
-    return { migrationProblem: error.message, pendingMigrations: 0 };
+    return { migrationProblem: error.message, pendingMigrations: [] };
   }
 }
 
@@ -181,8 +205,13 @@ async function readOpenExecutions(client: pg.Client): Promise<readonly OpenExecu
     `SELECT e.id, e.sync_id AS "syncId", b.name AS "syncName", e.status,
        extract(epoch FROM now() - greatest(e.updated_at, steps.youngest))::float8 AS "quietSeconds", steps.lost AS "lostSteps",
        (SELECT extract(epoch FROM now() - min(opened_at))::float8 FROM execution_snapshots s
-        JOIN snapshot_holders h USING (execution_id, epoch) JOIN workers w ON w.id = h.worker_id AND w.dead_at IS NULL
-        WHERE s.execution_id = e.id AND s.closed_at IS NULL) AS "snapshotSeconds",
+        WHERE s.execution_id = e.id AND s.closed_at IS NULL AND EXISTS (
+          SELECT FROM workers w WHERE w.dead_at IS NULL AND (
+            EXISTS (SELECT FROM snapshot_holders h WHERE h.execution_id = s.execution_id AND h.epoch = s.epoch AND h.worker_id = w.id)
+            -- An old image is let go of, and held on by what reads in it.
+            OR EXISTS (SELECT FROM execution_schemas x JOIN segments r USING (execution_id, schema_id, generation)
+              WHERE x.execution_id = s.execution_id AND x.snapshot_epoch = s.epoch AND r.kind = 'read' AND r.state = 'owned'
+                AND r.worker_id = w.id)))) AS "snapshotSeconds",
        (SELECT coalesce(json_agg(json_build_object('schemaId', schema_id, 'generation', generation)), '[]')
         FROM execution_schemas x WHERE x.execution_id = e.id AND generation IS NOT NULL) AS generations
      FROM executions e JOIN bulk_syncs b ON b.id = e.sync_id

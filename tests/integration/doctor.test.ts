@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/index.ts';
+import { applyMigrations, readMigrations } from '../../src/store/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { fillHistory, type History } from '../setup/history.ts';
 import { LIMIT_MS } from '../setup/hooks.ts';
@@ -219,6 +220,65 @@ describe('millrace doctor', () => {
     async () => {
       await history.sql(`INSERT INTO schema_migrations (number, name, checksum) VALUES (9999, 'later', 'x')`);
       expect(text(await diagnose(), 'wrong')).toEqual([expect.stringMatching(/^migrations: .*migration 9999/)]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'names the migrations that a database of an older program lacks, and asks it nothing that it may not have',
+    async () => {
+      await using older = await createTestDatabase();
+      const client = new pg.Client(older.ownerUrl);
+      await client.connect();
+      await applyMigrations(client, await readMigrations(), ({ number }) => number < 9);
+      await client.query(
+        `INSERT INTO installation (id, key_check, obfuscation_salt) VALUES (gen_random_uuid(), $1, '')`,
+        [(await history.sql('SELECT key_check FROM installation'))[0]?.key_check],
+      );
+      await client.end();
+      const diagnosis = await diagnose({ DATABASE_URL: older.ownerUrl });
+      expect(text(diagnosis, 'wrong')).toEqual([]);
+      expect(text(diagnosis, 'notice')).toEqual([
+        expect.stringMatching(/^migrations: \d+ are not applied yet: 0009_many_workers, .*at the next start/),
+      ]);
+      expect(diagnosis.code).toBe(0);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'names an execution whose source image is held too long, by who holds it or reads in it',
+    async () => {
+      await using target = await openTarget();
+      await connectTo(target);
+      const worker = '00000000-0000-4000-8000-000000000002';
+      await history.sql(`INSERT INTO workers (id, host, pid, build) VALUES ($1, 'here', 1, 'any')`, [worker]);
+      const [running] = await history.sql(
+        `UPDATE executions SET status = 'running', completed_at = NULL, updated_at = now()
+         WHERE created_at = (SELECT max(created_at) FROM executions) RETURNING id`,
+      );
+      const id = running?.id;
+      await history.sql(
+        `INSERT INTO execution_snapshots (execution_id, epoch, worker_id, snapshot, opened_at) VALUES ($1, 1, $2, '{}', now() - interval '5 hours')`,
+        [id, worker],
+      );
+      const old = async () => text(await diagnose(), 'notice').filter((found) => found.startsWith('execution: '));
+      expect(await old()).toEqual([]);
+      await history.sql(
+        `INSERT INTO snapshot_holders (execution_id, epoch, worker_id, snapshot) VALUES ($1, 1, $2, '{}')`,
+        [id, worker],
+      );
+      const held = [expect.stringMatching(/ has held its source image for 5 h/)];
+      expect(await old()).toEqual(held);
+      await history.sql('DELETE FROM snapshot_holders');
+      await history.sql('UPDATE execution_schemas SET snapshot_epoch = 1 WHERE execution_id = $1', [id]);
+      await history.sql(
+        `UPDATE segments SET state = 'owned', worker_id = $2 WHERE execution_id = $1 AND kind = 'read'`,
+        [id, worker],
+      );
+      expect(await old()).toEqual(held);
+      await history.sql('UPDATE workers SET dead_at = now()');
+      expect(await old()).toEqual([]);
     },
     LIMIT_MS,
   );

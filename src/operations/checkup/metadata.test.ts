@@ -4,7 +4,8 @@ import { judgeMetadata } from './metadata.ts';
 
 const INSTALLATION: InstallationFacts = {
   migrationProblem: null,
-  pendingMigrations: 0,
+  pendingMigrations: [],
+  hasOldTables: false,
   key: 'right',
   executions: 10,
   workers: [{ host: 'one', pid: 7, build: '1.0.0', silentSeconds: 1 }],
@@ -56,7 +57,18 @@ describe('judgeMetadata', () => {
   it.each<[string, Partial<MetadataFacts>, Partial<InstallationFacts>, RegExp]>([
     ['an old server', { serverVersion: '11.22' }, {}, /^wrong metadata database: PostgreSQL 11.22/],
     ['a superuser', { isSuperuser: true }, {}, /^notice metadata user: is a superuser/],
-    ['pending migrations', {}, { pendingMigrations: 2 }, /^notice migrations: 2 are not applied/],
+    [
+      'pending migrations',
+      {},
+      { pendingMigrations: ['0008_a.sql', '0009_b.sql'] },
+      /^notice migrations: 2 are not applied yet: 0008_a, 0009_b$/,
+    ],
+    [
+      'pending migrations, and nothing of what older tables do not tell',
+      {},
+      { pendingMigrations: ['0009_b.sql'], hasOldTables: true, workers: [], openExecutions: [EXECUTION] },
+      /^notice migrations: 1 are not applied yet: 0009_b$/,
+    ],
     ['a missing key', {}, { key: 'missing' }, /^wrong master key: is missing/],
     [
       'a silent worker',

@@ -56,6 +56,12 @@ function judgeInstallation(installation: InstallationFacts, version: string): re
   return [
     judgeMigrations(installation),
     judgeKey(installation.key),
+    ...(installation.hasOldTables ? [] : judgeWork(installation, version)),
+  ];
+}
+
+function judgeWork(installation: InstallationFacts, version: string): readonly Finding[] {
+  return [
     ...judgeWorkers(installation, version),
     ...installation.openExecutions.flatMap((execution) => judgeExecution(execution)),
     ...judgeSchedules(installation),
@@ -74,10 +80,10 @@ function judgeInstallation(installation: InstallationFacts, version: string): re
 function judgeMigrations({ migrationProblem, pendingMigrations }: InstallationFacts): Finding {
   const check = 'migrations';
   if (migrationProblem !== null) return wrong(check, migrationProblem, null);
-  if (pendingMigrations === 0) return ok(check, 'all applied');
+  if (pendingMigrations.length === 0) return ok(check, 'all applied');
   return notice(
     check,
-    `${pendingMigrations} are not applied yet`,
+    `${pendingMigrations.length} are not applied yet: ${pendingMigrations.map((name) => name.replace(/\.sql$/, '')).join(', ')}`,
     'They are at the next start of a server of this version. Back up before: millrace backup FILE',
   );
 }
