@@ -18,6 +18,7 @@ import { dropGenerations, prepareTable } from './prepare.ts';
 import { findPublication, publishGeneration } from './publish.ts';
 import { ParquetSegmentWriter } from './segment-writer.ts';
 import { findOutcome, raiseToken } from './table-state.ts';
+import { inTokenTurn } from './token-turns.ts';
 
 export interface LoadParts {
   /** The connection's folder. */
@@ -29,7 +30,7 @@ export interface LoadParts {
   readonly failpoint: ConnectorContext['failpoint'];
 }
 
-/** One schema's load into a folder of files. Loads of one connection's folder take turns. */
+/** One schema's load into a folder of files. What DuckDB does for one connection's folder takes turns; segments begin beside that. */
 export class ParquetLoad implements Load {
   readonly #parts: LoadParts;
   readonly #place: TablePlace;
@@ -40,7 +41,8 @@ export class ParquetLoad implements Load {
   }
 
   prepare(signal: AbortSignal): Promise<void> {
-    return this.#do('Preparing', () => prepareTable(this.#place, this.#parts.plan), signal);
+    const prepare = () => inTokenTurn(this.#place, () => prepareTable(this.#place, this.#parts.plan));
+    return this.#do('Preparing', prepare, signal);
   }
 
   async beginSegment(
@@ -49,9 +51,13 @@ export class ParquetLoad implements Load {
     signal: AbortSignal,
   ): Promise<SegmentWriter> {
     const { lease, plan, format, failpoint } = this.#parts;
-    await this.#do('Beginning a segment of', () => raiseToken(this.#place, plan, segment), signal);
+    // The folder's lock, but no turn on it: others may be loading, and this one reads meanwhile.
+    const held = await lease();
+    signal.throwIfAborted();
+    const raise = () => inTokenTurn(this.#place, () => raiseToken(this.#place, plan, segment));
+    await onDisk(`Beginning a segment of ${plan.schemaId} in`, this.#place.folder, raise);
     return new ParquetSegmentWriter({
-      lease: await lease(),
+      lease: held,
       place: this.#place,
       plan,
       segment,
@@ -95,7 +101,8 @@ export class ParquetLoad implements Load {
 
   discard(signal: AbortSignal): Promise<void> {
     const { plan } = this.#parts;
-    return this.#do('Clearing up after', () => dropGenerations(this.#place, plan, plan.generation), signal);
+    const drop = () => inTokenTurn(this.#place, () => dropGenerations(this.#place, plan, plan.generation));
+    return this.#do('Clearing up after', drop, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,6 +20,7 @@ import { type GenerationPlace, generationOf, partName, type TablePlace } from '.
 import { writePart } from './part-files.ts';
 import type { PartFormat } from './part-format.ts';
 import { holdToken, writeOutcome } from './table-state.ts';
+import { inTokenTurn } from './token-turns.ts';
 
 export interface SegmentParts {
   readonly lease: FileLease;
@@ -58,9 +59,11 @@ export class ParquetSegmentWriter implements SegmentWriter {
       await this.#collected.load((records) => this.#writePart(session, records));
       failpoint('parquet-before-commit');
       signal.throwIfAborted();
-      await holdToken(place, plan, segment);
-      this.#mayBeCommitted = true;
-      await writeOutcome(this.#generation, segment, outcome, this.#fileName());
+      await inTokenTurn(place, async () => {
+        await holdToken(place, plan, segment);
+        this.#mayBeCommitted = true;
+        await writeOutcome(this.#generation, segment, outcome, this.#fileName());
+      });
     };
     const action = `Loading ${plan.schemaId} into`;
     await onDisk(action, place.folder, () => lease.exclusive(action, load, signal));
