@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { connectFile, createFilesRoot, queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { readPage, writeTable } from '../setup/markdown.ts';
 import { connectDatabase } from '../setup/postgresql-loads.ts';
+import { describeLanding, KINDS } from '../setup/type-tables.ts';
 
 // The tables are written anew by: npm test -- tests/integration/docs-types.test.ts -u
 
@@ -143,37 +144,6 @@ async function makeColumns(): Promise<readonly FieldDescription[]> {
   const schemas = await postgresql.source?.discover(AbortSignal.timeout(20_000));
   return schemas?.find(({ name }) => name === 't')?.fields ?? [];
 }
-
-function describeLanding(source: Connector, destination: Connector, field: FieldDescription): string {
-  for (const offer of source.source?.offer([field]) ?? []) {
-    const column = destination.destination?.accept(offer)?.columns[0];
-    if (column === undefined) continue;
-    const how = / as \S*[^\s,]/.exec(
-      (offer.fields[0]?.conversion ?? column.conversion)?.slice(field.id.length) ?? '',
-    )?.[0];
-    return `${column.type === field.remoteType ? 'same' : column.type}${how === undefined ? '' : `,${how}`}`;
-  }
-  return 'refused';
-}
-
-const KINDS: readonly (readonly [string, LogicalType])[] = [
-  ['boolean', { kind: 'boolean' }],
-  ['whole number of 16 bits', { kind: 'integer', bits: 16 }],
-  ['whole number of 32 bits', { kind: 'integer', bits: 32 }],
-  ['whole number of 64 bits', { kind: 'integer', bits: 64 }],
-  ['decimal of up to 38 digits', { kind: 'decimal', precision: 38, scale: 9 }],
-  ['wider decimal', { kind: 'decimal', precision: 39, scale: 0 }],
-  ['float of 32 bits', { kind: 'float', bits: 32 }],
-  ['float of 64 bits', { kind: 'float', bits: 64 }],
-  ['text', { kind: 'text' }],
-  ['bytes', { kind: 'bytes' }],
-  ['UUID', { kind: 'uuid' }],
-  ['JSON', { kind: 'json' }],
-  ['date', { kind: 'date' }],
-  ['time', { kind: 'time' }],
-  ['timestamp without zone', { kind: 'timestamp' }],
-  ['timestamp with zone', { kind: 'timestamptz' }],
-];
 
 function describeColumn(logicalType: LogicalType): string {
   const field: OfferedField = { id: 'f', logicalType, wireType: 'f', conversion: null, isNullable: true };
