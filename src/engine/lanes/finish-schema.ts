@@ -94,7 +94,7 @@ export async function finishSchema(
       await clock.spend('publication', () => discardQuietly(parts, todo, stop));
     }
   } catch (error) {
-    if (isLoadedAgain(todo, error)) throw loadAgain(parts, todo, error);
+    if (mayLoadAgain(todo, error)) throw loadAgain(parts, todo, error);
     await keepDifferences(parts, todo, error, { position, reads }, stop);
     throw error;
   } finally {
@@ -152,19 +152,16 @@ async function proveWholeIfAsked(
   return clock.spend('proof', () => proveWhole(parts, todo, { expected, rejected, room: left }, stop));
 }
 
-/**
- * Of a new table nothing is known to be good: where it differs before anybody has seen it, all of it is loaded again, once.
- * The epoch tells whether that has been, since each beginning opens a snapshot.
- */
-function isLoadedAgain({ plan, snapshotEpoch }: SchemaToFinish, error: unknown): boolean {
-  if (plan.depth !== 'repair' || plan.kind !== 'replace' || snapshotEpoch > 1) return false;
+/** Of a new table nothing is known to be good: where it differs before anybody has seen it, all of it is loaded again, once. */
+function mayLoadAgain({ plan }: SchemaToFinish, error: unknown): boolean {
+  if (plan.depth !== 'repair' || plan.kind !== 'replace' || plan.isLoadedAgain === true) return false;
   return error instanceof SyncError && error.code === 'VERIFICATION_FAILED';
 }
 
 function loadAgain(parts: EngineParts, { item, plan }: SchemaToFinish, cause: unknown): SyncError {
   const message = `The new table for ${tableText(plan.table)} differs from the source before it is published; it is loaded again.`;
   parts.console.warn(item.executionId, message, { schemaId: item.schemaId });
-  return new SyncError('SNAPSHOT_LOST', message, { cause });
+  return new SyncError('SNAPSHOT_LOST', message, { cause, detail: { isDifferent: true } });
 }
 
 /** A proof that failed is kept, so that it can be looked at. */

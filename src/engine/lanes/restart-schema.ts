@@ -17,8 +17,15 @@ import { planInSnapshot, renewSnapshot } from '../executions/plan-run.ts';
 import { openSides } from '../executions/sides.ts';
 import type { SharedSnapshot } from '../executions/snapshots.ts';
 import type { ExecutionPlan } from '../planner/plan-execution.ts';
+import type { SchemaPlan } from '../planner/schema-plan.ts';
 
 const LOCK_POLL_MS = 100;
+
+/** The item at which a schema has to be begun again. */
+export interface ItemToRestart extends WorkItem {
+  /** True: not the image is gone, but the new table differs from it. */
+  readonly isDifferent: boolean;
+}
 
 /**
  * Begins a schema again in a new snapshot and generation, since segments of two source images must not be mixed
@@ -28,7 +35,7 @@ const LOCK_POLL_MS = 100;
 export async function restartInNewSnapshot(
   parts: EngineParts,
   run: Run,
-  item: WorkItem,
+  item: ItemToRestart,
   stop: AbortSignal,
 ): Promise<void> {
   // One after another: the first lane to lose the image does it for the others.
@@ -45,7 +52,7 @@ export async function restartInNewSnapshot(
 }
 
 /** Lanes of other processes lose the same image at the same time: one process at a time begins schemas again. */
-async function restartAlone(parts: EngineParts, run: Run, item: WorkItem, stop: AbortSignal): Promise<void> {
+async function restartAlone(parts: EngineParts, run: Run, item: ItemToRestart, stop: AbortSignal): Promise<void> {
   const lock = { name: `restart ${item.executionId}`, workerId: parts.workerId };
   while (!(await retryStore(() => takeWorkerLock(parts.store.db, lock), stop)))
     await sleep(LOCK_POLL_MS, undefined, { signal: stop });
@@ -56,7 +63,7 @@ async function restartAlone(parts: EngineParts, run: Run, item: WorkItem, stop: 
   }
 }
 
-async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: AbortSignal): Promise<void> {
+async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: AbortSignal): Promise<void> {
   const { db } = parts.store;
   const { executionId } = item;
   const lost = await retryStore(() => listLostSchemas(db, item), stop);
@@ -67,14 +74,21 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
     () =>
       parts.store.transaction(async (transaction) => {
         await requireLiving(transaction.db, parts.workerId);
-        const isStillLost = async (schemaId: string) =>
-          (await findRunSchema(transaction.db, executionId, schemaId))?.generation === lost.get(schemaId);
+        const findLost = async (schemaId: string) => {
+          const row = await findRunSchema(transaction.db, executionId, schemaId);
+          return row?.generation === lost.get(schemaId) ? row : null;
+        };
         for (const schema of planned) {
-          if (await isStillLost(schema.schemaId)) await restartSchema(transaction.db, executionId, schema);
+          const row = await findLost(schema.schemaId);
+          if (row === null) continue;
+          const plan = isAgain(item, schema.schemaId, row.plan)
+            ? { ...(schema.plan as SchemaPlan), isLoadedAgain: true }
+            : schema.plan;
+          await restartSchema(transaction.db, executionId, { ...schema, plan });
         }
         await markPlanned(transaction.db, executionId);
         for (const { schemaId, message } of failed) {
-          if (await isStillLost(schemaId))
+          if ((await findLost(schemaId)) !== null)
             await setSchemaStatus(transaction.db, executionId, schemaId, 'failed', message);
         }
       }),
@@ -82,21 +96,26 @@ async function restart(parts: EngineParts, run: Run, item: WorkItem, stop: Abort
   );
   for (const { schemaId, snapshotEpoch } of planned) {
     parts.meter.count('schemas_restarted', {});
-    parts.log.info(
-      { executionId, syncId: run.sync.id, schemaId, snapshot: snapshotEpoch },
-      'The source snapshot was lost; the schema is read again in a new one.',
-    );
-    parts.console.warn(executionId, 'The source snapshot was lost; the schema is read again in a new one.', {
-      schemaId,
-      payload: { snapshot: snapshotEpoch },
-    });
+    // Why the one that differs is begun again was said already.
+    const message =
+      item.isDifferent && schemaId === item.schemaId
+        ? 'The schema is read again in a new snapshot.'
+        : 'The source snapshot was lost; the schema is read again in a new one.';
+    parts.log.info({ executionId, syncId: run.sync.id, schemaId, snapshot: snapshotEpoch }, message);
+    parts.console.warn(executionId, message, { schemaId, payload: { snapshot: snapshotEpoch } });
   }
+}
+
+/** That a schema was loaded again is kept, however often its image is lost afterwards. */
+function isAgain({ isDifferent, schemaId: differing }: ItemToRestart, schemaId: string, before: unknown): boolean {
+  // Written by planExecution of this build's protocol.
+  return (isDifferent && schemaId === differing) || (before as SchemaPlan | null)?.isLoadedAgain === true;
 }
 
 async function planAgain(
   parts: EngineParts,
   run: Run,
-  item: WorkItem,
+  item: ItemToRestart,
   only: ReadonlySet<string>,
   stop: AbortSignal,
 ): Promise<ExecutionPlan> {

@@ -113,7 +113,8 @@ async function restartIfSnapshotLost(
   if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') return error;
   if (await isStillHeld(parts, item, triedAt, stop)) return error;
   try {
-    await restartInNewSnapshot(parts, run, item, stop);
+    // `finishSchema` puts it there.
+    await restartInNewSnapshot(parts, run, { ...item, isDifferent: error.detail.isDifferent === true }, stop);
     return null;
   } catch (failure) {
     return firstError(failure);

@@ -80,6 +80,8 @@ export interface SchemaPlan {
   readonly preview?: LoadPreview;
   /** Of what is read; absent in plans of older builds. */
   readonly estimate?: Estimate;
+  /** True: the new table differed before it was published, so that it was begun again. */
+  readonly isLoadedAgain?: true;
 }
 
 /** The part of the plan that the destination's load needs. */
