@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCliFile } from '../../src/runtime/index.ts';
 import { postgresConfiguration } from '../setup/syncs.ts';
+import { canMount, mountTightDisk, type TightDisk } from '../setup/tight-disk.ts';
 import { alterDuckdb, alterPostgres } from './alter.ts';
 import {
   type DestinationImage,
@@ -15,7 +16,6 @@ import { createAlone, FILES_PATH, type Installation } from './installation.ts';
 import type { DestinationType, Scenario } from './scenario.ts';
 import { TortureServer } from './server.ts';
 import { createShim, type ShimControl } from './shim.ts';
-import { canMount, mountTightDisk, type TightDisk } from './tight-disk.ts';
 
 /** What the runs share: the user's two database servers, and homes whose Millrace dies and comes back. */
 export interface World extends AsyncDisposable {

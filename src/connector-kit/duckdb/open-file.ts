@@ -5,6 +5,7 @@ import { locks } from 'node:worker_threads';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { fileLocked, toSyncError } from './errors.ts';
 import type { SessionParts } from './session.ts';
+import { removeUnfinished } from './unfinished-file.ts';
 
 const MIB = 1024 * 1024;
 /** With it an ordinary load stays within 400 MB above the idle process; joins and sorts beyond it spill beside the file. */
@@ -59,11 +60,26 @@ export async function openFile(path: string, opening: Opening): Promise<OpenFile
 }
 
 async function openAlone(path: string, opening: Opening): Promise<OpenFile> {
-  if (!opening.isReadOnly) await mkdir(dirname(path), { recursive: true });
-  return openInstance(path, {
-    ...settingsFor(opening),
-    access_mode: opening.isReadOnly ? 'READ_ONLY' : 'READ_WRITE',
-  });
+  if (opening.isReadOnly) return openInstance(path, { ...settingsFor(opening), access_mode: 'READ_ONLY' });
+  await mkdir(dirname(path), { recursive: true });
+  const settings = { ...settingsFor(opening), access_mode: 'READ_WRITE' };
+  try {
+    return await openInstance(path, settings);
+  } catch (error) {
+    if (isLocked(error) || !(await removeUnfinished(path))) throw error;
+  }
+  try {
+    return await openInstance(path, settings);
+  } catch (error) {
+    // The disk is still full: what was begun again must be in nobody's way either.
+    if (!isLocked(error)) await removeUnfinished(path);
+    throw error;
+  }
+}
+
+/** Another process has it open, which may just be making it. */
+function isLocked(error: unknown): boolean {
+  return String(error).includes('Could not set lock');
 }
 
 /**
