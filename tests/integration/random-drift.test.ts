@@ -10,7 +10,7 @@ import { type Copied, copySchema, openSide, type Side } from '../setup/postgresq
 // old records' values, or is refused in so many words and changes nothing.
 
 /** Set `SEED` to look elsewhere and `DRIFT_RUNS` to look longer. */
-const RUNS = { numRuns: Number(process.env.DRIFT_RUNS ?? 5), seed: Number(process.env.SEED ?? 7), endOnFailure: true };
+const RUNS = { numRuns: Number(process.env.DRIFT_RUNS ?? 10), seed: Number(process.env.SEED ?? 7), endOnFailure: true };
 const LIMIT_MS = 30_000 + 15_000 * RUNS.numRuns;
 
 const TYPES = [

@@ -5,11 +5,10 @@ import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { useServer } from '../setup/hooks.ts';
 import { askServer } from '../setup/millrace.ts';
 import {
-  expectOwnColumns,
+  DELETED_AT,
   expectRun,
   expectTargets,
   keepsNames,
-  keepsTombstones,
   keyOf,
   type Naming,
   nameColumns,
@@ -18,13 +17,25 @@ import {
   type SourceImage,
   type StartChoice,
   type TableState,
+  type Target,
   toCondition,
 } from '../setup/random/expected-tables.ts';
+import {
+  changeOptions,
+  follow,
+  isFree,
+  type NewTable,
+  pickDrift,
+  pickNewTable,
+  pickStart,
+  takeNew,
+} from '../setup/random/random-changes.ts';
 import { type End, toDuckdb, toPostgresql, toReturned } from '../setup/random/random-ends.ts';
 import { toCreateRequest, toSchemaPatch } from '../setup/random/random-requests.ts';
 import {
   changeSource,
   inSource,
+  makeLaterTable,
   makeSource,
   openSession,
   type PlainSession,
@@ -33,12 +44,9 @@ import {
 } from '../setup/random/random-source.ts';
 import {
   ADD_TOWN,
-  follow,
-  isFree,
-  pickDrift,
+  isRead,
   pickFields,
   pickRecords,
-  pickSome,
   pickSync,
   pickTables,
   type SourceTable,
@@ -53,7 +61,7 @@ import { createRandom, type Random } from '../torture/random.ts';
 
 /** Set `SEED` to repeat a failure or to look elsewhere, and `OPTION_RUNS` to look longer. */
 const FIRST_SEED = Number(process.env.SEED ?? 1);
-const RUNS = Number(process.env.OPTION_RUNS ?? 1);
+const RUNS = Number(process.env.OPTION_RUNS ?? 4);
 const SEEDS = Array.from({ length: RUNS }, (_, i) => FIRST_SEED + i);
 const LIMIT_MS = 120_000;
 const MASTER_KEY = randomBytes(32);
@@ -73,15 +81,18 @@ beforeAll(async () => {
 interface Line {
   readonly end: End;
   readonly naming: Naming;
+  readonly destinationId: string;
   readonly id: string;
   choice: SyncChoice;
+  targets: ReadonlyMap<string, Target>;
   readonly states: Map<string, TableState | null>;
 }
 
-/** Both databases, and the tables of the source. */
+/** The source with its tables, and with those that it got after the syncs were made. */
 interface Story {
   readonly random: Random;
   readonly tables: SourceTable[];
+  readonly later: NewTable[];
   readonly source: PlainSession;
   readonly sourceId: string;
   readonly signal: AbortSignal;
@@ -110,7 +121,7 @@ async function patch({ signal }: Story, syncId: string, choices: readonly TableC
 /** The source's records that belong to the sync, by key, as they must arrive. */
 async function readImage({ source }: Story, line: Line, choice: TableChoice): Promise<SourceImage> {
   const { table, obfuscated } = choice;
-  const columns = table.columns.filter(({ name }) => choice.fields === null || choice.fields.includes(name));
+  const columns = table.columns.filter(({ name }) => isRead(choice, name));
   const key = keyOf(choice).length === 0 ? ['id'] : keyOf(choice);
   const texts = columns.map(({ name, type, sql: value = quote(name) }) =>
     obfuscated.includes(name) ? `(${value})::text` : line.end.send(`(${value})`, type),
@@ -143,14 +154,17 @@ const sorted = (rows: readonly (readonly unknown[])[]): string[] =>
   rows.map((row) => JSON.stringify(row, (_, cell) => (typeof cell === 'number' ? String(cell) : cell))).sort();
 
 async function expectTables(line: Line, end: End): Promise<void> {
-  const targets = expectTargets(line.choice, line.naming);
   for (const choice of line.choice.tables) {
-    const target = targets.get(choice.table.id);
+    const target = line.targets.get(choice.table.id);
     const state = line.states.get(choice.table.id) ?? null;
+    // One that was never enabled.
+    if (target === undefined && state === null) continue;
     if (target === undefined) throw new Error(`${choice.table.id} has no target`);
     const isBack = end !== line.end;
-    const wanted = state === null ? [] : [...state.columns.keys(), ...expectOwnColumns(line.choice, choice)].sort();
     const made = await line.end.listColumns(target);
+    const isOwn = (name: string) => made.includes(name) && state?.own.includes(name) === true;
+    const own = new Set([...(state?.own.filter(isOwn) ?? []), ...(state?.sureOwn ?? [])]);
+    const wanted = state === null ? [] : [...state.columns.keys(), ...own].sort();
     expect([...made].sort(), choice.table.id).toEqual(wanted);
     if (state === null) continue;
     const columns = [...state.columns];
@@ -158,7 +172,7 @@ async function expectTables(line: Line, end: End): Promise<void> {
     const names = isBack ? nameReturned(made) : new Map(made.map((name) => [name, name]));
     const at = (name: string): string => quote(names.get(name) ?? '');
     const texts = columns.map(([name, type]) => end.land(at(name), type));
-    const deleted = keepsTombstones(line.choice, choice) ? `${at('__millrace_deleted_at')} IS NOT NULL` : 'false';
+    const deleted = own.has(DELETED_AT) ? `${at(DELETED_AT)} IS NOT NULL` : 'false';
     const rows = await end.query(`SELECT ${[...texts, deleted].join(', ')} FROM ${quoteTable(target)}`);
     const found = rows.map((row) => row.map((cell, i) => end.normalize(cell, columns[i]?.[1] ?? 'boolean')));
     const expected = [...state.records.values()].map(({ cells, isDeleted }) => [
@@ -171,6 +185,7 @@ async function expectTables(line: Line, end: End): Promise<void> {
 
 async function run(story: Story, line: Line, start: StartChoice): Promise<void> {
   const before = new Map(line.states);
+  line.targets = expectTargets(line.choice, line.naming, line.targets);
   for (const choice of line.choice.tables) {
     const image = await readImage(story, line, choice);
     line.states.set(choice.table.id, expectRun(line.choice, choice, start, before.get(choice.table.id) ?? null, image));
@@ -193,10 +208,13 @@ function expectEnd({ execution, receipt }: Ended, expected: 'equal' | 'unproved'
   expect({ status, status_message, verdict: receipt?.verdict }).toEqual({ status: 'completed', verdict: expected });
 }
 
-/** New filters, cutoffs, tracking fields and fields for some tables. */
+/** New filters, cutoffs, tracking fields and fields for some tables, and other tables. */
 async function changeSelection(story: Story, line: Line): Promise<void> {
   const { random } = story;
-  const tables = line.choice.tables.map((choice) => {
+  const always = random.between(0, story.tables.length - 1);
+  const tables = line.choice.tables.map((former, i) => {
+    const isSwitched = i === always ? !former.isEnabled : random.chance(0.25);
+    const choice = isSwitched ? { ...former, isEnabled: !former.isEnabled } : former;
     if (!random.chance(0.4)) return choice;
     return { ...pickFields(random, choice), ...pickRecords(random, random.pick([null, 'changed_at', 'rev'])) };
   });
@@ -205,34 +223,36 @@ async function changeSelection(story: Story, line: Line): Promise<void> {
   if (changed.length > 0) await patch(story, line.id, changed);
 }
 
+/** Other options, for the sync as a whole. */
+async function changeSync(story: Story, line: Line): Promise<void> {
+  const { random, sourceId, signal } = story;
+  line.choice = changeOptions(random, line.choice, story.later);
+  const { schemas: _, ...body } = toCreateRequest(`other ${line.id}`, [sourceId, line.destinationId], line.choice);
+  await askServer(server, 'PUT', `/api/bulk/syncs/${line.id}`, body, signal);
+}
+
 /** What the source is like after a change that its owner made; syncs follow it. */
 async function changeTables(story: Story, lines: readonly Line[]): Promise<void> {
   const { random } = story;
   for (const [i, table] of story.tables.entries()) {
     if (!random.chance(0.5)) continue;
     const drift = pickDrift(random, table, (name) => lines.every(({ choice }) => isFree(choice.tables[i], name)));
+    if (drift === null) continue;
     const isSame = (line: Line, tables: SyncChoice): boolean => keepsNames(line.choice, tables, i, line.naming);
-    const next = lines.map((line) => ({ line, choice: follow(line.choice, i, drift) }));
-    if (drift === null || !next.every(({ line, choice }) => isSame(line, choice))) continue;
+    const next = lines.map((line) => ({
+      line,
+      choice: follow(line.choice, i, drift, (choice) => (line.states.get(choice.table.id) ?? null) !== null),
+    }));
+    if (!next.every(({ line, choice }) => isSame(line, choice))) continue;
     await story.source.query(`ALTER TABLE ${inSource(table)} ${drift.sql}`);
     story.tables[i] = drift.table;
     for (const { line, choice } of next) line.choice = choice;
   }
-}
-
-function pickStart({ random, tables }: Story): StartChoice {
-  const some = pickSome(random, tables, random.between(1, tables.length));
-  return random.pick<StartChoice>([
-    {},
-    {},
-    {},
-    { fetch_mode: 'full' },
-    { fetch_mode: 'incremental' },
-    { resync_mode: 'refetch' },
-    { resync_mode: 'resync' },
-    { resync_mode: 'rebuild' },
-    { schemas: some.map(({ id }) => id) },
-  ]);
+  if (!random.chance(0.4)) return;
+  const fresh = pickNewTable(random);
+  await makeLaterTable(story.source, fresh.table);
+  story.later.push(fresh);
+  for (const line of lines) line.choice = takeNew(line.choice, fresh);
 }
 
 /** From the DuckDB file into another PostgreSQL: its tables as they are, marked records included. */
@@ -270,7 +290,8 @@ async function describeToServer(table: SourceTable, sourceId: string, signal: Ab
 /** A table in short, for messages. */
 const describeTable = (key: string, value: unknown): unknown => {
   if (key !== 'table' || typeof value !== 'object' || value === null || !('columns' in value)) return value;
-  return { ...value, names: undefined, randomColumns: undefined };
+  const columns = Array.isArray(value.columns) ? value.columns.map(({ name, type }) => `${name}: ${type}`) : [];
+  return { ...value, columns, names: undefined, randomColumns: undefined };
 };
 
 describe('random tables with random options', () => {
@@ -287,7 +308,7 @@ describe('random tables with random options', () => {
       await using landed = await openSession(destination.ownerUrl);
       await makeSource(random, source, tables);
       const sourceId = await connect(['postgresql', postgresConfiguration(database.ownerUrl)], signal);
-      const story: Story = { random, tables, source, sourceId, signal };
+      const story: Story = { random, tables, later: [], source, sourceId, signal };
       for (const table of tables) await describeToServer(table, sourceId, signal);
       const path = `seed ${seed}.duckdb`;
       const ends = [
@@ -302,20 +323,20 @@ describe('random tables with random options', () => {
       for (const [end, destinationId, isCaseless] of ends) {
         const choice = pickSync(random, tables);
         const id = await makeSync(story, destinationId, choice);
-        lines.push({ end, naming: { isCaseless }, id, choice, states: new Map() });
+        lines.push({ end, naming: { isCaseless }, destinationId, id, choice, targets: new Map(), states: new Map() });
       }
-      let where = 'the first execution';
+      let where = 'execution 1';
       onTestFailed(() => {
         const choices = lines.map(({ choice }) => JSON.stringify(choice, describeTable)).join('\n');
         console.error(`Repeat with SEED=${seed} OPTION_RUNS=1. Failed in ${where} of\n${choices}`);
       });
       for (const line of lines) await run(story, line, {});
       for (const no of [2, 3]) {
-        if (no === 2) for (const line of lines) await changeSelection(story, line);
+        for (const line of lines) await (no === 2 ? changeSelection : changeSync)(story, line);
         await changeTables(story, lines);
         await changeSource(random, source, tables);
         for (const line of lines) {
-          const start = no === 2 ? pickStart(story) : {};
+          const start = no === 2 ? pickStart(random, line.choice, tables.length) : {};
           where = `execution ${no} ${JSON.stringify(start)}`;
           await run(story, line, start);
         }

@@ -14,8 +14,9 @@ import {
   toSourceText,
 } from '../setup/random/type-texts.ts';
 
-/** Set `SEED` to repeat a failure, or to look elsewhere. */
-const RUNS = { numRuns: 1, seed: Number(process.env.SEED ?? 42), endOnFailure: true };
+/** Set `SEED` to repeat a failure or to look elsewhere, and `TYPE_RUNS` to look longer. */
+const RUNS = { numRuns: Number(process.env.TYPE_RUNS ?? 3), seed: Number(process.env.SEED ?? 42), endOnFailure: true };
+const LIMIT_MS = 30_000 + 30_000 * RUNS.numRuns;
 
 let source: Side;
 let generation = 0;
@@ -54,92 +55,106 @@ async function copy(destination: () => Connector, plan: Partial<LoadPlan>): Prom
 }
 
 describe('random tables over all types', () => {
-  it('arrive in PostgreSQL as they were, and stay equal through a merge', async () => {
-    await using destination = await openSide();
-    await destination.sql(`SET TimeZone = 'UTC'; SET IntervalStyle = 'iso_8601'`);
-    const expectSame = async ({ columns }: RandomTable, copied: Copied) => {
-      expect(copied.found).toEqual(copied.expected);
-      expect(copied.rejects).toEqual([]);
-      const list = (cast: (name: string, type: string) => string) =>
-        ['id::text', ...columns.map(({ name, type }) => cast(quote(name), type))].join(', ');
-      const isMoney = (type: string) => type === 'money';
-      const sent = list((name, type) => (isMoney(type) ? `${name}::numeric::text` : `${name}::text`));
-      const landed = list((name) => `${name}::text`);
-      const live = 'WHERE __millrace_deleted_at IS NULL';
-      expect(await destination.sql(`SELECT ${landed} FROM random ${live} ORDER BY random.id`)).toEqual(
-        await source.sql(`SELECT ${sent} FROM random ORDER BY random.id`),
-      );
-    };
-    await checkTables(async (table, others) => {
-      await makeTable(table);
-      await destination.sql('DROP TABLE IF EXISTS random');
-      await expectSame(table, await copy(() => destination.connector, { kind: 'replace' }));
-      await change(table, others);
-      await expectSame(table, await copy(() => destination.connector, { kind: 'merge' }));
-    });
-  });
-
-  it('arrive in DuckDB as they were, as declared, or as rejects, and stay equal through a merge', async () => {
-    await using files = await createFilesRoot();
-    const image = async ({ columns }: RandomTable, copied: Copied, file: string) => {
-      expect(copied.found).toEqual(copied.expected);
-      const refused = await source.sql(`SELECT id::text FROM random WHERE ${whatDuckdbRefuses(columns)} ORDER BY 1`);
-      expect(copied.rejects.map(({ key }) => key?.id).sort()).toEqual(refused.flat());
-      // An older version of a record that is refused stays, which is told in docs/guarantees.md.
-      const older = ['NULL', ...refused.flat()].join(', ');
-      const live = `WHERE __millrace_deleted_at IS NULL AND coalesce(id NOT IN (${older}), true) ORDER BY random.id`;
-      const landed = columns.map(({ name, type }) => toDuckdbText(quote(name), type));
-      const sent = columns.map(({ name, type }) => toSourceText(quote(name), type));
-      const found = await queryFile(file, `SELECT ${['id::VARCHAR', ...landed].join(', ')} FROM random ${live}`);
-      const kept = `WHERE NOT (${whatDuckdbRefuses(columns)})`;
-      const all = await source.sql(`SELECT ${['id::text', ...sent].join(', ')} FROM random ${kept} ORDER BY random.id`);
-      const types = ['integer', ...columns.map(({ type }) => type)];
-      const same = (row: readonly unknown[]) => row.map((value, i) => normalizeText(value, types[i] ?? ''));
-      expect(found.map(same)).toEqual(all.map(same));
-    };
-    await checkTables(async (table, others) => {
-      await makeTable(table);
-      const file = `${++generation}.duckdb`;
-      const load = async (plan: Partial<LoadPlan>) => {
-        await using connector = await connectFile(files.root, file);
-        return await copy(() => connector, plan);
+  it(
+    'arrive in PostgreSQL as they were, and stay equal through a merge',
+    async () => {
+      await using destination = await openSide();
+      await destination.sql(`SET TimeZone = 'UTC'; SET IntervalStyle = 'iso_8601'`);
+      const expectSame = async ({ columns }: RandomTable, copied: Copied) => {
+        expect(copied.found).toEqual(copied.expected);
+        expect(copied.rejects).toEqual([]);
+        const list = (cast: (name: string, type: string) => string) =>
+          ['id::text', ...columns.map(({ name, type }) => cast(quote(name), type))].join(', ');
+        const isMoney = (type: string) => type === 'money';
+        const sent = list((name, type) => (isMoney(type) ? `${name}::numeric::text` : `${name}::text`));
+        const landed = list((name) => `${name}::text`);
+        const live = 'WHERE __millrace_deleted_at IS NULL';
+        expect(await destination.sql(`SELECT ${landed} FROM random ${live} ORDER BY random.id`)).toEqual(
+          await source.sql(`SELECT ${sent} FROM random ORDER BY random.id`),
+        );
       };
-      await image(table, await load({ kind: 'replace' }), join(files.root, file));
-      await change(table, others);
-      await image(table, await load({ kind: 'merge' }), join(files.root, file));
-    });
-  });
+      await checkTables(async (table, others) => {
+        await makeTable(table);
+        await destination.sql('DROP TABLE IF EXISTS random');
+        await expectSame(table, await copy(() => destination.connector, { kind: 'replace' }));
+        await change(table, others);
+        await expectSame(table, await copy(() => destination.connector, { kind: 'merge' }));
+      });
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'arrive in DuckDB as they were, as declared, or as rejects, and stay equal through a merge',
+    async () => {
+      await using files = await createFilesRoot();
+      const image = async ({ columns }: RandomTable, copied: Copied, file: string) => {
+        expect(copied.found).toEqual(copied.expected);
+        const refused = await source.sql(`SELECT id::text FROM random WHERE ${whatDuckdbRefuses(columns)} ORDER BY 1`);
+        expect(copied.rejects.map(({ key }) => key?.id).sort()).toEqual(refused.flat());
+        // An older version of a record that is refused stays, which is told in docs/guarantees.md.
+        const older = ['NULL', ...refused.flat()].join(', ');
+        const live = `WHERE __millrace_deleted_at IS NULL AND coalesce(id NOT IN (${older}), true) ORDER BY random.id`;
+        const landed = columns.map(({ name, type }) => toDuckdbText(quote(name), type));
+        const sent = columns.map(({ name, type }) => toSourceText(quote(name), type));
+        const found = await queryFile(file, `SELECT ${['id::VARCHAR', ...landed].join(', ')} FROM random ${live}`);
+        const kept = `WHERE NOT (${whatDuckdbRefuses(columns)})`;
+        const all = await source.sql(
+          `SELECT ${['id::text', ...sent].join(', ')} FROM random ${kept} ORDER BY random.id`,
+        );
+        const types = ['integer', ...columns.map(({ type }) => type)];
+        const same = (row: readonly unknown[]) => row.map((value, i) => normalizeText(value, types[i] ?? ''));
+        expect(found.map(same)).toEqual(all.map(same));
+      };
+      await checkTables(async (table, others) => {
+        await makeTable(table);
+        const file = `${++generation}.duckdb`;
+        const load = async (plan: Partial<LoadPlan>) => {
+          await using connector = await connectFile(files.root, file);
+          return await copy(() => connector, plan);
+        };
+        await image(table, await load({ kind: 'replace' }), join(files.root, file));
+        await change(table, others);
+        await image(table, await load({ kind: 'merge' }), join(files.root, file));
+      });
+    },
+    LIMIT_MS,
+  );
 });
 
 describe('random tables that go through DuckDB and back', () => {
-  it('hold in the second PostgreSQL what the first one sent', async () => {
-    await using files = await createFilesRoot();
-    await using destination = await openSide();
-    await destination.sql(`SET TimeZone = 'UTC'; SET extra_float_digits = 3`);
-    await checkTables(async (table) => {
-      await makeTable(table);
-      await destination.sql('DROP TABLE IF EXISTS random');
-      const path = `${++generation}.duckdb`;
-      await using written = await connectFile(files.root, path);
-      await copy(() => written, { kind: 'replace' });
-      await written[Symbol.asyncDispose]();
-      await using file = await connectFile(files.root, path);
-      const back = await copySchema({
-        source: file,
-        destination: destination.connector,
-        schemaId: 'main.random',
-        fields: ['id', ...table.columns.map(({ name }) => name)],
-        plan: { generation: ++generation },
+  it(
+    'hold in the second PostgreSQL what the first one sent',
+    async () => {
+      await using files = await createFilesRoot();
+      await using destination = await openSide();
+      await destination.sql(`SET TimeZone = 'UTC'; SET extra_float_digits = 3`);
+      await checkTables(async (table) => {
+        await makeTable(table);
+        await destination.sql('DROP TABLE IF EXISTS random');
+        const path = `${++generation}.duckdb`;
+        await using written = await connectFile(files.root, path);
+        await copy(() => written, { kind: 'replace' });
+        await written[Symbol.asyncDispose]();
+        await using file = await connectFile(files.root, path);
+        const back = await copySchema({
+          source: file,
+          destination: destination.connector,
+          schemaId: 'main.random',
+          fields: ['id', ...table.columns.map(({ name }) => name)],
+          plan: { generation: ++generation },
+        });
+        expect(back.found).toEqual(back.expected);
+        const sent = table.columns.map(({ name, type }) => toSourceText(quote(name), type));
+        const landed = table.columns.map(({ name, type }) => toReturnedText(quote(name), type));
+        const kept = `WHERE NOT (${whatDuckdbRefuses(table.columns)})`;
+        expect(await destination.sql(`SELECT ${['id', ...landed].join(', ')} FROM random ORDER BY random.id`)).toEqual(
+          await source.sql(`SELECT ${['id', ...sent].join(', ')} FROM random ${kept} ORDER BY random.id`),
+        );
       });
-      expect(back.found).toEqual(back.expected);
-      const sent = table.columns.map(({ name, type }) => toSourceText(quote(name), type));
-      const landed = table.columns.map(({ name, type }) => toReturnedText(quote(name), type));
-      const kept = `WHERE NOT (${whatDuckdbRefuses(table.columns)})`;
-      expect(await destination.sql(`SELECT ${['id', ...landed].join(', ')} FROM random ORDER BY random.id`)).toEqual(
-        await source.sql(`SELECT ${['id', ...sent].join(', ')} FROM random ${kept} ORDER BY random.id`),
-      );
-    });
-  });
+    },
+    LIMIT_MS,
+  );
 });
 
 /** Each run has every type once, spread over tables; the second set of records changes the first. */

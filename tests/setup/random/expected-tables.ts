@@ -1,18 +1,20 @@
 import { hashWithKey } from '../keyed-hash.ts';
-import type { SourceTable, SyncChoice, TableChoice } from './random-syncs.ts';
+import { isRead, type SourceTable, type SyncChoice, type TableChoice } from './random-syncs.ts';
 
 // What the tables of a destination must hold, worked out from the documentation and not by the product's code.
+
+/** Marks records that left the source. */
+export const DELETED_AT = '__millrace_deleted_at';
 
 /** A destination as far as names depend on it. */
 export interface Naming {
   readonly isCaseless: boolean;
 }
 
-/** Where a table goes, and what its columns are called by source name. */
+/** Where a table goes. */
 export interface Target {
   readonly schema: string;
   readonly name: string;
-  readonly columns: ReadonlyMap<string, string>;
 }
 
 /** Gives each its name: what the user chose first, then by the rule; of two alike the later one gets an underscore. */
@@ -35,24 +37,26 @@ function nameAll(
   return names;
 }
 
-const OWN = ['created_at', 'updated_at', 'deleted_at'].map((name) => `__millrace_${name}`);
+const OWN = ['__millrace_created_at', '__millrace_updated_at', DELETED_AT];
 
-/** Tables by source id. */
-export function expectTargets(sync: SyncChoice, naming: Naming): ReadonlyMap<string, Target> {
+/** Tables by source id. @param given what earlier executions named; it keeps its names, and is in the way of others */
+export function expectTargets(
+  sync: SyncChoice,
+  naming: Naming,
+  given: ReadonlyMap<string, Target>,
+): ReadonlyMap<string, Target> {
   const placeOf = (table: SourceTable) => (sync.mirrors ? table.schema : 'landing');
-  const sorted = [...sync.tables].sort((one, other) => (one.table.id < other.table.id ? -1 : 1));
-  const groups = Map.groupBy(sorted, ({ table }) => placeOf(table));
-  const targets = new Map<string, Target>();
-  for (const [schema, choices] of groups) {
+  const fresh = sync.tables.filter(({ table, isEnabled }) => isEnabled && !given.has(table.id));
+  const sorted = fresh.sort((one, other) => (one.table.id < other.table.id ? -1 : 1));
+  const targets = new Map(given);
+  for (const [schema, choices] of Map.groupBy(sorted, ({ table }) => placeOf(table))) {
     const things = choices.map(({ table, userName }) => ({
       id: table.id,
       user: userName,
       name: sync.prefix + table.names[sync.normalizeNames],
     }));
-    for (const [id, name] of nameAll(things, [], naming)) {
-      const choice = choices.find(({ table }) => table.id === id);
-      if (choice !== undefined) targets.set(id, { schema, name, columns: nameColumns(sync, choice, naming) });
-    }
+    const taken = [...given.values()].filter((target) => target.schema === schema).map(({ name }) => name);
+    for (const [id, name] of nameAll(things, taken, naming)) targets.set(id, { schema, name });
   }
   return targets;
 }
@@ -65,7 +69,7 @@ export function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Namin
     name: names[sync.normalizeNames],
   }));
   const all = nameAll(things, OWN, naming);
-  const read = things.filter(({ id }) => choice.fields === null || choice.fields.includes(id));
+  const read = things.filter(({ id }) => isRead(choice, id));
   return new Map(read.map(({ id }) => [id, all.get(id) ?? '']));
 }
 
@@ -90,12 +94,12 @@ export function keyOf({ table, fields }: TableChoice): readonly string[] {
 }
 
 /** True when deleted records stay, marked. */
-export function keepsTombstones(sync: SyncChoice, choice: TableChoice): boolean {
+function keepsTombstones(sync: SyncChoice, choice: TableChoice): boolean {
   return sync.mode === 'replicate' && !sync.hardDeletes && keyOf(choice).length > 0;
 }
 
-/** The columns that Millrace adds. */
-export function expectOwnColumns(sync: SyncChoice, choice: TableChoice): readonly string[] {
+/** The columns that Millrace adds by the options of today. */
+function expectOwnColumns(sync: SyncChoice, choice: TableChoice): readonly string[] {
   return [...(sync.hasTimestamps ? OWN.slice(0, 2) : []), ...(keepsTombstones(sync, choice) ? OWN.slice(2) : [])];
 }
 
@@ -104,10 +108,11 @@ function cutoffOf(sync: SyncChoice, choice: TableChoice): string | null {
   return choice.isCutoffDisabled || choice.tracking !== 'changed_at' ? null : (choice.cutoff ?? sync.cutoff);
 }
 
-/** What decides which records belong to the image: another one makes the next read complete. */
+/** What decides which records belong to the image, and how they are written: another one makes the next read complete. */
 function shapeOf(sync: SyncChoice, choice: TableChoice, today: Columns): string {
   const filters = choice.filters.map((filter) => [filter.field_id, filter.function, filter.value ?? null]);
-  return JSON.stringify([filters, cutoffOf(sync, choice), choice.tracking, [...today]]);
+  const ways = [sync.mode, sync.truncates, sync.hardDeletes];
+  return JSON.stringify([ways, filters, cutoffOf(sync, choice), choice.tracking, [...today]]);
 }
 
 /** The condition in SQL of the source for the records that belong to the sync. */
@@ -133,6 +138,9 @@ export interface TableState {
   readonly columns: Columns;
   /** By key, or by whatever tells the records apart where there is none. */
   readonly records: ReadonlyMap<string, StoredRecord>;
+  /** The columns that Millrace added, and those of them that are there for sure. */
+  readonly own: readonly string[];
+  readonly sureOwn: readonly string[];
   readonly shape: string;
   readonly obfuscated: readonly string[];
   /** False: the next read is complete. */
@@ -165,34 +173,40 @@ export function expectRun(
   before: TableState | null,
   source: SourceImage,
 ): TableState | null {
-  const isLeftOut = start.schemas !== undefined && !start.schemas.includes(choice.table.id);
-  const isSkipped = start.fetch_mode === 'incremental' && choice.tracking === null;
+  const isLeftOut = !choice.isEnabled || (start.schemas !== undefined && !start.schemas.includes(choice.table.id));
+  const hasDeltas = choice.tracking !== null && sync.mode === 'replicate' && keyOf(choice).length > 0;
+  const isSkipped = start.fetch_mode === 'incremental' && !hasDeltas;
   if (isLeftOut || isSkipped) return before === null ? null : { ...before, load: null };
   const { columns: today, hasCursor } = source;
   const shape = shapeOf(sync, choice, today);
   const { obfuscated } = choice;
+  const ownToday = expectOwnColumns(sync, choice);
+  // One that is filled no more stays, but where the table is exchanged for another one.
+  const unite = (columns: readonly string[] = []) => [...new Set([...columns, ...ownToday])];
+  const replaced = { own: unite(before?.own), sureOwn: ownToday };
+  const merged = { own: unite(before?.own), sureOwn: unite(before?.sureOwn) };
   const told = { shape, hasCursor, obfuscated };
   const isHidden = before !== null && before.obfuscated.join() !== obfuscated.join();
   const living = [...source.records].map(([key, cells]) => [key, { cells, isDeleted: false }] as const);
   const isKeyless = keyOf(choice).length === 0;
   if (before === null || start.resync_mode === 'rebuild' || (isHidden && sync.mode === 'replicate'))
-    return { columns: today, records: new Map(living), ...told, load: 'replace' };
+    return { columns: today, records: new Map(living), ...told, own: ownToday, sureOwn: ownToday, load: 'replace' };
   // Columns that are filled no more stay, and records that are known keep their values in them.
   const columns = new Map([...before.columns, ...today]);
-  if (isKeyless) return { columns, records: new Map(living), ...told, load: 'replace' };
+  if (isKeyless) return { columns, records: new Map(living), ...told, ...replaced, load: 'replace' };
   const kept: (readonly [string, StoredRecord])[] = living.map(([key, { cells }]) => {
     const older = before.records.get(key)?.cells ?? new Map();
     return [key, { cells: new Map([...older, ...cells]), isDeleted: false }];
   });
-  if (sync.mode === 'snapshot') return { columns, records: new Map(kept), ...told, load: 'replace' };
+  if (sync.mode === 'snapshot') return { columns, records: new Map(kept), ...told, ...replaced, load: 'replace' };
   const isComplete = start.fetch_mode === 'full' || start.resync_mode !== undefined;
   if (!isComplete && choice.tracking !== null && before.hasCursor && before.shape === shape)
-    return { columns, records: new Map([...before.records, ...kept]), ...told, load: 'delta' };
+    return { columns, records: new Map([...before.records, ...kept]), ...told, ...merged, load: 'delta' };
   const gone = keepsTombstones(sync, choice)
     ? [...before.records].map(([key, { cells }]) => [key, { cells, isDeleted: true }] as const)
     : [];
   const load = start.resync_mode === 'resync' ? 'replace' : 'merge';
-  return { columns, records: new Map([...gone, ...kept]), ...told, load };
+  return { columns, records: new Map([...gone, ...kept]), ...told, ...merged, load };
 }
 
 /** What an obfuscated value becomes. */

@@ -1,5 +1,5 @@
 import type { BulkSyncRequest } from '../../../src/contract/index.ts';
-import type { SyncChoice, TableChoice } from './random-syncs.ts';
+import { isListed, type SyncChoice, type TableChoice } from './random-syncs.ts';
 
 // Choices as the API takes them.
 
@@ -28,8 +28,12 @@ export function toCreateRequest(
     disable_record_timestamps: !choice.hasTimestamps,
     data_cutoff_timestamp: choice.cutoff,
     concurrency_limit: choice.concurrency,
+    resync_concurrency_limit: choice.resyncConcurrency,
+    automatically_add_new_fields: choice.newFields,
+    automatically_add_new_objects: choice.newTables,
     schemas: choice.tables.map((table) => ({
       id: table.table.id,
+      enabled: table.isEnabled,
       ...recordsOf(table),
       fields: fieldsOf(table)?.map(({ id, isObfuscated }) => ({ id, enabled: true, obfuscate: isObfuscated })),
     })),
@@ -40,7 +44,7 @@ export function toCreateRequest(
 export function toSchemaPatch(choice: TableChoice) {
   return {
     id: choice.table.id,
-    enabled: true,
+    enabled: choice.isEnabled,
     ...recordsOf(choice),
     user_output_name: choice.userName,
     fields: fieldsOf(choice)?.map(({ id, isObfuscated, userName }) => ({
@@ -61,8 +65,9 @@ function recordsOf(choice: TableChoice) {
   };
 }
 
-function fieldsOf({ table, fields, obfuscated, userFieldNames }: TableChoice) {
-  if (fields === null && obfuscated.length === 0 && Object.keys(userFieldNames).length === 0) return undefined;
+function fieldsOf(choice: TableChoice) {
+  const { table, fields, obfuscated, userFieldNames } = choice;
+  if (!isListed(choice)) return undefined;
   return (fields ?? table.columns.map(({ name }) => name)).map((id) => ({
     id,
     isObfuscated: obfuscated.includes(id),

@@ -48,6 +48,14 @@ export async function makeSource(random: Random, source: PlainSession, tables: r
   }
 }
 
+/** Makes a table that was not there before, with a few records. */
+export async function makeLaterTable(source: PlainSession, table: SourceTable): Promise<void> {
+  const columns = table.columns.map(({ name, type }) => `${quote(name)} ${type}`).join(', ');
+  const key = table.primaryKey.length === 0 ? '' : `, PRIMARY KEY (${table.primaryKey.map(quote).join(', ')})`;
+  await source.query(`CREATE TABLE ${inSource(table)} (${columns}${key})`);
+  await source.query(`INSERT INTO ${inSource(table)} VALUES (1, 'one'), (2, NULL), (3, 'three')`);
+}
+
 async function insert(random: Random, source: PlainSession, table: SourceTable, id: number, at: string): Promise<void> {
   const types = [
     'integer',

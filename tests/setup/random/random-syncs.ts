@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { FilterFunction } from '../../../src/core/index.ts';
+import type { AutoAddRule, FilterFunction } from '../../../src/core/index.ts';
 import type { Random } from '../../torture/random.ts';
 import { RANDOM_TYPES } from './random-types.ts';
 
@@ -12,7 +12,8 @@ interface OddName {
   readonly legacy: string;
 }
 
-const alike = (disabled: string, enabled: string): OddName => ({ disabled, enabled, legacy: enabled });
+/** A name of which the rules all make the same, but for the literal one. */
+export const alike = (disabled: string, enabled: string): OddName => ({ disabled, enabled, legacy: enabled });
 
 const COLUMN_NAMES: readonly OddName[] = [
   alike('LoginID', 'login_id'),
@@ -75,8 +76,10 @@ export interface ChosenFilter {
 /** What one sync does with one table. */
 export interface TableChoice {
   readonly table: SourceTable;
-  /** Null = all. */
+  readonly isEnabled: boolean;
+  /** Null = all, but for those that came later and that the sync's rule does not take along. */
   readonly fields: readonly string[] | null;
+  readonly leftOut: readonly string[];
   readonly obfuscated: readonly string[];
   readonly userName: string | null;
   readonly userFieldNames: Readonly<Record<string, string>>;
@@ -97,8 +100,13 @@ export interface SyncChoice {
   readonly hasTimestamps: boolean;
   readonly cutoff: string | null;
   readonly concurrency: number | null;
+  readonly resyncConcurrency: number | null;
+  readonly newFields: AutoAddRule;
+  readonly newTables: AutoAddRule;
   readonly tables: readonly TableChoice[];
 }
+
+const RULES: readonly [AutoAddRule, ...AutoAddRule[]] = ['all', 'onlyIncremental', 'onlyNonIncremental', 'none'];
 
 const FIXED: readonly SourceColumn[] = [
   ['id', 'id', 'integer'],
@@ -171,6 +179,7 @@ function pickKey(random: Random): Pick<SourceTable, 'primaryKey' | 'declaredKey'
 
 /** Options of a sync over all the tables. */
 export function pickSync(random: Random, tables: readonly SourceTable[]): SyncChoice {
+  const always = random.between(0, tables.length - 1);
   const cutoff = random.chance(0.25) ? '2024-01-04T00:00:00Z' : null;
   return {
     mode: random.chance(0.75) ? 'replicate' : 'snapshot',
@@ -182,7 +191,13 @@ export function pickSync(random: Random, tables: readonly SourceTable[]): SyncCh
     hasTimestamps: random.chance(0.7),
     cutoff,
     concurrency: random.pick([null, 1, 3]),
-    tables: tables.map((table, i) => pickTableChoice(random, table, i)),
+    resyncConcurrency: random.pick([null, 1, 3]),
+    newFields: random.pick(RULES),
+    newTables: random.pick(RULES),
+    tables: tables.map((table, i) => ({
+      ...pickTableChoice(random, table, i),
+      isEnabled: i === always || random.chance(0.8),
+    })),
   };
 }
 
@@ -195,7 +210,9 @@ function pickTableChoice(random: Random, table: SourceTable, no: number): TableC
   const renamed = random.chance(0.4) ? pickSome(random, read, 2) : [];
   return {
     table,
+    isEnabled: true,
     fields,
+    leftOut: [],
     obfuscated: random.chance(0.5) ? pickSome(random, hashable, 2).map(({ name }) => name) : [],
     userName: random.chance(0.25) ? `My "${no}" tåble` : null,
     userFieldNames: Object.fromEntries(renamed.map((name, i) => [name, random.pick([`Chosen ${i}`, `ünï "q" ${i}`])])),
@@ -294,76 +311,12 @@ export function pickFields(random: Random, choice: TableChoice): TableChoice {
   return { ...choice, fields: fields.filter((other) => other !== name), userFieldNames };
 }
 
-/** A change of a source's table, as the rest of its ALTER TABLE. */
-export interface Drift {
-  readonly sql: string;
-  readonly table: SourceTable;
-  /** A field that syncs take along by themselves. */
-  readonly added: string | null;
+/** True when the sync names the table's fields one by one. */
+export function isListed({ fields, obfuscated, userFieldNames }: TableChoice): boolean {
+  return fields !== null || obfuscated.length > 0 || Object.keys(userFieldNames).length > 0;
 }
 
-let additions = 0;
-
-/** Adds, drops, renames or widens a column. @param isFree whether a column may go without breaking a selection */
-export function pickDrift(random: Random, table: SourceTable, isFree: (name: string) => boolean): Drift | null {
-  const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-  additions += 1;
-  const added = { name: `Later ${additions}`, names: alike(`Later ${additions}`, `later_${additions}`) };
-  const [free] = pickSome(
-    random,
-    table.randomColumns.filter(({ name }) => isFree(name)),
-    1,
-  );
-  const without = (name: string) => ({
-    columns: table.columns.filter((column) => column.name !== name),
-    randomColumns: table.randomColumns.filter((column) => column.name !== name),
-  });
-  const kind = random.pick(['add', 'add', 'drop', 'rename', 'widen'] as const);
-  if (kind === 'widen') {
-    const columns = table.columns.map((column) => (column.name === 'n' ? { ...column, type: 'bigint' } : column));
-    return { sql: 'ALTER n TYPE bigint', table: { ...table, columns }, added: null };
-  }
-  if (kind === 'add') {
-    const [picked] = pickSome(random, RANDOM_TYPES, 1);
-    if (picked === undefined) return null;
-    const { type, values } = picked;
-    const column = { ...added, type };
-    const columns = [...table.columns, column];
-    const randomColumns = [...table.randomColumns, { ...column, values }];
-    return {
-      sql: `ADD COLUMN ${quote(added.name)} ${type}`,
-      table: { ...table, columns, randomColumns },
-      added: added.name,
-    };
-  }
-  if (free === undefined) return null;
-  if (kind === 'drop')
-    return { sql: `DROP COLUMN ${quote(free.name)}`, table: { ...table, ...without(free.name) }, added: null };
-  const renamed = { ...free, ...added };
-  const swap = <T extends SourceColumn>(list: readonly T[]): T[] =>
-    list.map((column) => (column.name === free.name ? { ...column, ...added } : column));
-  return {
-    sql: `RENAME ${quote(free.name)} TO ${quote(renamed.name)}`,
-    table: { ...table, columns: swap(table.columns), randomColumns: swap(table.randomColumns) },
-    added: added.name,
-  };
-}
-
-/** True when the sync would not miss the column: it did not choose it by name. */
-export function isFree(choice: TableChoice | undefined, name: string): boolean {
-  if (choice === undefined) return false;
-  const isListed =
-    choice.fields !== null || choice.obfuscated.length > 0 || Object.keys(choice.userFieldNames).length > 0;
-  return !isListed || (choice.fields !== null && !choice.fields.includes(name));
-}
-
-/** The sync after the drift of one of its tables: new fields are taken along. */
-export function follow(sync: SyncChoice, index: number, drift: Drift | null): SyncChoice {
-  if (drift === null) return sync;
-  const tables = sync.tables.map((choice, i) => {
-    if (i !== index) return choice;
-    const fields = choice.fields === null || drift.added === null ? choice.fields : [...choice.fields, drift.added];
-    return { ...choice, table: drift.table, fields };
-  });
-  return { ...sync, tables };
+/** True when the values of the field arrive. */
+export function isRead({ fields, leftOut }: TableChoice, name: string): boolean {
+  return (fields === null || fields.includes(name)) && !leftOut.includes(name);
 }
