@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { useSides } from '../../../../tests/setup/postgresql-copies.ts';
 import { connectDatabase, copySchema, NEVER, openLoad, readWhole } from '../../../../tests/setup/postgresql-loads.ts';
@@ -51,6 +52,12 @@ async function prepareScene(): Promise<Scene> {
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+async function connectRaw(url: string): Promise<pg.Client> {
+  const client = new pg.Client(url);
+  await client.connect();
+  return client;
 }
 
 async function writeAll(load: Load, chunks: Scene['chunks'], token: number) {
@@ -214,6 +221,55 @@ describe('a generation', () => {
       expect(await destination.sql(`SELECT 'items'::regclass::oid`)).not.toEqual(before);
     },
   );
+
+  it('is found published where the one before us commits while we wait for it', async () => {
+    await using scene = await prepareScene();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    await writer.commit(OUTCOME, NEVER);
+    await scene.load.seal(NEVER);
+    const [[user] = []] = await destination.sql('SELECT current_user');
+    const before = await connectRaw(destination.url);
+    // As a publisher between its fence and COMMIT.
+    const load = [scene.plan.syncId, scene.plan.schemaId, scene.plan.generation];
+    await before.query('BEGIN');
+    await before.query(
+      'INSERT INTO __millrace.publications (sync_id, schema_id, generation, counts) VALUES ($1, $2, $3, $4)',
+      [...load, JSON.stringify({ inserted: 7 })],
+    );
+    await before.query(
+      'UPDATE __millrace.fences SET pid = NULL WHERE sync_id = $1 AND schema_id = $2 AND generation = $3',
+      load,
+    );
+    const published = scene.load.publish({ maxLossPercent: 100 }, NEVER);
+    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE __millrace.fences%' AND usename = '${user}' AND datname = current_database()`;
+    await expect.poll(async () => (await destination.sql(waiting))[0]?.[0]).toBe('1');
+    await before.query('COMMIT');
+    await before.end();
+    expect(await published).toEqual({ inserted: 7 });
+    // Nobody who comes later ends our session for it.
+    expect(await destination.sql('SELECT pid FROM __millrace.fences')).toEqual([[null]]);
+    expect(await destination.sql(`SELECT to_regclass('items')`)).toEqual([[null]]);
+    await scene.load.discard(NEVER);
+  });
+
+  it('is no publication of an owner whose fence was taken from it', async () => {
+    await using scene = await prepareScene();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    await writer.commit(OUTCOME, NEVER);
+    await scene.load.seal(NEVER);
+    const newer = await connectRaw(destination.url);
+    // Everything but its row and its fence is done by then.
+    await newer.query('BEGIN; LOCK TABLE __millrace.publications IN EXCLUSIVE MODE');
+    const stale = scene.load.publish({ maxLossPercent: 100 }, NEVER);
+    const waits = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO __millrace.publications%' AND datname = current_database()`;
+    await expect.poll(async () => (await destination.sql(waits))[0]?.[0]).toBe('1');
+    await newer.query('UPDATE __millrace.fences SET pid = 1; COMMIT');
+    await newer.end();
+    await expect(stale).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    expect(await scene.load.published(NEVER)).toBeNull();
+    expect(await destination.sql('SELECT count(*) FROM __millrace.publications')).toEqual([['0']]);
+    expect((await scene.load.publish({ maxLossPercent: 100 }, NEVER)).inserted).toBe(1000);
+  });
 
   it('is found published when the process dies behind COMMIT', async () => {
     await using scene = await prepareScene();

@@ -37,6 +37,12 @@ export async function publish(session: Session, scene: PublishScene, signal: Abo
   const before = await readPublication(session, plan, signal);
   if (before !== null) return before;
   await becomePublisher(session, plan, signal);
+  // The one before us may have committed while we waited for the fence's row.
+  const meanwhile = await readPublication(session, plan, signal);
+  if (meanwhile !== null) {
+    await passFence(session, plan, signal);
+    return meanwhile;
+  }
   await session.script(action, `BEGIN; ${SETTINGS}; SET CONSTRAINTS ALL IMMEDIATE`, signal);
   const counts = await apply(session, scene, signal);
   context.failpoint('postgresql:publish-applied');
