@@ -9,7 +9,7 @@ export function measureTimes({ meter }: Parts, timing: TimeParts): void {
   for (const [part, ms] of Object.entries(timing)) meter.count('lane_seconds', { part }, ms / 1_000);
 }
 
-/** Counts a segment that was read only to be compared. */
+/** Counts what was read of a source only to be compared. */
 export function measureLook(
   { meter }: Parts,
   { source }: Pick<Run, 'source'>,
@@ -41,6 +41,18 @@ export function measurePublication(
   meter.count('unchanged_records', labels, counts.unchanged);
   meter.count('deleted_records', labels, counts.deleted);
   meter.count('rejected_records', labels, counts.rejected);
+}
+
+/** Counts what a repair has published, and what it could not. */
+export function measureRepair(
+  { meter }: Parts,
+  { destination }: Pick<Run, 'destination'>,
+  { written, deleted, rejected }: { readonly written: number; readonly deleted: number; readonly rejected: number },
+): void {
+  const labels = { connection_type: destination.type };
+  meter.count('written_records', labels, written);
+  meter.count('deleted_records', labels, deleted);
+  meter.count('rejected_records', labels, rejected);
 }
 
 /** Counts an execution that has ended. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody, SchemaReceiptBody } from '../../src/contract/index.ts';
 import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
+import { parseMetrics, sumOf } from '../setup/prometheus.ts';
 
 // Syncs of depth `repair` into destinations that refuse some records.
 
@@ -55,7 +56,29 @@ const rejected = (count: number) => [
   count,
 ];
 
+/** Counters of records, as they stand. */
+async function scrape() {
+  const metrics = parseMetrics(await (await fetch(`${server.url}/metrics`)).text());
+  const of = (what: string) => sumOf(metrics, `millrace_${what}_records_total`);
+  return { read: of('read'), written: of('written'), deleted: of('deleted'), rejected: of('rejected') };
+}
+
 describe('a repair beside records that the destination refuses', { timeout: LIMIT_MS }, () => {
+  it('counts what it reads, writes, removes and leaves out', async () => {
+    const sync = await make('public.people');
+    await scene.inDestination(`
+      ALTER TABLE landing.people ADD CHECK (name <> 'name 5') NOT VALID;
+      DELETE FROM landing.people WHERE id IN (5, 6, 7);
+      INSERT INTO landing.people (id, name, amount, changed_at) VALUES (9001, 'extra', 0, now())`);
+    const before = await scrape();
+    const { repaired, rejects } = await run(sync);
+    expect([repaired, rejects]).toEqual([['extra 9001', 'missing 6', 'missing 7'], ['5']]);
+    const counted = { written: before.written + 2, deleted: before.deleted + 1, rejected: before.rejected + 1 };
+    await expect.poll(scrape).toMatchObject(counted);
+    // All to be compared, and some again to be written.
+    expect((await scrape()).read).toBeGreaterThanOrEqual(before.read + RECORDS + 3);
+  });
+
   it('leaves out what the load could not write, and repairs the rest', async () => {
     const sync = await make('public.people');
     await scene.inDestination(`

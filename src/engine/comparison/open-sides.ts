@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EngineParts } from '../engine-parts.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from '../lanes/reading.ts';
 import type { SchemaToFinish } from '../lanes/schema-to-finish.ts';
+import { measureLook } from '../measuring.ts';
 import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
 import type { ComparedSides } from './compare-schema.ts';
 
@@ -41,7 +42,9 @@ export async function openSidesOf(parts: EngineParts, todo: SchemaToFinish, stop
         obfuscation: obfuscationOf(parts, todo.run, plan),
         question,
       } as const;
-      return parts.threads.run(job, specs.source.readOwner ?? null, stop);
+      const look = await parts.threads.run(job, specs.source.readOwner ?? null, stop);
+      measureLook(parts, todo.run, { recordsRead: look.sum.records, bytesRead: look.bytes });
+      return look;
     },
     lookAtImage: (range, question) =>
       parts.threads.run({ kind: 'lookAtImage', destination, load, image, range, question }, ownerKey, stop),

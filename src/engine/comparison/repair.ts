@@ -5,6 +5,7 @@ import { type EngineParts, retryStore } from '../engine-parts.ts';
 import { obfuscationOf, requireSnapshot, toReadRequest } from '../lanes/reading.ts';
 import { withinRoom } from '../lanes/reject-limits.ts';
 import type { SchemaToFinish } from '../lanes/schema-to-finish.ts';
+import { measureRead, measureRepair } from '../measuring.ts';
 import type { ExpectedRange } from '../pipeline/jobs.ts';
 import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
 import type { DifferingRange } from './compare-schema.ts';
@@ -81,7 +82,10 @@ async function writeRecords(
     parts.threads.run({ ...publication, guard: { maxLossPercent, maxRejects } }, ownerKey, stop),
   );
   parts.failpoint('repaired');
-  return [...rejects, ...counts.rejects];
+  const refused = [...rejects, ...counts.rejects];
+  const { inserted, updated, deleted } = counts;
+  measureRepair(parts, todo.run, { written: inserted + updated, deleted, rejected: refused.length });
+  return refused;
 }
 
 function listExtra(ranges: readonly DifferingRange[]): NonNullable<LoadPlan['removals']> {
@@ -122,6 +126,7 @@ async function readMissing(
       const outcome = await withinRoom(left, (maxRejects) =>
         runIsolatedIfRefused({ ...job, maxRejects }, (attempt) => parts.threads.run(attempt, specs.ownerKey, stop)),
       );
+      measureRead(parts, run, outcome);
       expected.push({ range: { text: range.text, value: {} }, source: outcome.source });
       rejects.push(...outcome.rejects);
     }
