@@ -141,6 +141,7 @@ export { giveBackWorkerLock, takeWorkerLock } from './executions/worker-locks.ts
 export {
   buryOthers,
   buryWorkers,
+  isSpoken,
   listDeadWorkers,
   listTakers,
   registerWorker,

@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONGEST: readonly string[] = [
   'tests/integration/many-tables.test.ts',
   'tests/integration/many-workers.test.ts',
+  'tests/integration/rolling-upgrade.test.ts',
   'tests/integration/bad-input.test.ts',
   'tests/integration/sync-selection.test.ts',
   'tests/torture/short.test.ts',

@@ -91,12 +91,16 @@ export type WorkerProcess = Pick<
   'url' | 'pid' | 'exited' | 'kill' | 'interrupt' | typeof Symbol.asyncDispose
 >;
 
-/** Starts `millrace serve --role worker` on the home; `DATABASE_URL` and the master key are part of the environment. */
+/**
+ * Starts `millrace serve --role worker` on the home; `DATABASE_URL` and the master key are part of the environment.
+ * @param root folder of the program; absent = ours
+ */
 export async function startWorker(
   home: TestHome,
   environment: Readonly<Record<string, string>>,
+  root = ROOT,
 ): Promise<WorkerProcess> {
-  const { child, exited } = spawnServer(home, environment, ['--role', 'worker']);
+  const { child, exited } = spawnServer(home, environment, ['--role', 'worker'], root);
   try {
     return {
       url: await readUrl(child, exited, home),
@@ -146,11 +150,16 @@ export async function startAndKill(
   await end(child, exited);
 }
 
-function spawnServer(home: TestHome, environment: Readonly<Record<string, string>>, options: readonly string[] = []) {
+function spawnServer(
+  home: TestHome,
+  environment: Readonly<Record<string, string>>,
+  options: readonly string[] = [],
+  root = ROOT,
+) {
   const log = openSync(logFileOf(home.folder), 'a', 0o600);
   const inherited = Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|DATABASE_URL$)/.test(name));
-  const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve', ...options], {
-    cwd: ROOT,
+  const child = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve', ...options], {
+    cwd: root,
     env: {
       ...Object.fromEntries(inherited),
       MILLRACE_HOME: home.folder,

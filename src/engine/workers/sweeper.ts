@@ -1,8 +1,8 @@
 import {
   buryWorkers,
+  isSpoken,
   listDeadWorkers,
   listOpenExecutions,
-  listTakers,
   recordExecutionEvent,
   takeWorkerLock,
 } from '../../store/index.ts';
@@ -37,7 +37,7 @@ async function giveUpLost(parts: EngineParts, durable: DurableEngine): Promise<v
     const protocol = protocols.get(id);
     if (protocol === WORKFLOW_PROTOCOL) continue;
     if (protocol === undefined) await giveUp(parts, id, 'The execution lost its workflow. Start the sync again.');
-    else if ((await listTakers(parts.store.db, protocol)).length === 0)
+    else if (!(await isSpoken(parts.store.db, protocol)))
       await giveUp(
         parts,
         id,

@@ -100,6 +100,18 @@ export async function listTakers(
     .execute();
 }
 
+/** True while any process lives that speaks that workflow protocol, also one that takes no executions: workers may come. */
+export async function isSpoken(db: StoreDatabase, protocol: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('workers')
+    .select('id')
+    .where('deadAt', 'is', null)
+    .where('protocol', '=', protocol)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /**
  * The second lock on what a dead worker may do: called first in a transaction, it holds off the declaration of death
  * until that has ended.
