@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/index.ts';
-import { applyMigrations, readMigrations } from '../../src/store/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
 import { fillHistory, type History } from '../setup/history.ts';
 import { LIMIT_MS } from '../setup/hooks.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const MIGRATIONS = join(import.meta.dirname, '../../src/store/migrations');
 const run = promisify(execFile);
 
 let home: string;
@@ -87,6 +87,19 @@ async function connectTo(target: TestDatabase, changes: Readonly<Record<string, 
       })
       .execute();
   });
+}
+
+/** Makes an empty database one of the program that knew the migrations up to a number. */
+async function migrateTo(client: pg.Client, last: number): Promise<void> {
+  await client.query('CREATE TABLE schema_migrations (number int, name text, checksum text)');
+  for (const name of readdirSync(MIGRATIONS).sort()) {
+    const sql = readFileSync(join(MIGRATIONS, name), 'utf8');
+    const number = Number.parseInt(name, 10);
+    if (number > last) return;
+    await client.query(sql);
+    const row = [number, name, createHash('sha256').update(sql).digest('hex')];
+    await client.query('INSERT INTO schema_migrations VALUES ($1, $2, $3)', row);
+  }
 }
 
 async function openTarget(): Promise<TestDatabase & { readonly client: pg.Client }> {
@@ -230,7 +243,7 @@ describe('millrace doctor', () => {
       await using older = await createTestDatabase();
       const client = new pg.Client(older.ownerUrl);
       await client.connect();
-      await applyMigrations(client, await readMigrations(), ({ number }) => number < 9);
+      await migrateTo(client, 8);
       await client.query(
         `INSERT INTO installation (id, key_check, obfuscation_salt) VALUES (gen_random_uuid(), $1, '')`,
         [(await history.sql('SELECT key_check FROM installation'))[0]?.key_check],
