@@ -260,12 +260,13 @@ describe('a generation', () => {
     const newer = await connectRaw(destination.url);
     // Everything but its row and its fence is done by then.
     await newer.query('BEGIN; LOCK TABLE __millrace.publications IN EXCLUSIVE MODE');
-    const stale = scene.load.publish({ maxLossPercent: 100 }, NEVER);
+    const publishing = scene.load.publish({ maxLossPercent: 100 }, NEVER);
+    const refused = expect(publishing).rejects.toMatchObject({ code: 'FENCE_LOST' });
     const waits = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO __millrace.publications%' AND datname = current_database()`;
     await expect.poll(async () => (await destination.sql(waits))[0]?.[0]).toBe('1');
     await newer.query('UPDATE __millrace.fences SET pid = 1; COMMIT');
     await newer.end();
-    await expect(stale).rejects.toMatchObject({ code: 'FENCE_LOST' });
+    await refused;
     expect(await scene.load.published(NEVER)).toBeNull();
     expect(await destination.sql('SELECT count(*) FROM __millrace.publications')).toEqual([['0']]);
     expect((await scene.load.publish({ maxLossPercent: 100 }, NEVER)).inserted).toBe(1000);
