@@ -10,7 +10,7 @@ const SKEW_NOTICE_MS = 1_000;
 const SKEW_WRONG_MS = 30_000;
 /** Nothing of an execution moves so long only when something is stuck: a step ends within minutes. */
 const QUIET_SECONDS = 30 * 60;
-/** Renewed by then (`engine/snapshots.ts`). */
+/** Renewed by then (`engine/executions/snapshots.ts`). */
 const SNAPSHOT_SECONDS = 4 * 3_600;
 /** Due syncs are looked for every second, and one that could not be started is tried again after half a minute. */
 const OVERDUE_SECONDS = 120;
