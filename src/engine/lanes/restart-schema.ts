@@ -69,7 +69,7 @@ async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: 
   const lost = await retryStore(() => listLostSchemas(db, item), stop);
   // Another lane was faster.
   if (!lost.has(item.schemaId)) return;
-  const { planned, failed } = await planAgain(parts, run, item, new Set(lost.keys()), stop);
+  const { planned, failed } = await planAgain(parts, run, item, lost, stop);
   await retryStore(
     () =>
       parts.store.transaction(async (transaction) => {
@@ -81,9 +81,8 @@ async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: 
         for (const schema of planned) {
           const row = await findLost(schema.schemaId);
           if (row === null) continue;
-          const plan = isAgain(item, schema.schemaId, row.plan)
-            ? { ...(schema.plan as SchemaPlan), isLoadedAgain: true }
-            : schema.plan;
+          // Both were written by planExecution of this build's protocol.
+          const plan = keepMarks(item, schema.plan as SchemaPlan, row.plan as SchemaPlan | null);
           await restartSchema(transaction.db, executionId, { ...schema, plan });
         }
         await markPlanned(transaction.db, executionId);
@@ -106,17 +105,22 @@ async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: 
   }
 }
 
-/** That a schema was loaded again is kept, however often its image is lost afterwards. */
-function isAgain({ isDifferent, schemaId: differing }: ItemToRestart, schemaId: string, before: unknown): boolean {
-  // Written by planExecution of this build's protocol.
-  return (isDifferent && schemaId === differing) || (before as SchemaPlan | null)?.isLoadedAgain === true;
+/** What is known of the execution's earlier attempts is kept, however often the image is lost afterwards. */
+function keepMarks(item: ItemToRestart, plan: SchemaPlan, before: SchemaPlan | null): SchemaPlan {
+  const isAgain = (item.isDifferent && plan.schema.id === item.schemaId) || before?.isLoadedAgain === true;
+  const isForgotten = plan.isForgotten === true || before?.isForgotten === true;
+  return {
+    ...plan,
+    ...(isAgain ? { isLoadedAgain: true } : {}),
+    ...(isForgotten ? { isForgotten: true } : {}),
+  };
 }
 
 async function planAgain(
   parts: EngineParts,
   run: Run,
   item: ItemToRestart,
-  only: ReadonlySet<string>,
+  only: ReadonlyMap<string, number>,
   stop: AbortSignal,
 ): Promise<ExecutionPlan> {
   const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);

@@ -82,6 +82,8 @@ export interface SchemaPlan {
   readonly estimate?: Estimate;
   /** True: the new table differed before it was published, so that it was begun again. */
   readonly isLoadedAgain?: true;
+  /** True: begun again after settings were changed, so that nothing is remembered of it for the next execution. */
+  readonly isForgotten?: true;
 }
 
 /** The part of the plan that the destination's load needs. */

@@ -34,6 +34,12 @@ export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
 /** Rows of one statement, and of its values in memory; 65,535 parameters is the protocol's limit. */
 const ROWS_PER_INSERT = 500;
 
+/** A generation, and the one that was the last before it. */
+export interface RaisedGeneration {
+  readonly generation: number;
+  readonly before: number;
+}
+
 /**
  * Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. At least the seconds
  * since 1970, so that metadata from an older backup do not begin what the destination has seen: one load a second and
@@ -43,15 +49,14 @@ export async function nextGenerations(
   db: StoreDatabase,
   syncId: string,
   schemaIds: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const rows = await db
-    .updateTable('bulkSyncSchemas')
-    .set({ generation: sql`greatest(generation + 1, extract(epoch FROM now())::bigint)` })
-    .where('syncId', '=', syncId)
-    .where('schemaId', '=', sql<string>`ANY (${[...schemaIds]})`)
-    .returning(['schemaId', 'generation'])
-    .execute();
-  return new Map(rows.map((row) => [row.schemaId, Number(row.generation)]));
+): Promise<ReadonlyMap<string, RaisedGeneration>> {
+  const { rows } = await sql<{ schemaId: string; generation: string; before: string }>`
+    UPDATE bulk_sync_schemas b SET generation = greatest(b.generation + 1, extract(epoch FROM now())::bigint)
+    FROM (SELECT schema_id, generation FROM bulk_sync_schemas
+      WHERE sync_id = ${syncId} AND schema_id = ANY (${[...schemaIds]}) FOR UPDATE) last
+    WHERE b.sync_id = ${syncId} AND b.schema_id = last.schema_id
+    RETURNING b.schema_id, b.generation, last.generation AS before`.execute(db);
+  return new Map(rows.map((row) => [row.schemaId, { generation: Number(row.generation), before: Number(row.before) }]));
 }
 
 /** What becomes of each schema of an execution. */
