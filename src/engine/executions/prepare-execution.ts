@@ -46,6 +46,9 @@ export async function prepareExecution(parts: EngineParts, executionId: string):
   if (lanes !== 'elsewhere') return lanes;
   await sleep(PASS_ON_MS);
   if (!parts.draining.aborted) {
+    // Else who takes the execution would wait for a file that we do nothing with.
+    await parts.threads.release(executionId);
+    await retryStore(() => parts.files.letGo(executionId), parts.draining);
     await retryStore(() => passOn(executionId), parts.draining);
     await retryStore(() => announceWork(parts.store.db), parts.draining);
   }
