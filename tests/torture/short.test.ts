@@ -17,16 +17,7 @@ const RUNS = [
   [333, 21],
 ] as const;
 /** What the runs must not lose when scenarios are drawn in another way: then choose others. */
-const DRAWN = [
-  'clock-jump',
-  'disk-full',
-  'fsync',
-  'half-open',
-  'kill',
-  'lost-reply',
-  'worker-freeze',
-  'worker-kill',
-];
+const DRAWN = ['clock-jump', 'disk-full', 'fsync', 'half-open', 'kill', 'lost-reply', 'worker-freeze', 'worker-kill'];
 const LIMIT_MS = 150_000;
 
 let world: World;
