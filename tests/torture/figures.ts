@@ -33,7 +33,7 @@ function toTables(summary: Summary): string {
       const struck = summary.faults[kind as keyof typeof FAULT_KINDS];
       return struck === undefined ? [] : [[words, many(struck)]];
     }),
-    ['records altered by hand that receipts list as repaired', many(summary.repaired)],
+    ['records that receipts list as repaired', many(summary.repaired)],
     ['transactions in the sources meanwhile', many(summary.transactions)],
     ['records compared one by one', many(summary.records)],
     ['runs that were not equal in the end', many(summary.failures.length)],
