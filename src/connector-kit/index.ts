@@ -19,6 +19,7 @@ export type {
 export { type ConnectorSettings, createContext } from './context.ts';
 export { keyNotUnique } from './declared-key.ts';
 export type { Acceptance, BulkDestination, TableImage, TableState } from './destination.ts';
+export { hideRoot } from './hide-root.ts';
 export type {
   Load,
   LoadColumn,

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncRequest, StartBulkSyncRequest } from '../../src/contract/index.ts';
@@ -36,6 +36,19 @@ describe('a DuckDB file as destination', () => {
     const { execution, receipt } = await scene.run(sync.id, { test: true });
     expect([execution.status, receipt]).toEqual(['completed', null]);
     expect(existsSync(join(server.filesFolder, pathOfFile()))).toBe(false);
+  });
+
+  it('is named as its connection names it where it cannot be opened', async () => {
+    const sync = await make([PEOPLE]);
+    writeFileSync(join(server.filesFolder, pathOfFile()), 'no database');
+    const { execution } = await scene.run(sync.id);
+    expect([execution.status, execution.status_message]).toEqual(['failed', expect.stringContaining(pathOfFile())]);
+    const log = await fetch(`${server.url}/api/bulk/syncs/${sync.id}/executions/${execution.id}/consolelog`, {
+      headers: { authorization: `Bearer ${server.apiKey}` },
+    });
+    const text = await log.text();
+    expect(text).toContain(pathOfFile());
+    expect(`${JSON.stringify(execution)}${text}`).not.toContain(server.filesFolder);
   });
 
   it('names tables by prefix and mirrored schemas', async () => {

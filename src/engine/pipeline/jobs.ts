@@ -328,3 +328,11 @@ export type FromThread =
   | { readonly kind: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: SerializedError };
+
+/** The connections that a job uses. */
+export function specsOf(job: Job): readonly ConnectionSpec[] {
+  const source = 'source' in job ? [job.source] : [];
+  const destination = 'destination' in job && job.destination !== null ? [job.destination] : [];
+  const target = 'target' in job ? [job.target] : [];
+  return [...source, ...destination, ...target];
+}

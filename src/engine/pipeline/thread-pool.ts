@@ -1,7 +1,16 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import type { CreditPool } from '../../connector-kit/index.ts';
 import { deserializeError, SyncError } from '../../core/index.ts';
-import type { FromThread, ImageJob, Job, JobResults, Progress, SegmentJob, ToThread } from './jobs.ts';
+import {
+  type FromThread,
+  type ImageJob,
+  type Job,
+  type JobResults,
+  type Progress,
+  type SegmentJob,
+  specsOf,
+  type ToThread,
+} from './jobs.ts';
 
 /** A thread without work or open connections ends after this time, so that idle memory is given back; to start one costs half a CPU second. */
 const IDLE_MS = 60_000;
@@ -185,7 +194,7 @@ class PipelineThread {
     port?: MessagePort,
   ): Promise<JobResults[J['kind']]> {
     signal.throwIfAborted();
-    for (const holder of holdersOf(job)) this.#holders.add(holder);
+    for (const { holder } of specsOf(job)) this.#holders.add(holder);
     const id = this.#next++;
     const abort = () => this.#worker.postMessage({ kind: 'abort', id } satisfies ToThread);
     signal.addEventListener('abort', abort, { once: true });
@@ -261,11 +270,4 @@ class PipelineThread {
     }
     this.#waiting.clear();
   }
-}
-
-function holdersOf(job: Job): readonly string[] {
-  const source = 'source' in job ? [job.source.holder] : [];
-  const destination = 'destination' in job && job.destination !== null ? [job.destination.holder] : [];
-  const target = 'target' in job ? [job.target.holder] : [];
-  return [...source, ...destination, ...target];
 }

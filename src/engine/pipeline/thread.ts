@@ -1,32 +1,34 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import type {
-  BulkDestination,
-  BulkSource,
-  Connector,
-  ConnectorContext,
-  ConnectorDefinition,
-  Load,
-  MemoryCredit,
-  ModelTargetCatalogue,
-  Pack,
+import {
+  type BulkDestination,
+  type BulkSource,
+  type Connector,
+  type ConnectorContext,
+  type ConnectorDefinition,
+  hideRoot,
+  type Load,
+  type MemoryCredit,
+  type ModelTargetCatalogue,
+  type Pack,
 } from '../../connector-kit/index.ts';
 import { SyncError, serializeError } from '../../core/index.ts';
 import { HeldImages, lookAtSource } from '../comparison/look.ts';
 import { answerForSource } from './answer-for-source.ts';
 import { answerForTarget } from './answer-for-target.ts';
 import { finishLoad } from './finish-load.ts';
-import type {
-  ConnectionSpec,
-  DiscardPackJob,
-  FromThread,
-  Job,
-  PackJob,
-  PackResult,
-  Progress,
-  SegmentJob,
-  ServeJob,
-  Timed,
-  ToThread,
+import {
+  type ConnectionSpec,
+  type DiscardPackJob,
+  type FromThread,
+  type Job,
+  type PackJob,
+  type PackResult,
+  type Progress,
+  type SegmentJob,
+  type ServeJob,
+  specsOf,
+  type Timed,
+  type ToThread,
 } from './jobs.ts';
 import { PipelineClock, timeLoad, timePack, timeSegmentLoad, timeSource } from './pipeline-clock.ts';
 import { connectRemoteLoad, type SegmentLoad, serveLoad } from './remote-load.ts';
@@ -68,11 +70,20 @@ export function servePipelines(options: ThreadOptions): void {
             );
       reply({ kind: 'done', id: message.id, result: result ?? null });
     } catch (error) {
-      reply({ kind: 'failed', id: message.id, error: serializeError(error) });
+      const shown = message.kind === 'run' ? await hideRoots(error, message.job, options) : error;
+      reply({ kind: 'failed', id: message.id, error: serializeError(shown) });
     } finally {
       running.delete(message.id);
     }
   });
+}
+
+/** What an execution says of a failure is read by all of its organization. */
+async function hideRoots(error: unknown, job: Job, { contextFor }: ThreadOptions): Promise<unknown> {
+  let shown = error;
+  for (const { organizationId, applicationName } of specsOf(job))
+    shown = await hideRoot(shown, contextFor(organizationId, applicationName).filesRoot);
+  return shown;
 }
 
 async function runJob(

@@ -1,6 +1,9 @@
-import { realpath } from 'node:fs/promises';
-import type { Connector, ConnectorContext, ConnectorDefinition } from '../../connector-kit/index.ts';
-import { SyncError } from '../../core/index.ts';
+import {
+  type Connector,
+  type ConnectorContext,
+  type ConnectorDefinition,
+  hideRoot,
+} from '../../connector-kit/index.ts';
 import type { ConnectionRecord } from '../../store/index.ts';
 import type { ScopedServices } from '../context.ts';
 import { type Configuration, openStored, parseConfiguration } from './configuration.ts';
@@ -40,18 +43,6 @@ export async function withoutRoot<T>(
   try {
     return await work(context);
   } catch (error) {
-    throw error instanceof SyncError ? await hideRoot(error, context.filesRoot) : error;
+    throw await hideRoot(error, context.filesRoot);
   }
-}
-
-async function hideRoot(error: SyncError, filesRoot: string): Promise<SyncError> {
-  // Connectors follow links.
-  const real = await realpath(filesRoot).catch(() => filesRoot);
-  const message = [real, filesRoot].reduce(
-    (text, root) => text.replaceAll(`${root}/`, '').replaceAll(root, 'the folder for files'),
-    error.message,
-  );
-  if (message === error.message) return error;
-  const { cause, detail, retryAfterMs } = error;
-  return new SyncError(error.code, message, { cause, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
