@@ -25,8 +25,12 @@ const LIMIT_MS = 150_000;
 const KEYED = ['ash', 'beech', 'cedar', 'elm', 'fir', 'oak'];
 const KEYLESS = ['log'];
 const ROWS = 3_000;
+/** Of a table as it is read. */
+const HALF_BYTES = (ROWS * 540) / 2;
 /** Of each session: a table takes some seconds. */
-const BYTES_PER_SECOND = 600_000;
+const USUAL = { bytesPerSecond: 600_000 };
+/** Long enough to look at what is under way before it ends. */
+const LEISURELY = { bytesPerSecond: 100_000 };
 /** A table takes minutes: what is begun stays under way until it is let go. */
 const CRAWL = { bytesPerSecond: 20_000 };
 /** The promise to users: so soon the work of a lost worker goes on elsewhere. */
@@ -154,15 +158,16 @@ describe('one API and two workers', () => {
     async (_what, strike) => {
       const signal = AbortSignal.timeout(LIMIT_MS);
       onTestFailed(showLogs);
-      slowDown({ bytesPerSecond: BYTES_PER_SECOND });
+      slowDown(USUAL);
       const { id } = await api.client.startBulkSync(syncId, {}, signal);
       const victim = await findWorking(id, signal);
+      slowDown(LEISURELY);
       const expected = await readImage(id);
-      const loss = await findLoss(databases.metadata.url, id, victim.process.pid);
-      const writers = await listWriters(databases.destination.url, syncId, loss.segments);
+      const { loss, writers } = await findLossOf(victim, id, signal);
       const { wake, mend } = await strike(victim, signal);
-      const sequels = await untilCarriedOn(databases.metadata.url, loss, signal);
       const other = machines.filter((machine) => machine !== victim);
+      for (const { source } of other) source.slow(USUAL);
+      const sequels = await untilCarriedOn(databases.metadata.url, loss, signal);
       for (const { source } of other) source.slow(CRAWL);
       if (wake !== undefined) {
         await untilWrittenElsewhere(loss, signal);
@@ -293,6 +298,16 @@ function findWorking(executionId: string, signal: AbortSignal): Promise<Machine>
        GROUP BY w.pid, w.id, o.worker_id ORDER BY o.worker_id = w.id DESC`,
     );
     return rows.length < 2 ? null : (machines.find(({ process }) => process.pid === rows[0]?.[0]) ?? null);
+  }, signal);
+}
+
+/** What it is in the middle of, and who writes it in the destination. */
+function findLossOf({ process: { pid } }: Machine, executionId: string, signal: AbortSignal) {
+  return waitFor(async () => {
+    const loss = await findLoss(databases.metadata.url, executionId, { pid, maxBytes: HALF_BYTES });
+    if (loss === null) return null;
+    const writers = await listWriters(databases.destination.url, syncId, loss.segments);
+    return writers.length === loss.segments.length ? { loss, writers } : null;
   }, signal);
 }
 

@@ -39,14 +39,18 @@ export async function recordClaims(metadataUrl: string): Promise<void> {
   );
 }
 
-/** What the worker of that process reads now. */
-export async function findLoss(metadataUrl: string, executionId: string, pid: number): Promise<Loss> {
+/** What the worker of that process reads now and has read no more than so many bytes of; null = nothing. */
+export async function findLoss(
+  metadataUrl: string,
+  executionId: string,
+  { pid, maxBytes }: { readonly pid: number; readonly maxBytes: number },
+): Promise<Loss | null> {
   const rows = await queryDatabase(
     metadataUrl,
     `SELECT w.id, clock_timestamp()::text, s.schema_id, s.generation::int, s.no, s.token
      FROM segments s JOIN workers w ON w.id = s.worker_id AND w.dead_at IS NULL
-     WHERE s.execution_id = $1 AND s.state = 'owned' AND s.kind = 'read' AND w.pid = $2`,
-    [executionId, pid],
+     WHERE s.execution_id = $1 AND s.state = 'owned' AND s.kind = 'read' AND w.pid = $2 AND s.progress_bytes <= $3`,
+    [executionId, pid, maxBytes],
   );
   const segments = rows.map(([, , schemaId, generation, no, token]) => ({
     schemaId: String(schemaId),
@@ -54,7 +58,9 @@ export async function findLoss(metadataUrl: string, executionId: string, pid: nu
     no: Number(no),
     token: Number(token),
   }));
-  return { executionId, workerId: String(rows[0]?.[0]), at: String(rows[0]?.[1]), segments };
+  return segments.length === 0
+    ? null
+    : { executionId, workerId: String(rows[0]?.[0]), at: String(rows[0]?.[1]), segments };
 }
 
 /** Waits until each lost segment was begun elsewhere, or ended all the same. */
