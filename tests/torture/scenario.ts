@@ -1,4 +1,4 @@
-import { describeFault, type Fault, pickFaults } from './faults.ts';
+import { describeFault, type Fault, type FaultKind, pickFaults } from './faults.ts';
 import { type Ddl, MixedTable } from './mixed-table.ts';
 import { createRandom, type Random } from './random.ts';
 import { CROWD, type TortureTable, tortureTable } from './source-tables.ts';
@@ -153,6 +153,9 @@ export function createScenario(seed: number, number: number, sizes: Sizes): Scen
   };
 }
 
+/** What a database comes back from by writing. */
+const NEEDS_RECOVERY: readonly FaultKind[] = ['crash', 'kill', 'fsync'];
+
 type Trouble = Pick<Scenario, 'kill' | 'killsPostgres' | 'secondKillMs' | 'faults' | 'freeBytes'>;
 type Setting = Pick<Scenario, 'destination' | 'tables' | 'workers' | 'alters'> & { readonly sizeBytes: number };
 
@@ -178,11 +181,17 @@ function pickTrouble(random: Random, { destination, workers, sizeBytes }: Settin
   const isKilled = random.chance(0.25);
   const isTight = random.chance(0.2);
   const target = { hasDatabase: destination === 'postgresql', sizeBytes, workers };
+  const kill: Kill = isKilled ? at(random.next()) : { kind: 'none' };
+  const killsPostgres = isKilled && random.chance(0.3);
+  const faults = isTight && random.chance(0.6) ? [] : pickFaults(random, target);
   return {
-    kill: isKilled ? at(random.next()) : { kind: 'none' },
-    killsPostgres: isKilled && random.chance(0.3),
+    kill,
+    killsPostgres,
     secondKillMs: null,
-    faults: isTight && random.chance(0.6) ? [] : pickFaults(random, target),
+    // PostgreSQL itself does not recover on a full disk.
+    faults: isTight
+      ? faults.filter(({ kind, side }) => side !== 'destination' || !NEEDS_RECOVERY.includes(kind))
+      : faults,
     freeBytes: isTight ? random.between(0, sizeBytes) : null,
   };
 }
