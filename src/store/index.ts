@@ -267,6 +267,7 @@ export { type Rotation, rotateMasterKey } from './rotate-master-key.ts';
 export {
   findCachedSchema,
   findDetectedSchema,
+  forgetDatabaseIdentity,
   listCachedSchemaIds,
   listCachedSchemas,
   listDatabaseIdentities,

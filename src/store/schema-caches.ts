@@ -137,6 +137,20 @@ export async function listDatabaseIdentities(
   return new Map(rows.flatMap(({ connectionId, database }) => (database === null ? [] : [[connectionId, database]])));
 }
 
+/** A connection was changed: it may lead elsewhere now, which the next refresh finds out. */
+export async function forgetDatabaseIdentity(
+  db: StoreDatabase,
+  organizationId: string,
+  connectionId: string,
+): Promise<void> {
+  await db
+    .updateTable('schemaCaches')
+    .set({ database: null })
+    .where('organizationId', '=', organizationId)
+    .where('connectionId', '=', connectionId)
+    .execute();
+}
+
 /** A refresh that somebody should do. */
 export interface PendingRefresh {
   readonly connectionId: string;

@@ -248,6 +248,8 @@ interface BulkSyncSchemasTable {
   autoFields: NullableJson<readonly string[]>;
   cursor: NullableJson<Readonly<Record<string, unknown>>>;
   loadedShape: NullableJson<unknown>;
+  /** Raised by whatever makes the cursor void (`forgetCursors`). */
+  revision: Defaulted<number>;
 }
 
 interface SeenSchemasTable {

@@ -4,7 +4,7 @@ import { Gate } from '../setup/gate.ts';
 import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { untilEnded } from '../setup/syncs.ts';
 
-// Settings that are changed while an execution runs which then loses its source image: it goes on as it began, in a new one.
+// Settings that are changed while an execution is planned, or runs and then loses its source image: it goes on as it began.
 
 const PEOPLE = 'public.people';
 const SOURCE = `
@@ -64,4 +64,22 @@ describe('the execution after one that has lost its image', { timeout: LIMIT_MS 
     expect(await scene.inDestination('SELECT name FROM landing.people WHERE id = 1')).toEqual([['new']]);
     expect(await run(sync)).toEqual(['delta']);
   });
+});
+
+it('reads everything where another tracking field was chosen while the execution before was planned', {
+  timeout: LIMIT_MS,
+}, async () => {
+  const sync = await make();
+  await run(sync);
+  // Its first answer to the planner, which has loaded the settings by then.
+  const held = gate.hold(0);
+  const { id } = await server.client.startBulkSync(sync.id, {}, scene.signal);
+  await held;
+  await track(sync, 'seen_at');
+  gate.release();
+  await untilEnded(server, sync.id, id, scene.signal);
+  await scene.inSource(`UPDATE people SET name = 'new', seen_at = '2023-06-01Z' WHERE id = 1`);
+  expect(await run(sync)).toEqual(['merge']);
+  expect(await scene.inDestination('SELECT name FROM landing.people WHERE id = 1')).toEqual([['new']]);
+  expect(await run(sync)).toEqual(['delta']);
 });

@@ -121,7 +121,7 @@ describe('updating a bulk sync', () => {
     const body = fixture.syncBody({ schemas: ['public.orders'] });
     const id: string = (await send('POST', '/api/bulk/syncs', body)).body.data.id;
     const executionId = await startSync(api, id);
-    const generation = (await nextGenerations(store.db, id, ['public.orders'])).get('public.orders')?.generation ?? 0;
+    const generation = (await nextGenerations(store.db, id, ['public.orders'])).get('public.orders') ?? 0;
     const workerId = api.services.newId();
     await registerWorker(store.db, { id: workerId, host: 'here', pid: 1, build: 'test' });
     await planSchemas(api, executionId, [{ schemaId: 'public.orders', generation }], new Date());

@@ -43,7 +43,7 @@ export async function repairRecords(
 ): Promise<Repair> {
   const { run, specs, item, plan } = todo;
   const generations = await retryStore(() => nextGenerations(parts.store.db, run.sync.id, [item.schemaId]), stop);
-  const generation = generations.get(item.schemaId)?.generation;
+  const generation = generations.get(item.schemaId);
   if (generation === undefined)
     throw new SyncError('SOURCE_CHANGED', `The schema ${item.schemaId} was removed from the sync meanwhile.`);
   const ids = { syncId: run.sync.id, executionId: item.executionId, generation };

@@ -7,12 +7,10 @@ import {
   listSeenSchemas,
   loadRun,
   nextGenerations,
-  type PlannedSchema,
   type Run,
 } from '../../store/index.ts';
 import { definitionOf, type EngineParts, type PlannerParts, retryStore } from '../engine-parts.ts';
 import { type ExecutionPlan, planExecution } from '../planner/plan-execution.ts';
-import type { SchemaPlan } from '../planner/schema-plan.ts';
 import { openConnection, openSides, type Sides } from './sides.ts';
 import type { SharedSnapshot } from './snapshots.ts';
 
@@ -37,26 +35,19 @@ export async function planRun(parts: EngineParts, run: Run, stop: AbortSignal): 
   return await planInSnapshot(parts, run, sides, { snapshot, only: null }, stop);
 }
 
-/** Plans in a source image; `only` has the schemas that are begun again with the generations that they lost, null = all that the execution is about. */
+/** Plans in a source image; `only` names the schemas that are begun again, null = all that the execution is about. */
 export async function planInSnapshot(
   parts: PlannerParts,
   run: Run,
   sides: Sides,
-  { snapshot, only }: { readonly snapshot: SharedSnapshot; readonly only: ReadonlyMap<string, number> | null },
+  { snapshot, only }: { readonly snapshot: SharedSnapshot; readonly only: ReadonlySet<string> | null },
   stop: AbortSignal,
 ): Promise<ExecutionPlan> {
   const { db } = parts.store;
   const { sync, execution } = run;
   const destinationCapabilities = definitionOf(parts, run.destination.type).capabilities.destination;
   if (destinationCapabilities === undefined) return NOTHING;
-  const forgotten = new Set<string>();
-  const raise = async (ids: readonly string[]) => {
-    const raised = await retryStore(() => nextGenerations(db, sync.id, ids), stop);
-    // Somebody else has raised it: what this execution began with is void (`forgetCursors`).
-    for (const [id, { before }] of raised) if (only !== null && only.get(id) !== before) forgotten.add(id);
-    return new Map([...raised].map(([id, { generation }]) => [id, generation]));
-  };
-  const plan = await planExecution(
+  return planExecution(
     {
       run,
       source: sides.source,
@@ -71,22 +62,17 @@ export async function planInSnapshot(
         definitionOf(parts, run.source.type).capabilities.source?.placement !== 'owner',
       findSyncNaming: (syncId) => retryStore(() => findSyncNaming(db, syncId), stop),
       // A test writes nothing, so it takes no number.
-      nextGenerations: (ids) => (execution.isTest ? Promise.resolve(new Map(ids.map((id) => [id, 0]))) : raise(ids)),
+      nextGenerations: (ids) =>
+        execution.isTest
+          ? Promise.resolve(new Map(ids.map((id) => [id, 0])))
+          : retryStore(() => nextGenerations(db, sync.id, ids), stop),
       listKnownSchemas: () => retryStore(() => listKnownSchemas(db, sync.id), stop),
       listSeenSchemas: () => retryStore(() => listSeenSchemas(db, sync.id), stop),
       enableSchemas: (ids) => enableSchemas(parts, run, ids, stop),
       signal: stop,
     },
-    only === null ? null : new Set(only.keys()),
+    only,
   );
-  return forgotten.size === 0 ? plan : { ...plan, planned: plan.planned.map((schema) => forget(schema, forgotten)) };
-}
-
-function forget(schema: PlannedSchema, forgotten: ReadonlySet<string>): PlannedSchema {
-  if (!forgotten.has(schema.schemaId)) return schema;
-  // Written by planExecution a moment ago.
-  const plan: SchemaPlan = { ...(schema.plan as SchemaPlan), isForgotten: true };
-  return { ...schema, plan };
 }
 
 /** A source image newer than the lost one. */

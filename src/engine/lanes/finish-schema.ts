@@ -1,4 +1,4 @@
-import { type Checkpoint, type SnapshotRef, tableText } from '../../connector-kit/index.ts';
+import { type SnapshotRef, tableText } from '../../connector-kit/index.ts';
 import { type RecordDifferences, type SchemaReceipt, type SourcePosition, SyncError } from '../../core/index.ts';
 import {
   completeSchema,
@@ -63,7 +63,7 @@ export async function finishSchema(
     const rejects = [...outcome.counts.rejects, ...(whole?.rejects ?? [])];
     await listLostInPublication(parts, run, item, rejects, stop);
     // A rejected record is read again next time, also when it does not change until then.
-    const next = receipt.counts.rejected > 0 ? plan.from : await found;
+    const nextCursor = receipt.counts.rejected > 0 ? plan.from : await found;
     const timing = clock.take();
     const isOurs = await retryStore(
       () =>
@@ -77,7 +77,9 @@ export async function finishSchema(
           recordCount: receipt.counts.written + (receipt.repaired?.missing ?? 0) + (receipt.repaired?.different ?? 0),
           errorCount: receipt.counts.rejected + (whole?.rejects.length ?? 0),
           warningCount: countWarnings(plan),
-          ...toRemember(plan, next),
+          nextCursor,
+          shape: plan.shape,
+          revision: plan.revision,
           repairedBy: whole?.generation ?? undefined,
           seen:
             plan.seen === null ? undefined : { organizationId: run.execution.organizationId, description: plan.seen },
@@ -179,14 +181,6 @@ async function keepDifferences(
   const receipt = refuseReceipt(plan, position, reads, error.message, { differences, differing });
   parts.meter.count('verifications', { verdict: receipt.verdict });
   await retryStore(() => saveSchemaReceipt(parts.store.db, item.executionId, item.schemaId, receipt), stop);
-}
-
-/** Where the next execution begins; it reads everything when what this one began with was forgotten meanwhile. */
-export function toRemember(
-  { shape, isForgotten }: SchemaPlan,
-  next: Checkpoint | null,
-): { readonly nextCursor: Checkpoint | null; readonly shape: unknown } {
-  return isForgotten === true ? { nextCursor: null, shape: null } : { nextCursor: next, shape };
 }
 
 /** What somebody should look at, of a schema that completes. */

@@ -69,11 +69,13 @@ async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: 
   const lost = await retryStore(() => listLostSchemas(db, item), stop);
   // Another lane was faster.
   if (!lost.has(item.schemaId)) return;
-  const { planned, failed } = await planAgain(parts, run, item, lost, stop);
+  const { planned, failed } = await planAgain(parts, run, item, new Set(lost.keys()), stop);
   await retryStore(
     () =>
       parts.store.transaction(async (transaction) => {
         await requireLiving(transaction.db, parts.workerId);
+        // The execution's row before those of its segments, as who lists rejects locks them.
+        await markPlanned(transaction.db, executionId);
         const findLost = async (schemaId: string) => {
           const row = await findRunSchema(transaction.db, executionId, schemaId);
           return row?.generation === lost.get(schemaId) ? row : null;
@@ -81,11 +83,11 @@ async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: 
         for (const schema of planned) {
           const row = await findLost(schema.schemaId);
           if (row === null) continue;
-          // Both were written by planExecution of this build's protocol.
-          const plan = keepMarks(item, schema.plan as SchemaPlan, row.plan as SchemaPlan | null);
+          const plan = isAgain(item, schema.schemaId, row.plan)
+            ? { ...(schema.plan as SchemaPlan), isLoadedAgain: true }
+            : schema.plan;
           await restartSchema(transaction.db, executionId, { ...schema, plan });
         }
-        await markPlanned(transaction.db, executionId);
         for (const { schemaId, message } of failed) {
           if ((await findLost(schemaId)) !== null)
             await setSchemaStatus(transaction.db, executionId, schemaId, 'failed', message);
@@ -105,22 +107,17 @@ async function restart(parts: EngineParts, run: Run, item: ItemToRestart, stop: 
   }
 }
 
-/** What is known of the execution's earlier attempts is kept, however often the image is lost afterwards. */
-function keepMarks(item: ItemToRestart, plan: SchemaPlan, before: SchemaPlan | null): SchemaPlan {
-  const isAgain = (item.isDifferent && plan.schema.id === item.schemaId) || before?.isLoadedAgain === true;
-  const isForgotten = plan.isForgotten === true || before?.isForgotten === true;
-  return {
-    ...plan,
-    ...(isAgain ? { isLoadedAgain: true } : {}),
-    ...(isForgotten ? { isForgotten: true } : {}),
-  };
+/** That a schema was loaded again is kept, however often its image is lost afterwards. */
+function isAgain({ isDifferent, schemaId: differing }: ItemToRestart, schemaId: string, before: unknown): boolean {
+  // Written by planExecution of this build's protocol.
+  return (isDifferent && schemaId === differing) || (before as SchemaPlan | null)?.isLoadedAgain === true;
 }
 
 async function planAgain(
   parts: EngineParts,
   run: Run,
   item: ItemToRestart,
-  only: ReadonlyMap<string, number>,
+  only: ReadonlySet<string>,
   stop: AbortSignal,
 ): Promise<ExecutionPlan> {
   const row = await retryStore(() => findRunSchema(parts.store.db, item.executionId, item.schemaId), stop);

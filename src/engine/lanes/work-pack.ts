@@ -15,7 +15,7 @@ import { type SchemaPlan, toLoadPlan } from '../planner/schema-plan.ts';
 import { issueReceipt, sumReads } from '../receipts/schema-receipt.ts';
 import { inSpan } from '../tracing.ts';
 import type { Watch } from '../workers/cancellation.ts';
-import { countWarnings, describePublication, toRemember } from './finish-schema.ts';
+import { countWarnings, describePublication } from './finish-schema.ts';
 import type { LaneClock } from './lane-clock.ts';
 import { obfuscationOf, toReadRequest } from './reading.ts';
 
@@ -158,7 +158,9 @@ function toCompleted(
     progress: { records: read.recordsRead, bytes: read.bytesRead },
     receipt: issueReceipt(plan, snapshot.position, reads, finish),
     warningCount: countWarnings(plan),
-    ...toRemember(plan, plan.nextCursor),
+    nextCursor: plan.nextCursor,
+    shape: plan.shape,
+    revision: plan.revision,
     seen: plan.seen,
   };
 }

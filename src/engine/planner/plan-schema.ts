@@ -55,6 +55,7 @@ export async function planSchema(context: PlanContext, item: SchemaToPlan): Prom
     columnPrefix: context.columnPrefix,
     stampedAt: stampOf(execution).toISOString(),
     adopt: sync.adopt,
+    revision: item.selection.revision,
     depth: isVerification ? 'checksums' : sync.receiptDepth,
     maxLossPercent: execution.overrides.maxLossPercent ?? sync.maxLossPercent,
     ...(tracking?.isNextOpen === true

@@ -80,10 +80,10 @@ export interface SchemaPlan {
   readonly preview?: LoadPreview;
   /** Of what is read; absent in plans of older builds. */
   readonly estimate?: Estimate;
+  /** Of the selection that it was planned by; absent in plans of older builds. */
+  readonly revision?: number;
   /** True: the new table differed before it was published, so that it was begun again. */
   readonly isLoadedAgain?: true;
-  /** True: begun again after settings were changed, so that nothing is remembered of it for the next execution. */
-  readonly isForgotten?: true;
 }
 
 /** The part of the plan that the destination's load needs. */

@@ -99,6 +99,8 @@ export interface CompletedPackSchema {
   readonly warningCount: number;
   readonly nextCursor: unknown;
   readonly shape: unknown;
+  /** As in `CompletedSchema`. */
+  readonly revision?: number | undefined;
   /** What it found; null when that is remembered already. */
   readonly seen: SeenSchema | null;
 }
@@ -121,7 +123,7 @@ export async function completePack(store: Store, pack: CompletedPack): Promise<R
   if (pack.schemas.length === 0) return new Set();
   const given = sql`jsonb_to_recordset(${JSON.stringify(pack.schemas.map((done, index) => toRow(done, index === 0 ? pack.timing : null)))}::jsonb)
     AS g(schema_id text, generation bigint, token integer, read jsonb, finish jsonb, records bigint, bytes bigint, timing jsonb,
-      receipt jsonb, record_count bigint, warning_count bigint, cursor jsonb, shape jsonb, seen jsonb)`;
+      receipt jsonb, record_count bigint, warning_count bigint, cursor jsonb, shape jsonb, revision integer, seen jsonb)`;
   const ids = pack.schemas.map(({ schema }) => schema.schemaId);
   return store.transaction(async ({ db }) => {
     const { rows: held } = await sql<{ schemaId: string }>`
@@ -146,7 +148,7 @@ export async function completePack(store: Store, pack: CompletedPack): Promise<R
     await sql`
       UPDATE bulk_sync_schemas b SET cursor = g.cursor, loaded_shape = g.shape
       FROM ${given} WHERE b.sync_id = ${pack.syncId} AND b.schema_id = g.schema_id AND b.generation = g.generation
-        AND b.schema_id = ANY (${ended})`.execute(db);
+        AND b.revision = coalesce(g.revision, b.revision) AND b.schema_id = ANY (${ended})`.execute(db);
     await sql`
       INSERT INTO seen_schemas (sync_id, organization_id, schema_id, description)
       SELECT ${pack.syncId}, ${pack.organizationId}, g.schema_id, g.seen FROM ${given}
@@ -161,7 +163,7 @@ function toHold({ schemaId, generation, token }: PackedSchema) {
 }
 
 function toRow(done: CompletedPackSchema, timing: TimeParts | null) {
-  const { schema, outcomes, progress, receipt, warningCount, nextCursor, shape, seen } = done;
+  const { schema, outcomes, progress, receipt, warningCount, nextCursor, shape, revision, seen } = done;
   return {
     ...toHold(schema),
     ...outcomes,
@@ -172,6 +174,7 @@ function toRow(done: CompletedPackSchema, timing: TimeParts | null) {
     warning_count: warningCount,
     cursor: nextCursor,
     shape,
+    revision,
     seen,
   };
 }

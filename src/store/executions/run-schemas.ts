@@ -34,12 +34,6 @@ export const SCHEMA_CANCELED = 'Cancelled. It keeps its previous data.';
 /** Rows of one statement, and of its values in memory; 65,535 parameters is the protocol's limit. */
 const ROWS_PER_INSERT = 500;
 
-/** A generation, and the one that was the last before it. */
-export interface RaisedGeneration {
-  readonly generation: number;
-  readonly before: number;
-}
-
 /**
  * Raises and answers the next generation of schemas, by their ids: gaps are harmless, repeats are not. At least the seconds
  * since 1970, so that metadata from an older backup do not begin what the destination has seen: one load a second and
@@ -49,14 +43,15 @@ export async function nextGenerations(
   db: StoreDatabase,
   syncId: string,
   schemaIds: readonly string[],
-): Promise<ReadonlyMap<string, RaisedGeneration>> {
-  const { rows } = await sql<{ schemaId: string; generation: string; before: string }>`
-    UPDATE bulk_sync_schemas b SET generation = greatest(b.generation + 1, extract(epoch FROM now())::bigint)
-    FROM (SELECT schema_id, generation FROM bulk_sync_schemas
-      WHERE sync_id = ${syncId} AND schema_id = ANY (${[...schemaIds]}) FOR UPDATE) last
-    WHERE b.sync_id = ${syncId} AND b.schema_id = last.schema_id
-    RETURNING b.schema_id, b.generation, last.generation AS before`.execute(db);
-  return new Map(rows.map((row) => [row.schemaId, { generation: Number(row.generation), before: Number(row.before) }]));
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db
+    .updateTable('bulkSyncSchemas')
+    .set({ generation: sql`greatest(generation + 1, extract(epoch FROM now())::bigint)` })
+    .where('syncId', '=', syncId)
+    .where('schemaId', '=', sql<string>`ANY (${[...schemaIds]})`)
+    .returning(['schemaId', 'generation'])
+    .execute();
+  return new Map(rows.map((row) => [row.schemaId, Number(row.generation)]));
 }
 
 /** What becomes of each schema of an execution. */
@@ -253,6 +248,8 @@ export interface CompletedSchema {
   readonly warningCount: number;
   readonly nextCursor: unknown;
   readonly shape: unknown;
+  /** Of the selection that was loaded: what it leaves is void once another one is there. Absent in plans of older builds. */
+  readonly revision?: number | undefined;
   /** The generation that repaired it, where one did. */
   readonly repairedBy?: number | undefined;
   /** What it found; absent when that is remembered already. */
@@ -292,8 +289,9 @@ export async function completeSchema(store: Store, done: CompletedSchema): Promi
       })
       .where('syncId', '=', done.syncId)
       .where('schemaId', '=', schemaId)
-      // `forgetCursors` raises it: this load was of another source, or into another table.
+      // `forgetCursors` raises both: this load was of another source, into another table, or by another field.
       .where('generation', '=', String(done.repairedBy ?? done.item.generation))
+      .where('revision', '=', done.revision === undefined ? sql<number>`revision` : done.revision)
       .execute();
     if (done.seen !== undefined) await saveSeenSchema(db, { ...done.seen, syncId: done.syncId }, schemaId);
     return true;

@@ -53,6 +53,7 @@ export function draftSelection(
     autoFields: null,
     cursor: null,
     loadedShape: null,
+    revision: 0,
   };
 }
 

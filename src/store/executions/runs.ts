@@ -87,19 +87,20 @@ export function draftRun(store: Store, organizationId: string, start: NewExecuti
 }
 
 async function gatherRun(store: Store, execution: Pick<ExecutionRecord, (typeof RUN_COLUMNS)[number]>) {
+  // Before all that their revisions stand for: what is changed in between then makes them older than it is.
+  const schemas = await store.db
+    .selectFrom('bulkSyncSchemas')
+    .selectAll()
+    .where('syncId', '=', execution.syncId)
+    .where('enabled', '=', true)
+    .orderBy('schemaId')
+    .execute();
   const sync = await store.db
     .selectFrom('bulkSyncs')
     .selectAll()
     .where('id', '=', execution.syncId)
     .where('organizationId', '=', execution.organizationId)
     .executeTakeFirstOrThrow();
-  const schemas = await store.db
-    .selectFrom('bulkSyncSchemas')
-    .selectAll()
-    .where('syncId', '=', sync.id)
-    .where('enabled', '=', true)
-    .orderBy('schemaId')
-    .execute();
   return {
     execution,
     sync,

@@ -9,7 +9,7 @@ export type BulkSyncSchemaRecord = Selectable<Database['bulkSyncSchemas']>;
 
 export type NewBulkSyncSchema = Omit<
   Insertable<Database['bulkSyncSchemas']>,
-  'organizationId' | 'syncId' | 'generation' | 'cursor' | 'loadedShape'
+  'organizationId' | 'syncId' | 'generation' | 'cursor' | 'loadedShape' | 'revision'
 >;
 
 /** PostgreSQL takes at most 65,535 parameters in one statement. */
@@ -190,7 +190,7 @@ export async function forgetCursors(
   if (of.schemaIds?.length === 0) return;
   let update = db
     .updateTable('bulkSyncSchemas')
-    .set({ cursor: null, loadedShape: null, generation: sql`generation + 1` })
+    .set({ cursor: null, loadedShape: null, revision: sql`revision + 1`, generation: sql`generation + 1` })
     .where('syncId', 'in', meant);
   if (of.schemaIds !== undefined) update = update.where('schemaId', 'in', of.schemaIds);
   await update.execute();
