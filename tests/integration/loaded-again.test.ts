@@ -29,6 +29,15 @@ const LOSE_IMAGE = `
     RETURN NULL; END $$;
   CREATE OR REPLACE TRIGGER lose_image AFTER INSERT ON executions FOR EACH ROW EXECUTE FUNCTION lose_image()`;
 
+/** Another worker that lives holds every image, too. */
+const SHARE_IMAGES = `
+  CREATE OR REPLACE FUNCTION share_image() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE other uuid := '00000000-0000-4000-8000-000000000001'; BEGIN
+    IF NEW.worker_id <> other THEN
+      INSERT INTO workers (id, host, pid, build, heartbeat_at) VALUES (other, 'there', 1, 'any', now() + interval '1 hour') ON CONFLICT DO NOTHING;
+      INSERT INTO snapshot_holders VALUES (NEW.execution_id, NEW.epoch, other, NEW.snapshot) ON CONFLICT DO NOTHING;
+    END IF; RETURN NULL; END $$;
+  CREATE OR REPLACE TRIGGER share_image AFTER INSERT ON snapshot_holders FOR EACH ROW EXECUTE FUNCTION share_image()`;
+
 const server = useServer();
 const scene = useSyncScene(server, SOURCE);
 
@@ -49,6 +58,7 @@ async function run(spoilt: number) {
 describe.each([
   ['', 'SELECT'],
   [' in an execution that has lost an image before', LOSE_IMAGE],
+  [' while another worker holds the image', SHARE_IMAGES],
 ])('a new table that differs%s', { timeout: LIMIT_MS }, (_when, before) => {
   beforeEach(async () => {
     await queryDatabase(server.metadata.url, before);

@@ -111,10 +111,11 @@ async function restartIfSnapshotLost(
   triedAt: number,
 ): Promise<unknown> {
   if (!(error instanceof SyncError) || error.code !== 'SNAPSHOT_LOST') return error;
-  if (await isStillHeld(parts, item, triedAt, stop)) return error;
+  // `finishSchema` puts it there: the image is as it was, and what was loaded of it has to be loaded again.
+  const isDifferent = error.detail.isDifferent === true;
+  if (!isDifferent && (await isStillHeld(parts, item, triedAt, stop))) return error;
   try {
-    // `finishSchema` puts it there.
-    await restartInNewSnapshot(parts, run, { ...item, isDifferent: error.detail.isDifferent === true }, stop);
+    await restartInNewSnapshot(parts, run, { ...item, isDifferent }, stop);
     return null;
   } catch (failure) {
     return firstError(failure);
