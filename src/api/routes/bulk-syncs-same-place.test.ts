@@ -2,6 +2,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { type Answer, useBulkFixture } from '../../../tests/setup/bulk-fixture.ts';
+import { postgresConfiguration } from '../../../tests/setup/syncs.ts';
 
 // Two connections that lead to one place, and syncs that would write one table through them.
 
@@ -53,6 +54,21 @@ it('lets only one of two syncs have a table when both are made at once through t
   const ends = [fixture.destinationId, again, fixture.destinationId, again];
   const answers = await Promise.all(ends.map((end) => create({ ...target, destination_connection_id: end })));
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 422, 422, 422]);
+});
+
+it('takes a connection that was led elsewhere for what it is now, before that was asked', async () => {
+  const name = 'moved away';
+  const id = await fixture.connect(name, fixture.source);
+  await fixture.refresh(id);
+  const own = {
+    destination_connection_id: id,
+    destination_configuration: { schema: 'public' },
+    schemas: ['public.notes'],
+  };
+  expect((await create(own)).status).toBe(422);
+  const configuration = postgresConfiguration(fixture.destination.url);
+  const moved = await fixture.send('PUT', `/api/connections/${id}`, { name, configuration });
+  expect([moved.status, (await create(own)).status]).toEqual([200, 200]);
 });
 
 it('knows a file again that is reached over a link', async () => {

@@ -13,16 +13,17 @@ const HISTORY = `
     (SELECT oid FROM pg_database WHERE datname = current_database())) AS history
   FROM pg_control_system() s, pg_control_checkpoint() c, pg_control_recovery() r`;
 
-/** Tells this database from all others, and a standby's from all but its server's. */
+/** Tells this database from all others, and a standby's from all but its server's; as much of it as the server says. */
 export async function identifyDatabase(session: Session, signal: AbortSignal): Promise<DatabaseIdentity> {
-  const action = 'Asking which database this is';
-  try {
-    const [row] = await session.query(action, `SELECT ${RUNNING}, ${HISTORY}`, [], signal);
-    return { running: row?.running ?? null, history: row?.history ?? null };
-  } catch (error) {
-    // Some providers keep the control file to themselves.
-    if (!(error instanceof SyncError) || error.detail.sqlState !== '42501') throw error;
-    const [row] = await session.query(action, `SELECT ${RUNNING}`, [], signal);
-    return { running: row?.running ?? null, history: null };
+  // Some providers keep the control file to themselves, or have none; what only speaks PostgreSQL may know neither.
+  for (const columns of [`${RUNNING}, ${HISTORY}`, RUNNING]) {
+    try {
+      const [row] = await session.query('Asking which database this is', `SELECT ${columns}`, [], signal);
+      return { running: row?.running ?? null, history: row?.history ?? null };
+    } catch (error) {
+      const isAnswer = error instanceof SyncError && error.detail.sqlState !== undefined && error.kind !== 'transient';
+      if (!isAnswer) throw error;
+    }
   }
+  return { running: null, history: null };
 }

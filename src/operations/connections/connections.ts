@@ -6,6 +6,7 @@ import {
   deleteConnection as deleteConnectionRow,
   findConnection,
   forgetCursors,
+  forgetDatabaseIdentity,
   insertConnection,
   listChildren,
   listConnections as listConnectionRows,
@@ -172,7 +173,10 @@ export async function updateConnection(
     const hasMoved = !isDeepStrictEqual(stored.configuration, row.configuration);
     for (const one of [stored, ...children]) {
       // Another database, perhaps: what syncs remember of the old one would hide records of the new one.
-      if (hasMoved) await forgetCursors(db, one.organizationId, { connectionId: one.id });
+      if (hasMoved) {
+        await forgetCursors(db, one.organizationId, { connectionId: one.id });
+        await forgetDatabaseIdentity(db, one.organizationId, one.id);
+      }
       await requestRefreshOf(db, one.organizationId, one.id, definition);
     }
   });

@@ -67,4 +67,22 @@ describe('tables that are written while they are read', () => {
     expect(await again.source?.identify?.(NEVER)).toEqual({ running: expect.any(String), history: null });
     expect(await find(again, ['public.plain'], ['plain'])).toEqual(['public.plain < plain']);
   });
+
+  it.each(['pg_control_checkpoint', 'pg_postmaster_start_time'])(
+    'are looked for as far as a server says which it is: not by %s()',
+    async (name) => {
+      const database = new URL(side.url).pathname.slice(1);
+      const result = name === 'pg_control_checkpoint' ? '(OUT timeline_id int)' : '() RETURNS timestamptz';
+      await side.sql(`CREATE SCHEMA IF NOT EXISTS shadow;
+        CREATE FUNCTION shadow.${name}${result} LANGUAGE plpgsql AS $$ BEGIN RAISE 'not here' USING ERRCODE = '55000'; END $$;
+        ALTER DATABASE ${database} SET search_path = shadow, pg_catalog, public`);
+      await using shadowed = await connectDatabase(side.url);
+      const isKnown = name === 'pg_control_checkpoint';
+      expect(await shadowed.source?.identify?.(NEVER)).toEqual({
+        running: isKnown ? expect.any(String) : null,
+        history: null,
+      });
+      expect(await find(shadowed, ['public.plain'], ['plain'])).toEqual(isKnown ? ['public.plain < plain'] : []);
+    },
+  );
 });
