@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { queryDatabase } from '../setup/databases.ts';
 import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { LIMIT_MS, useDatabase, useServer } from '../setup/hooks.ts';
+import { askServer } from '../setup/millrace.ts';
 import { makeSync, postgresConfiguration, type Side, untilEnded } from '../setup/syncs.ts';
 
 // Files as sources through a whole server: the owner's thread reads, whichever side has one.
@@ -85,16 +86,22 @@ it(
 );
 
 it(
-  'refuses to read the file that it writes, when it is saved or, through another connection, when it starts',
+  'refuses to read the file that it writes, when it is saved, and when it starts after a connection was led there',
   async () => {
     const signal = AbortSignal.timeout(LIMIT_MS);
     await queryFile(inFolder('same.duckdb'), 'CREATE TABLE t AS SELECT 1 AS id');
     const file: Side = ['duckdb', { path: 'same.duckdb' }];
-    const sync = await make(file, file, ['main.t'], 'copies');
+    await expect(make(file, file, ['main.t'], 'copies')).rejects.toThrow('cannot be written meanwhile');
+    const sync = await make(file, ['duckdb', { path: 'other.duckdb' }], ['main.t'], 'copies');
+    const { source_connection_id: one, destination_connection_id: other } = await server.client.getBulkSync(
+      sync,
+      signal,
+    );
+    const moved = { name: `moved ${other}`, configuration: { path: 'same.duckdb' } };
+    await askServer(server, 'PUT', `/api/connections/${other}`, moved, signal);
     const { id } = await server.client.startBulkSync(sync, {}, signal);
     const { execution } = await untilEnded(server, sync, id, signal);
     expect([execution.status, execution.status_message]).toEqual(['failed', expect.stringContaining('the same file')]);
-    const { source_connection_id: one } = await server.client.getBulkSync(sync, signal);
     const request = {
       name: 'one',
       mode: 'replicate',
@@ -110,7 +117,7 @@ it(
       },
       signal,
     );
-    await expect(saved).rejects.toThrow('cannot be written while it is read');
+    await expect(saved).rejects.toThrow('cannot be written meanwhile');
   },
   LIMIT_MS,
 );

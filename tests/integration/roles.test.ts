@@ -55,7 +55,7 @@ describe('a process with some roles', () => {
 
   it('leaves executions to workers, and these answer health questions only', { timeout: LIMIT_MS }, async () => {
     onTestFailed(() => console.error(homes.map((home) => home.readLog()).join('\n')));
-    const sync = await scene.make(['public.people']);
+    const sync = await scene.make(['public.people'], { destination_configuration: { schema: 'by_workers' } });
     const { id } = await api.client.startBulkSync(sync.id, {}, scene.signal);
     worker = await startWorker(homes[1] as TestHome, environment());
     const { execution, receipt } = await untilEnded(api, sync.id, id, scene.signal);
