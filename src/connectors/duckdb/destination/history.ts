@@ -105,24 +105,56 @@ export async function countMissing(
   records: number,
   keysAtOnce: number = KEYS_AT_ONCE,
 ): Promise<number> {
-  const keys = keyColumns(plan);
-  const isHashed = keys.every(({ name, type }) => live.typeOf(name) === type && HASHED.test(type));
-  // Text of a table that another tool made may be compared by rules that a hash knows nothing of.
-  const canPart = records > keysAtOnce && isHashed && !(await isAdopted(session, plan));
+  const canPart = records > keysAtOnce && (await isHashed(session, plan, live));
   const parts = canPart ? Math.min(MOST_PARTS, Math.ceil(records / keysAtOnce)) : 1;
   let missing = 0;
   for (let part = 0; part < parts; part += 1) {
-    const isIn = (alias: 's' | 'l') =>
-      parts === 1
-        ? 'true'
-        : // The join finds its places by the lower bits.
-          `(hash(${keys.map(({ name }) => `${alias}.${quoteName(name)}`).join(', ')}) >> 32) % ${parts} = ${part}`;
+    const isIn = partOf(plan, part, parts);
     const from = `${missingRecords(plan, live, isIn)} AND ${isAlive(plan, live)}`;
     const count = () => session.rows(`SELECT count(*) AS records FROM ${from}`);
     const [row] = await (parts === 1 ? count() : session.sparingly(count));
     missing += Number(row?.records);
   }
   return missing;
+}
+
+/** Enough to tell a share to a percent, whatever the table's size. */
+const SAMPLED_KEYS = 100_000;
+
+/**
+ * The share of the live records, in percent, that the shadow does not have, by about a hundred thousand of them or by all
+ * where there are fewer. They are chosen by their keys' hashes, so in no order; null for keys that have none.
+ * @param records about how many the live table has
+ */
+export async function sampleMissing(
+  session: Session,
+  plan: LoadPlan,
+  live: CatalogueTable,
+  records: number,
+): Promise<number | null> {
+  if (!(await isHashed(session, plan, live))) return null;
+  const isIn = partOf(plan, 0, Math.max(1, Math.floor(records / SAMPLED_KEYS)));
+  const alive = isAlive(plan, live);
+  const [seen] = await session.rows(`SELECT count(*) AS records FROM ${liveOf(plan)} WHERE ${isIn('l')} AND ${alive}`);
+  if (Number(seen?.records) === 0) return null;
+  const [missing] = await session.rows(
+    `SELECT count(*) AS records FROM ${missingRecords(plan, live, isIn)} AND ${alive}`,
+  );
+  return (Number(missing?.records) * 100) / Number(seen?.records);
+}
+
+/** Text of a table that another tool made may be compared by rules that a hash knows nothing of. */
+async function isHashed(session: Session, plan: LoadPlan, live: CatalogueTable): Promise<boolean> {
+  const isAlike = keyColumns(plan).every(({ name, type }) => live.typeOf(name) === type && HASHED.test(type));
+  return isAlike && !(await isAdopted(session, plan));
+}
+
+/** Which records are in one of so many parts of their keys. */
+function partOf(plan: LoadPlan, part: number, parts: number): (alias: 's' | 'l') => string {
+  if (parts === 1) return () => 'true';
+  const names = keyColumns(plan).map(({ name }) => quoteName(name));
+  // A join finds its places by the lower bits.
+  return (alias) => `(hash(${names.map((name) => `${alias}.${name}`).join(', ')}) >> 32) % ${parts} = ${part}`;
 }
 
 async function hasMissing(session: Session, plan: LoadPlan, live: CatalogueTable): Promise<boolean> {
