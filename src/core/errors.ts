@@ -100,6 +100,8 @@ export const ERROR_CODES = {
   CONN_PATH_REFUSED: 'configuration',
   /** The connection broke or the system is starting, stopping or out of a resource. Retried by itself. */
   CONN_LOST: 'transient',
+  /** The server, the database or the role has no session left for us. Retried by itself; raise its limit, or lower that of the sync. */
+  CONN_FULL: 'transient',
   /** Another process, or another sync of this server, holds the file. Retried by itself; close the other process. */
   FILE_LOCKED: 'transient',
   /** The file is not what the connection says, is damaged, or was written by a newer version of its system. */

@@ -28,7 +28,7 @@ describe('toSyncError', () => {
     ['57P02', 'terminating connection because of crash of another server process', 'CONN_LOST', 'transient'],
     ['57P03', 'the database system is starting up', 'CONN_LOST', 'transient'],
     ['08006', 'connection failure', 'CONN_LOST', 'transient'],
-    ['53300', 'sorry, too many clients already', 'CONN_LOST', 'transient'],
+    ['53300', 'sorry, too many clients already', 'CONN_FULL', 'transient'],
     ['40P01', 'deadlock detected', 'CONN_LOST', 'transient'],
     ['72000', 'snapshot too old', 'SNAPSHOT_LOST', 'transient'],
     ['54011', 'tables can have at most 1600 columns', 'TABLE_TOO_WIDE', 'configuration'],

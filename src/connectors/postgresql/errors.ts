@@ -38,6 +38,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '08': 'CONN_LOST',
   '40': 'CONN_LOST',
   '53': 'CONN_LOST',
+  '53300': 'CONN_FULL',
   '57': 'CONN_LOST',
   '25P03': 'CONN_LOST',
   '25P04': 'CONN_LOST',
@@ -98,6 +99,8 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   CONN_PRIVILEGE_MISSING: 'Grant the privilege to the user of the connection.',
   CONN_UNREACHABLE: 'Check hostname and port, and that the network lets us through.',
   CONN_LOST: 'It is tried again by itself.',
+  CONN_FULL:
+    'The server or the role has no session left for us; it is tried again by itself. Raise max_connections or CONNECTION LIMIT, or lower the concurrency limit of the sync.',
   LOCK_TIMEOUT: 'Another session holds the table; it is tried again by itself.',
   DISK_FULL: 'Free space on the database server, then start again.',
   DISK_FAILED: 'Look at the log of the database server and at its disk, then start again.',
@@ -159,8 +162,6 @@ function adviseSpecially(code: ErrorCode, answer: string): string | undefined {
   if (code === 'CONN_TLS_FAILED') return adviseOnTls(answer);
   if (code === 'TABLE_DIFFERS' && /\(SQLSTATE 0A000\)$/.test(answer))
     return 'Something that stands on the table, such as a rule or a view, does not allow it: drop that, then start again.';
-  if (/\(SQLSTATE 53300\)$/.test(answer))
-    return 'The server or the role has no session left for us; it is tried again by itself. Raise max_connections or CONNECTION LIMIT, or lower the concurrency limit of the sync.';
   if (/\(SQLSTATE 25006\)$/.test(answer))
     return 'The server is a replica, or its database or user is set to read only: write to the primary.';
   if (/conflict with recovery/.test(answer))

@@ -108,6 +108,22 @@ describe('a pool whose role has few places', () => {
     await pool.release(await acquiring);
   });
 
+  it('leaves who has another place without a second one for a few seconds only', async () => {
+    await becomeTight();
+    stopClock();
+    await takePlaces();
+    const brief = expect(pool.acquire(NEVER, true)).rejects.toMatchObject({ code: 'CONN_FULL', kind: 'transient' });
+    await refused();
+    vi.advanceTimersByTime(10_000);
+    await brief;
+    const patient = pool.acquire(NEVER);
+    await refused();
+    vi.advanceTimersByTime(10_000);
+    await refused();
+    await leave();
+    await pool.release(await patient);
+  });
+
   it('gives back the place of a reader when the read is over', async () => {
     await becomeTight();
     const source = new PostgresqlSource(pool);

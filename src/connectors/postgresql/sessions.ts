@@ -13,8 +13,8 @@ const TURN_DELAY_MS = 250;
 const LEAVING_MS = 300;
 const LEAVING_DELAY_MS = 30;
 /** How long the server may leave us without a place. The first time shorter, so that a check can say what is wrong. */
-const FIRST_WAIT_MS = 5_000;
-const NEXT_WAIT_MS = 60_000;
+const BRIEF_WAIT_MS = 5_000;
+const LONG_WAIT_MS = 60_000;
 
 /** Tables that, found together, tell Millrace's metadata database under whatever address it is reached. */
 const METADATA_TABLES = ['installation', 'execution_snapshots', 'schema_caches'];
@@ -37,14 +37,15 @@ export class SessionPool implements AsyncDisposable {
 
   /**
    * An idle session, or a new one. Once the server had no place for us and nobody was just leaving, one session at a time.
-   * @throws a `CONN_…` error
+   * @param isBrief for who keeps another place meanwhile: those who wait for each other's would wait for as long as they may
+   * @throws a `CONN_…` error; `CONN_FULL` when nobody made room for long enough
    */
-  async acquire(signal: AbortSignal): Promise<Session> {
+  async acquire(signal: AbortSignal, isBrief = false): Promise<Session> {
     while (this.#isTight && this.#isWorking()) await pause(signal);
     const idle = this.#takeIdle();
     if (idle !== undefined) return idle;
     this.#opening += 1;
-    const session = await this.#openInTurn(signal).finally(() => {
+    const session = await this.#openInTurn(isBrief, signal).finally(() => {
       this.#opening -= 1;
     });
     this.#lent.add(session);
@@ -132,17 +133,18 @@ export class SessionPool implements AsyncDisposable {
   }
 
   /** Other threads and programs hold the places; whoever ends first lets us in. */
-  async #openInTurn(signal: AbortSignal): Promise<Session> {
+  async #openInTurn(isBrief: boolean, signal: AbortSignal): Promise<Session> {
     const { forbiddenDatabase } = this.#options.context;
     if (forbiddenDatabase !== null && !this.#isProved) await this.#refuseForbidden(forbiddenDatabase);
     // Unequal, so that of two who wait for each other's places one gives up first.
-    const giveUpAt = performance.now() + (this.#isTight ? NEXT_WAIT_MS : FIRST_WAIT_MS) * (1 + Math.random());
+    const wait = this.#isTight && !isBrief ? LONG_WAIT_MS : BRIEF_WAIT_MS;
+    const giveUpAt = performance.now() + wait * (1 + Math.random());
     let tightAt: number | undefined;
     while (true) {
       try {
         return await openSession(this.#options, signal);
       } catch (error) {
-        if (!isFull(error)) throw error;
+        if (!(error instanceof SyncError) || error.code !== 'CONN_FULL') throw error;
         tightAt ??= performance.now() + LEAVING_MS;
         this.#isTight ||= performance.now() >= tightAt;
         await this.#dropIdle();
@@ -202,11 +204,6 @@ export class SessionPool implements AsyncDisposable {
 
 function pause(signal: AbortSignal): Promise<void> {
   return sleep(TURN_DELAY_MS * (1 + Math.random()), undefined, { signal });
-}
-
-/** The server, the database or the role has as many sessions as it may have. */
-function isFull(error: unknown): boolean {
-  return error instanceof SyncError && error.detail.sqlState === '53300';
 }
 
 function isLoopback(address: string): boolean {

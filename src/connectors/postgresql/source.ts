@@ -127,7 +127,8 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
     const { token } = request.snapshot;
-    const session = await this.#takeReader(token, signal);
+    // What is read for a load is waited for by the session that writes it.
+    const session = await this.#takeReader(token, signal, request.segment !== undefined);
     const action = `Reading ${request.schema.id}`;
     try {
       const watched = watchTracking(request);
@@ -169,12 +170,12 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
     }
   }
 
-  async #takeReader(token: string, signal: AbortSignal): Promise<Session> {
+  async #takeReader(token: string, signal: AbortSignal, isBrief = false): Promise<Session> {
     if (token !== this.#token) await this.#dropReaders();
     this.#token = token;
     const idle = this.#readers.pop();
     if (idle?.isUsable) return idle;
-    const session = await this.#pool.acquire(signal);
+    const session = await this.#pool.acquire(signal, isBrief);
     try {
       await importSnapshot(session, token, signal);
       await session.script('Beginning to read', 'SAVEPOINT reading', signal);

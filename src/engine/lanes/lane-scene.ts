@@ -1,3 +1,4 @@
+import { SyncError } from '../../core/index.ts';
 import type { Run, WorkItem } from '../../store/index.ts';
 import type { EngineParts, RunSpecs } from '../engine-parts.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
@@ -39,4 +40,9 @@ export function remember(
   unfinished.set(item.schemaId, { item, plan, snapshotEpoch });
   const [oldest] = unfinished.keys();
   if (unfinished.size > MAX_REMEMBERED && oldest !== undefined) unfinished.delete(oldest);
+}
+
+/** Lanes that have one session each would wait for each other's second one. */
+export function narrowIfFull({ parts, run }: Pick<Lane, 'parts' | 'run'>, error: unknown): void {
+  if (error instanceof SyncError && error.code === 'CONN_FULL') parts.places.narrow(run.execution.id);
 }

@@ -14,7 +14,7 @@ import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from '../retry.ts';
 import { inSpan } from '../tracing.ts';
 import { isOutOfReach } from '../workers/outages.ts';
 import { runOnce } from './item-work.ts';
-import type { Lane } from './lane-scene.ts';
+import { type Lane, narrowIfFull } from './lane-scene.ts';
 import { restartInNewSnapshot } from './restart-schema.ts';
 
 /** A segment that was begun this often for each worker kills them, or is fenced off again and again; an outage makes each begin it a few times. */
@@ -46,6 +46,7 @@ export async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<voi
       const error = await restartIfSnapshotLost(lane, item, firstError(thrown), triedAt);
       if (error === null || stop.aborted) return;
       if (await isDestinationAhead(lane, item, error)) return failSchema(lane, item, destinationAhead(item, error));
+      narrowIfFull(lane, error);
       // Fenced off: whoever holds it now goes on; if that is this lane again, its next claim asks what became of it.
       if (isAbort(error)) return;
       if (isOutOfReach(error) && parts.others() > 0) return handBack(lane, item, error);

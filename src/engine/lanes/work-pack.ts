@@ -17,6 +17,7 @@ import { inSpan } from '../tracing.ts';
 import type { Watch } from '../workers/cancellation.ts';
 import { countWarnings, describePublication } from './finish-schema.ts';
 import type { LaneClock } from './lane-clock.ts';
+import { narrowIfFull } from './lane-scene.ts';
 import { obfuscationOf, toReadRequest } from './reading.ts';
 
 /** Long enough that what a transaction costs is shared by many, short enough for a cancel to wait and for lanes to share. */
@@ -65,6 +66,7 @@ export async function workOnPack(
     done = await inSpan('pack.load', run.execution, attributes, () => load(lane, members));
   } catch (error) {
     using _lost = attempt;
+    narrowIfFull(lane, error);
     if (!stop.aborted) explain(lane, claimed, error);
   }
   // What is stopped stays this lane's: whoever goes on with it asks the destination first.

@@ -53,6 +53,26 @@ describe('the places of a process', () => {
     void again;
   });
 
+  it('are given one at a time to an execution that was narrowed, until it is forgotten', async () => {
+    const places = new Places(5);
+    const got: string[] = [];
+    const [first, second] = await Promise.all([ask(places, got, 'a', '1'), ask(places, got, 'a', '1')]);
+    places.narrow('1');
+    const third = ask(places, got, 'a', '1');
+    await ask(places, got, 'a', '2');
+    first?.[Symbol.dispose]();
+    await ask(places, got, 'b', '3');
+    expect(got).toEqual(['a1', 'a1', 'a2', 'b3']);
+    second?.[Symbol.dispose]();
+    const fourth = ask(places, got, 'a', '1');
+    await third;
+    expect(got).toEqual(['a1', 'a1', 'a2', 'b3', 'a1']);
+    places.forget('1');
+    await ask(places, got, 'c', '4');
+    await fourth;
+    expect(got.toSorted()).toEqual(['a1', 'a1', 'a1', 'a1', 'a2', 'b3', 'c4']);
+  });
+
   it('are not given to who has stopped waiting, nor given back twice', async () => {
     const places = new Places(1);
     const got: string[] = [];

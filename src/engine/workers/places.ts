@@ -18,6 +18,8 @@ export class Places {
   readonly #total: number;
   readonly #held: PlaceOwner[] = [];
   readonly #waiting: Waiter[] = [];
+  /** Executions of which one step is worked on at a time. */
+  readonly #narrow = new Set<string>();
 
   constructor(total: number) {
     this.#total = total;
@@ -49,6 +51,19 @@ export class Places {
     }
   }
 
+  /**
+   * From now on one step of this execution is begun at a time: a server has too few sessions for more, and those who each
+   * have one would wait for each other's. What is under way goes on.
+   */
+  narrow(executionId: string): void {
+    this.#narrow.add(executionId);
+  }
+
+  /** The execution has ended. */
+  forget(executionId: string): void {
+    this.#narrow.delete(executionId);
+  }
+
   #giveOut(): void {
     while (this.#held.length < this.#total) {
       const next = this.#choose();
@@ -67,6 +82,7 @@ export class Places {
     let best: { readonly waiter: Waiter; readonly share: readonly [number, number] } | undefined;
     for (const waiter of this.#waiting) {
       const [ofOrganization, ofExecution] = share(waiter);
+      if (ofExecution > 0 && this.#narrow.has(waiter.owner.executionId)) continue;
       const [least, leastOfExecution] = best?.share ?? [Number.POSITIVE_INFINITY, 0];
       if (ofOrganization > least || (ofOrganization === least && ofExecution >= leastOfExecution)) continue;
       best = { waiter, share: [ofOrganization, ofExecution] };

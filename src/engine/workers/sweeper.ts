@@ -67,6 +67,7 @@ export async function tidy(parts: EngineParts): Promise<void> {
   for (const executionId of held) {
     if (open.has(executionId)) continue;
     parts.visited.delete(executionId);
+    parts.places.forget(executionId);
     await letGo(parts, executionId);
   }
 }
