@@ -15,6 +15,7 @@ import { formatLines, reportLines } from './report.ts';
 import type { Results } from './results.ts';
 import { say } from './say.ts';
 import { measureScaling } from './scaling.ts';
+import { measureStart } from './start.ts';
 import { compareOption, OPTION_PARTS } from './sync-options.ts';
 import { provideTable } from './table.ts';
 import { compareTls } from './tls.ts';
@@ -86,6 +87,7 @@ async function measure(options: BenchOptions): Promise<Results> {
     results.peers = await withProduct(HOME, database, (product) => comparePeers(product, database, HOME, options));
   if (options.parts.includes('scaling')) results.scaling = await measureScaling(database, HOME, options);
   if (options.parts.includes('formats')) results.formats = measureFormats(options.pairs);
+  if (options.parts.includes('start')) results.start = await measureStart(HOME);
   if (options.parts.includes('list')) results.list = await withProduct(HOME, database, measureList);
   return results;
 }

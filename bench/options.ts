@@ -14,6 +14,7 @@ export const PARTS = [
   'upsert',
   'tables',
   'memory',
+  'start',
   'list',
 ] as const;
 /** Parts that are measured only when they are asked for: they take other tools or several processes, or say nothing about a sync as a whole. */

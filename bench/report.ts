@@ -23,6 +23,7 @@ export function reportLines(results: Results): string[] {
     ...memoryLines(results),
     ...peerLines(results),
     ...scalingLines(results),
+    ...startLines(results),
     ...listLines(results),
     ...(results.formats === undefined ? [] : formatLines(results.formats)),
   ];
@@ -232,6 +233,12 @@ function scalingLines({ scaling }: Results): string[] {
     ),
     ...formatTable(columns, rows),
   ];
+}
+
+function startLines({ start }: Results): string[] {
+  if (start === undefined) return [];
+  const figures = `${start.medianSeconds.toFixed(1)} s at the median of ${start.starts}, ${start.slowestSeconds.toFixed(1)} s at most`;
+  return section(`Start of a server to its first answer: ${figures} (goal 3).`).slice(0, 2);
 }
 
 function listLines({ list }: Results): string[] {

@@ -62,6 +62,13 @@ export interface FormatFigure {
   readonly nanosecondsPerRecord: number;
 }
 
+/** From the start of a server to its first answer, in seconds. */
+export interface StartFigure {
+  readonly starts: number;
+  readonly medianSeconds: number;
+  readonly slowestSeconds: number;
+}
+
 /** Everything that one benchmark measured; absent parts were not asked for. */
 export interface Results {
   readonly takenAt: string;
@@ -88,6 +95,7 @@ export interface Results {
   memory?: readonly MemoryFigure[];
   peers?: readonly PeerFigure[];
   scaling?: readonly ScalingFigure[];
+  start?: StartFigure;
   list?: { readonly syncs: number; readonly medianMs: number };
 }
 
