@@ -147,6 +147,48 @@ describe.each(OLDER)('bulk syncs in %s', (version) => {
   });
 });
 
+describe.each([
+  [NEWEST, 'PUT'],
+  [V2024, 'PUT'],
+  [V2023, 'PATCH'],
+] as const)('a schedule from before spare parts were refused, in %s', (version, method) => {
+  let id: string;
+  const change = async (changes: Readonly<Record<string, unknown>>): Promise<Answer> => {
+    // The newest version tells of each schedule who made it, which is no part of a request.
+    const whole = JSON.stringify(await read(id, version), (key, value) =>
+      /^(created|updated)_(at|by)$/.test(key) ? undefined : value,
+    );
+    const request = { ...asRequest(JSON.parse(whole)), ...changes };
+    return fixture.send(method, `/api/bulk/syncs/${id}`, request, version);
+  };
+
+  /** Gives every schedule of the sync a day, which hourly ones do not go by. */
+  async function storeSpareParts(additional: Readonly<Record<string, unknown>>): Promise<void> {
+    id = await fixture.createSync({ default_schedule: HOURLY, additional_schedules: [{ ...HOURLY, ...additional }] });
+    const sql = `UPDATE bulk_sync_schedules SET settings = settings || '{"dayOfWeek": "monday"}' WHERE sync_id = $1`;
+    await fixture.api.services.store.pool.query(sql, [id]);
+  }
+
+  it.each([{ selective_mode: 'incrementalFields' }, { schemas: ['public.orders'], resync_mode: 'refetch' }])(
+    'stays as it is in a change of something else: %j',
+    async (additional) => {
+      await storeSpareParts(additional);
+      const before = await read(id, NEWEST);
+      const { status, body: answer } = await change({ name: 'Renamed' });
+      expect([status, answer.message]).toEqual([200, undefined]);
+      const after = { ...withoutChange(before), name: 'Renamed' };
+      expect(withoutChange(await read(id, NEWEST))).toEqual(after);
+    },
+  );
+
+  it('loses the part with its own change', async () => {
+    await storeSpareParts({ selective_mode: 'incrementalFields' });
+    const field = version === NEWEST ? 'default_schedule' : 'schedule';
+    const { status, body: answer } = await change({ [field]: { ...HOURLY, minute: '20', day_of_week: 'monday' } });
+    expect([status, answer.metadata.field]).toEqual([422, `${field}.day_of_week`]);
+  });
+});
+
 describe('replacing in 2024-02-08', () => {
   const put = (id: string, request: unknown): Promise<Answer> =>
     fixture.send('PUT', `/api/bulk/syncs/${id}`, request, V2024);

@@ -43,6 +43,8 @@ it('refuses a schedule whose resync mode the destination does not offer', async 
         additional_schedules: [
           { frequency: 'continuous', resync_mode: 'normal' },
           { frequency: 'continuous', resync_mode },
+          // Kept for when it has a time again.
+          { frequency: 'manual', resync_mode: 'refetch' },
         ],
       },
     });

@@ -6,17 +6,24 @@ import {
   type SchemaDescription,
   SyncError,
 } from '../../core/index.ts';
-import { findConnection } from '../../store/index.ts';
+import { findConnection, type ScheduleSettings } from '../../store/index.ts';
 import type { Context } from '../context.ts';
 import { authorize, newPolicies } from '../permissions/authorize.ts';
 import { refuseField } from '../refusals.ts';
 import { getBulkSource } from '../schemas/source.ts';
 import { checkConfiguration } from './configuration.ts';
 import type { BulkSyncInput } from './input.ts';
-import { checkSchedule } from './schedules/schedule-rules.ts';
+import { checkSchedule, type ScheduleInput } from './schedules/schedule-rules.ts';
+import { sameSettings } from './schedules/schedules.ts';
 
 export type SourceCapabilities = NonNullable<Capabilities['source']>;
 export type DestinationCapabilities = NonNullable<Capabilities['destination']>;
+
+/** What a sync has that is changed, as far as a change of it is told from what stays. */
+interface CurrentSync {
+  readonly policies: readonly string[];
+  readonly schedules: readonly ScheduleSettings[];
+}
 
 /** What both ends of a checked sync can do, and the policies that will hang on it. */
 export interface CheckedSync {
@@ -35,15 +42,16 @@ const MAX_CONCURRENCY = 1000;
 
 /**
  * Checks everything about a sync but its selection, and that the caller may read its source and sync to its destination.
- * @param currentPolicies of the sync that is changed; none for a new one
+ * @param current of the sync that is changed; null for a new one
  * @throws `REQUEST_REFUSED` naming the first field that a rule refuses; `FORBIDDEN`
  */
 export async function checkBulkSync(
   context: Context,
   input: BulkSyncInput,
-  currentPolicies: readonly string[],
+  current: CurrentSync | null,
 ): Promise<CheckedSync> {
   checkOwnValues(context, input);
+  checkSchedules(input, current?.schedules ?? []);
   const source = await loadSource(context, input.sourceConnectionId);
   const destination = await loadDestination(context, input.destinationConnectionId);
   await permitSide(context, input.sourceConnectionId, 'read');
@@ -61,7 +69,7 @@ export async function checkBulkSync(
     source,
     destination,
     mode,
-    policies: await newPolicies(context, 'bulk_sync', input.policies, currentPolicies),
+    policies: await newPolicies(context, 'bulk_sync', input.policies, current?.policies ?? []),
   };
 }
 
@@ -98,9 +106,14 @@ function checkOwnValues(context: Context, input: BulkSyncInput): void {
   }
   checkLimit(input.concurrencyLimit, 'concurrency_limit');
   checkLimit(input.resyncConcurrencyLimit, 'resync_concurrency_limit');
-  checkSchedule(input.defaultSchedule.settings, 'default_schedule');
+}
+
+function checkSchedules(input: BulkSyncInput, stored: readonly ScheduleSettings[]): void {
+  const check = ({ settings }: ScheduleInput, field: string): void =>
+    checkSchedule(settings, field, { isStored: stored.some((one) => sameSettings(one, settings)) });
+  check(input.defaultSchedule, 'default_schedule');
   for (const [index, schedule] of input.additionalSchedules.entries()) {
-    checkSchedule(schedule.settings, `additional_schedules[${index}]`);
+    check(schedule, `additional_schedules[${index}]`);
   }
 }
 

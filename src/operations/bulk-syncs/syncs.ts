@@ -132,7 +132,7 @@ export async function createBulkSync(
   selection: readonly SchemaSelection[] | null,
 ): Promise<BulkSyncView> {
   await authorize(context, 'create', { kind: 'bulk_sync' });
-  const checked = await checkBulkSync(context, input, []);
+  const checked = await checkBulkSync(context, input, null);
   const isEmpty = selection !== null && selection.length === 0;
   const source = isEmpty ? [] : await loadSourceSchemas(context, input.sourceConnectionId);
   const naming = toColumnNaming(context, input.normalizeNames, checked.destination);
@@ -183,7 +183,8 @@ export async function changeBulkSync(
   await permitBulkSync(context, id, 'edit');
   const { record: before, ...view } = await getBulkSync(context, id);
   const input = change({ record: before, ...view });
-  const checked = await checkBulkSync(context, input, before.policies);
+  const schedules = [view.defaultSchedule, ...view.additionalSchedules].map(({ settings }) => settings);
+  const checked = await checkBulkSync(context, input, { policies: before.policies, schedules });
   const { organizationId } = context.caller;
   const samePlace = await findSamePlace(context, input.destinationConnectionId);
   const newSource = await loadNewSource(context, before.sourceConnectionId, input.sourceConnectionId);

@@ -10,6 +10,14 @@ export interface ScheduleInput {
   readonly settings: ScheduleSettings;
 }
 
+/** What else is known of a request for a schedule. */
+interface ScheduleRequestFacts {
+  /** How it writes the names of the parts. */
+  readonly naming?: 'snake_case' | 'camelCase';
+  /** True for a schedule that the sync has already: one from before {@link refuseSparePart} is not refused as it is. */
+  readonly isStored?: boolean;
+}
+
 /** The public names of the parts, for messages. In camelCase they are called as here. */
 const SNAKE_NAMES: Readonly<Record<TimePart, string>> = {
   minute: 'minute',
@@ -39,13 +47,12 @@ const REQUIRED_PARTS: Readonly<Record<ScheduleFrequency, readonly TimePart[] | n
 /**
  * Refuses a schedule that could not be run as it says.
  * @param field where it stands in the request, such as `additional_schedules[0]`
- * @param naming how the request writes the names of the parts
  * @throws `REQUEST_REFUSED` naming the field
  */
 export function checkSchedule(
   settings: ScheduleSettings,
   field: string,
-  naming: 'snake_case' | 'camelCase' = 'snake_case',
+  { naming = 'snake_case', isStored = false }: ScheduleRequestFacts = {},
 ): void {
   const partName = (part: TimePart): string => (naming === 'camelCase' ? part : SNAKE_NAMES[part]);
   const nameOf = (part: TimePart): string => `${field}.${partName(part)}`;
@@ -69,7 +76,7 @@ export function checkSchedule(
   }
   for (const part of TIME_PARTS) {
     checkPart(settings, part, nameOf(part));
-    refuseSparePart(settings, part, nameOf(part));
+    if (!isStored) refuseSparePart(settings, part, nameOf(part));
   }
   if (isCron(settings.frequency)) refuseMissingDay(settings, nameOf('dayOfMonth'));
 }

@@ -127,7 +127,8 @@ function keptDueTime(kept: BulkSyncScheduleRecord | undefined, settings: Schedul
   return kept.dueAt;
 }
 
-function sameSettings(one: ScheduleSettings, other: ScheduleSettings): boolean {
+/** True when both say the same, in whatever order. */
+export function sameSettings(one: ScheduleSettings, other: ScheduleSettings): boolean {
   const text = (settings: ScheduleSettings): string => JSON.stringify(Object.entries(settings).sort());
   return text(one) === text(other);
 }

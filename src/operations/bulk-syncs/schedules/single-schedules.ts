@@ -113,7 +113,7 @@ function auditSchedule(
 }
 
 function check(settings: ScheduleSettings): void {
-  checkSchedule(settings, 'schedule', 'camelCase');
+  checkSchedule(settings, 'schedule', { naming: 'camelCase' });
 }
 
 /** Behind an update of the sync, so that no scheduler acts on what is being changed. */
