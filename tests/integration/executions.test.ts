@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiFailure, type BulkSyncRequest } from '../../src/contract/index.ts';
-import { queryDatabase } from '../setup/databases.ts';
+import { queryDatabase, WAITING_FOR_US } from '../setup/databases.ts';
 import { Gate } from '../setup/gate.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
 import { waitFor } from '../setup/millrace.ts';
@@ -155,6 +156,36 @@ describe('an execution in the middle of a read', () => {
       scene.signal,
     );
   });
+});
+
+describe('an execution that is being planned', () => {
+  it.each(['execution_snapshots', 'execution_schemas'])(
+    'ends without a word when its sync is deleted before it writes %s',
+    async (table) => {
+      await fill();
+      const sync = await makePeopleSync();
+      const known = server.home.readLog().length;
+      await using session = await holdTable(table);
+      await server.client.startBulkSync(sync.id, {}, scene.signal);
+      await waitFor(async () => ((await session.query(WAITING_FOR_US)).rowCount ? true : null), scene.signal);
+      await session.query(`DELETE FROM bulk_syncs WHERE id = '${sync.id}'`);
+      await session.query('COMMIT');
+      const workflows = `SELECT status FROM dbos.workflow_status WHERE name = 'execution' AND status <> 'SUCCESS'`;
+      await waitFor(
+        async () => ((await queryDatabase(server.metadata.url, workflows)).length === 0 ? true : null),
+        scene.signal,
+      );
+      expect(server.home.readLog().slice(known)).not.toMatch(/foreign key|Planning failed|"level":"(warn|error)"/);
+    },
+  );
+
+  /** A session whose open transaction lets nobody write to that table of the metadata. */
+  async function holdTable(table: string): Promise<pg.Client & AsyncDisposable> {
+    const client = new pg.Client({ connectionString: server.metadata.url });
+    await client.connect();
+    await client.query(`BEGIN; LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
+    return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+  }
 });
 
 describe('a record that the destination cannot hold', () => {

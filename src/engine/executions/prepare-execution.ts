@@ -1,10 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { tableText } from '../../connector-kit/index.ts';
-import { type DriftEvent, firstError, isAbort, isTerminal, serializeError, VERIFICATION } from '../../core/index.ts';
+import {
+  type DriftEvent,
+  firstError,
+  isAbort,
+  isTerminal,
+  SyncError,
+  serializeError,
+  VERIFICATION,
+} from '../../core/index.ts';
 import {
   announceWork,
   type ExecutionSchemas,
+  findCancellations,
   listTakers,
   loadRun,
   markPlanned,
@@ -67,7 +76,7 @@ async function prepareHere(parts: EngineParts, executionId: string): Promise<Lan
     } catch (thrown) {
       const error = firstError(thrown);
       if (parts.draining.aborted) return 'elsewhere';
-      if (watch.signal.aborted || isAbort(error)) return NO_LANES;
+      if (watch.signal.aborted || isAbort(error) || (await isOver(parts, executionId))) return NO_LANES;
       failures += 1;
       const shown = describeFailure(parts, executionId, error, failures);
       if (isOutOfReach(error) && parts.others() > 0) {
@@ -78,9 +87,24 @@ async function prepareHere(parts: EngineParts, executionId: string): Promise<Lan
         continue;
       }
       await parts.console.flush();
-      await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage: shown }), NEVER);
+      await recordFailure(parts, executionId, shown);
       return NO_LANES;
     }
+  }
+}
+
+/** What was stopped or deleted a moment ago fails in any way, and that is no failure. The watch looks only now and then. */
+async function isOver(parts: EngineParts, executionId: string): Promise<boolean> {
+  const { stopped } = await retryStore(() => findCancellations(parts.store.db, [executionId]), NEVER);
+  return stopped.has(executionId);
+}
+
+async function recordFailure(parts: EngineParts, executionId: string, statusMessage: string): Promise<void> {
+  try {
+    await retryStore(() => recordExecutionEvent(parts.store, executionId, 'fail', { statusMessage }), NEVER);
+  } catch (error) {
+    // Deleted meanwhile.
+    if (!(error instanceof SyncError) || error.code !== 'NOT_FOUND') throw error;
   }
 }
 

@@ -100,7 +100,9 @@ async function gatherRun(store: Store, execution: Pick<ExecutionRecord, (typeof 
     .selectAll()
     .where('id', '=', execution.syncId)
     .where('organizationId', '=', execution.organizationId)
-    .executeTakeFirstOrThrow();
+    .executeTakeFirst();
+  if (sync === undefined)
+    throw new SyncError('NOT_FOUND', `The bulk sync ${execution.syncId} is gone from the metadata database.`);
   return {
     execution,
     sync,
