@@ -45,7 +45,7 @@ afterEach(() => {
 /** A schema of that name which was just published. */
 function published(schemaId: string, kind = 'replace'): SchemaToFinish {
   return {
-    run: { sync: { id: 'sync' } },
+    run: { sync: { id: 'sync' }, execution: { organizationId: 'organization' }, destination: { id: 'destination' } },
     specs: { destination: { type: 'postgresql', holder: 'execution' } },
     item: { executionId: 'execution', schemaId, generation: 1 },
     plan: { schema: { id: schemaId }, kind },

@@ -16,7 +16,9 @@ export function collectStatistics(parts: EngineParts, { run, specs, item, plan }
   // Its own: the execution's connections are closed at its end.
   const holder = `${item.executionId} statistics of ${item.schemaId}`;
   const job = { kind: 'analyze', destination: { ...specs.destination, holder }, load } as const;
-  parts.statistics.add(async () => {
+  const { organizationId } = run.execution;
+  const owner = { organizationId, executionId: item.executionId, destinationId: run.destination.id };
+  parts.statistics.add(owner, async () => {
     try {
       await parts.threads.run(job, null, AbortSignal.timeout(LIMIT_MS));
     } catch (error) {
