@@ -126,10 +126,10 @@ export {
   type JobHandlers,
   type JobRecord,
   recordDoneJob,
-  removeOldJobs,
   runJob,
   startJob,
   takeNextJob,
+  tidyJobs,
 } from './jobs/index.ts';
 export { describeMisfits, type Misfit, toMisfits } from './misfits.ts';
 export {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { startTestApi, type TestApi } from '../../tests/setup/api.ts';
 import { SyncError } from '../core/index.ts';
-import { createContext, type JobHandlers, runJob, startJob, takeNextJob } from '../operations/index.ts';
+import { createContext, type JobHandlers, runJob, startJob, takeNextJob, tidyJobs } from '../operations/index.ts';
 import { deleteOrganization, insertOrganization, insertQueryPage } from '../store/index.ts';
 import { startJobRunner } from './job-runner.ts';
 
@@ -116,6 +116,26 @@ it('is not ended by a process that lost it', async () => {
   await work({ exportlogs: { ...once, maxAttempts: 2, run: async () => 'second' } });
   await runJob(api.services, first, NEVER, { exportlogs: { ...once, run: async () => 'first' } });
   expect((await read(id)).data.result).toBe('second');
+});
+
+it('waits no longer than usual for a taker that died before the clock was set back', async () => {
+  const { pool } = api.services.store;
+  const { id } = await ask();
+  await takeNextJob(api.services);
+  const readLease = async (): Promise<{ readonly at: string; readonly isUsual: boolean }> => {
+    const columns = `free_at::text AS at, free_at < now() + interval '16 seconds' AS "isUsual"`;
+    return (await pool.query(`SELECT ${columns} FROM jobs WHERE id = $1`, [id])).rows[0];
+  };
+  const taken = await readLease();
+  await tidyJobs(api.services);
+  expect(await readLease()).toMatchObject({ at: taken.at });
+  await pool.query(`UPDATE jobs SET free_at = free_at + interval '1 day' WHERE id = $1`, [id]);
+  const runner = startJobRunner(api.services, { log, pollMs: 5, handlers: {} });
+  await vi.waitUntil(async () => (await readLease()).isUsual, { timeout: 10_000 });
+  await runner.stop();
+  await loseTaker();
+  await work({ exportlogs: { ...once, maxAttempts: 2, run: async () => 'done after all' } });
+  expect((await read(id)).data.status).toBe('done');
 });
 
 it('ends without a word when its organization is deleted under it', async () => {

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type JobHandlers, removeOldJobs, runJob, type Services, takeNextJob } from '../operations/index.ts';
+import { type JobHandlers, runJob, type Services, takeNextJob, tidyJobs } from '../operations/index.ts';
 import { findDueKinds } from '../store/index.ts';
 
 /** The part of a logger that is used here. */
@@ -25,21 +25,20 @@ export interface JobRunner {
 /** A system that hangs must not hold up the others. */
 const MAX_AT_ONCE = 4;
 const POLL_MS = 250;
-/** Between two removals of old jobs. */
-const REMOVE_EVERY_MS = 60_000;
+const TIDY_EVERY_MS = 60_000;
 
 /** Starts the loop. Any number of processes may run one: each job is done by one of them. */
 export function startJobRunner(services: Services, options: JobRunnerOptions): JobRunner {
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
-  let removedAt = 0;
+  let tidiedAt = Number.NEGATIVE_INFINITY;
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
         await startWaiting(services, options, running, stopping.signal);
-        if (Date.now() - removedAt > REMOVE_EVERY_MS) {
-          removedAt = Date.now();
-          await removeOldJobs(services);
+        if (performance.now() - tidiedAt > TIDY_EVERY_MS) {
+          tidiedAt = performance.now();
+          await tidyJobs(services);
         }
       } catch (error) {
         options.log.warn({ err: error }, 'Looking for jobs failed; it is tried again.');

@@ -178,6 +178,7 @@ export {
   type JobRecord,
   releaseJob,
   removeExpiredJobs,
+  shortenLeases,
   takeJob,
 } from './jobs/jobs.ts';
 export { findQueryPage, insertQueryPage } from './jobs/query-pages.ts';

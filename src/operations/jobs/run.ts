@@ -1,5 +1,13 @@
 import { SyncError, serializeError } from '../../core/index.ts';
-import { finishJob, holdJob, type JobRecord, releaseJob, removeExpiredJobs, takeJob } from '../../store/index.ts';
+import {
+  finishJob,
+  holdJob,
+  type JobRecord,
+  releaseJob,
+  removeExpiredJobs,
+  shortenLeases,
+  takeJob,
+} from '../../store/index.ts';
 import { type Caller, createContext, type Services } from '../context.ts';
 import type { JobHandler } from './handler.ts';
 import { JOB_HANDLERS } from './handlers.ts';
@@ -86,7 +94,8 @@ function contextOf(services: Services, job: JobRecord) {
   return createContext(services, job.caller as unknown as Caller);
 }
 
-/** Removes ended jobs whose time is over, with what belongs to them. */
-export async function removeOldJobs(services: Services): Promise<void> {
+/** Removes ended jobs whose time is over, with what belongs to them, and lets none wait for a clock that was set back. */
+export async function tidyJobs(services: Services): Promise<void> {
+  await shortenLeases(services.store.db);
   while ((await removeExpiredJobs(services.store.db, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE);
 }

@@ -1,4 +1,4 @@
-import { type Insertable, type Selectable, sql } from 'kysely';
+import { type Insertable, type RawBuilder, type Selectable, sql } from 'kysely';
 import type { StoreDatabase } from '../database.ts';
 import { longestDue } from '../due-rows.ts';
 import type { Database } from '../tables.ts';
@@ -25,7 +25,8 @@ export interface JobEnd {
 }
 
 /** A taker that has not been heard of for so long is dead. */
-const LEASE = sql<Date>`clock_timestamp() + interval '15 seconds'`;
+const LEASE_SECONDS = 15;
+const LEASE = inSeconds(LEASE_SECONDS);
 
 /** Asks for the work, which is durable from the commit on. */
 export async function insertJob(db: StoreDatabase, job: NewJob): Promise<JobRecord> {
@@ -69,6 +70,19 @@ export async function holdJob(db: StoreDatabase, job: TakenJob): Promise<boolean
   return result.numUpdatedRows > 0n;
 }
 
+/**
+ * Gives leases that lie farther ahead than any can, from a clock that was set back since, the length of one from now: who
+ * lives has renewed its own before that.
+ */
+export async function shortenLeases(db: StoreDatabase): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({ freeAt: LEASE })
+    .where('finishedAt', 'is', null)
+    .where('freeAt', '>', inSeconds(2 * LEASE_SECONDS))
+    .execute();
+}
+
 /** Gives a job back unfinished, as if it had not been taken. */
 export async function releaseJob(db: StoreDatabase, job: TakenJob): Promise<void> {
   await updateTaken(db, job)
@@ -85,10 +99,14 @@ export async function finishJob(db: StoreDatabase, job: TakenJob, end: JobEnd): 
       error: end.error ?? null,
       input: '{}',
       finishedAt: sql<Date>`clock_timestamp()`,
-      expiresAt: sql<Date>`clock_timestamp() + ${end.keepSeconds} * interval '1 second'`,
+      expiresAt: inSeconds(end.keepSeconds),
     })
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
+}
+
+function inSeconds(seconds: number): RawBuilder<Date> {
+  return sql<Date>`clock_timestamp() + ${seconds} * interval '1 second'`;
 }
 
 function updateTaken(db: StoreDatabase, { id, takings }: TakenJob) {
