@@ -24,7 +24,7 @@ afterEach(() => blocker.end());
 
 async function countWaiting(): Promise<number> {
   const waiting = `SELECT FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name LIKE 'millrace%' AND wait_event_type = 'Lock' AND query LIKE '%ANALYZE%'`;
+    WHERE datname = current_database() AND application_name ~ '^millrace .* (people|notes)$' AND wait_event_type = 'Lock' AND query LIKE '%ANALYZE%'`;
   return (await blocker.query(waiting)).rowCount ?? 0;
 }
 

@@ -20,7 +20,7 @@ import {
   type SchemaDescription,
   SyncError,
 } from '../../core/index.ts';
-import { toSegmentName } from './client/segment-name.ts';
+import { toSegmentName } from './client/work-name.ts';
 import type { Session } from './client.ts';
 import { identifyDatabase } from './identity.ts';
 import { discoverSchemas } from './schema.ts';

@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { WAITING_FOR_US } from '../../../../tests/setup/databases.ts';
 import { useSides } from '../../../../tests/setup/postgresql-copies.ts';
 import { connectDatabase, copySchema, NEVER, openLoad, readWhole } from '../../../../tests/setup/postgresql-loads.ts';
 import type { Load, LoadPlan } from '../../../connector-kit/index.ts';
@@ -162,6 +163,51 @@ describe('a segment', () => {
     expect(await scratchCount(scene.plan)).toBe('1000');
   });
 });
+
+describe('a table', () => {
+  it('is named by the session that keys or publishes it, until its end', async () => {
+    await using scene = await prepareScene();
+    const before = await sessionNames();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    await writer.commit(OUTCOME, NEVER);
+    const [[scratch] = []] = await destination.sql(
+      `SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '_[0-9]+$'`,
+    );
+    for (const [held, work] of [
+      [`"${scratch}"`, () => scene.load.seal(NEVER)],
+      ['__millrace.publications', () => scene.load.publish({ maxLossPercent: 100 }, NEVER)],
+    ] as const)
+      expect([held, await namesWhileWaiting(held, work)]).toEqual([
+        held,
+        expect.arrayContaining(['millrace test items']),
+      ]);
+    expect(await sessionNames()).toEqual(before);
+  });
+
+  it('is named by the session that compares it', async () => {
+    await using scene = await prepareScene();
+    await destination.sql('CREATE TABLE items (id int, note text)');
+    await using connector = await connectDatabase(destination.url);
+    await using image = await connector.destination?.openImage?.(scene.plan, NEVER);
+    expect([image?.notes, await sessionNames()]).toEqual([[], expect.arrayContaining(['millrace test items'])]);
+  });
+});
+
+/** What sessions are called while one waits for that table. */
+async function namesWhileWaiting(table: string, work: () => Promise<unknown> | undefined): Promise<unknown[]> {
+  const client = await connectRaw(destination.url);
+  try {
+    await client.query(`BEGIN; LOCK TABLE ${table} IN SHARE MODE`);
+    const working = work();
+    await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+    const names = await sessionNames();
+    await client.query('COMMIT');
+    await working;
+    return names;
+  } finally {
+    await client.end();
+  }
+}
 
 describe('a generation', () => {
   it('ends the writers of older ones and drops their tables', async () => {

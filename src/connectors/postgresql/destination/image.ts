@@ -6,6 +6,7 @@ import {
   tableText,
 } from '../../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../../core/index.ts';
+import { toWorkName } from '../client/work-name.ts';
 import type { Session } from '../client.ts';
 import type { SessionPool } from '../sessions.ts';
 import { quoteName, quoteTable } from '../sql.ts';
@@ -18,7 +19,8 @@ export async function openImage(pool: SessionPool, plan: LoadPlan, signal: Abort
   const session = await pool.acquire(signal);
   try {
     const action = `Looking at ${tableText(plan.table)}`;
-    await session.script(action, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', signal);
+    const name = toWorkName(session.name, plan.table.name);
+    await session.script(action, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${name}`, signal);
     const live = await readLiveTable(session, plan.table, signal);
     refuseIncomparable(plan, live);
     if (live.mayHide) await refuseHidden(session, plan, live.oid, signal);

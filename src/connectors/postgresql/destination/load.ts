@@ -11,6 +11,7 @@ import {
   type SegmentWriter,
 } from '../../../connector-kit/index.ts';
 import type { RangeSum } from '../../../core/index.ts';
+import { toWorkName } from '../client/work-name.ts';
 import type { Session } from '../client.ts';
 import type { SessionPool } from '../sessions.ts';
 import { quoteName } from '../sql.ts';
@@ -64,8 +65,10 @@ export class PostgresqlLoad implements Load {
   /** Whoever holds the table against it alters it, and will have it analyzed; it is not waited for. */
   analyze(signal: AbortSignal): Promise<void> {
     const { live } = this.#names;
-    const script = `BEGIN; SET LOCAL statement_timeout = '${ANALYZE_LIMIT}'; ANALYZE (SKIP_LOCKED) ${live}; COMMIT`;
-    return this.#pool.use(signal, (session) => session.script(`Analyzing ${live}`, script, signal));
+    return this.#pool.use(signal, (session) => {
+      const begin = `${this.#begin(session)}; SET LOCAL statement_timeout = '${ANALYZE_LIMIT}'`;
+      return session.script(`Analyzing ${live}`, `${begin}; ANALYZE (SKIP_LOCKED) ${live}; COMMIT`, signal);
+    });
   }
 
   digest(range: SegmentRange | null, countsOnly: boolean, signal: AbortSignal): Promise<RangeSum> {
@@ -111,13 +114,17 @@ export class PostgresqlLoad implements Load {
     if (this.#plan.kind === 'replace' && keys.length > 0 && table.keyed !== 't') {
       await session.script(
         action,
-        `BEGIN; SET LOCAL maintenance_work_mem = '256MB';
+        `${this.#begin(session)}; SET LOCAL maintenance_work_mem = '256MB';
          ALTER TABLE ${scratch} ADD CONSTRAINT ${quoteName(`${scratchName}_pkey`)} PRIMARY KEY (${keys.join(', ')}); COMMIT`,
         signal,
       );
     }
     // A delta is joined only where its records cannot be looked up, which its publication finds out.
     if (this.#plan.kind === 'merge') await analyzeStage(session, this.#names, signal);
+  }
+
+  #begin(session: Session): string {
+    return `BEGIN; ${toWorkName(session.name, this.#plan.table.name)}`;
   }
 
   async #refuseDoubles(session: Session, signal: AbortSignal): Promise<void> {

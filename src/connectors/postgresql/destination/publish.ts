@@ -1,5 +1,6 @@
 import type { LoadPlan, PublishCounts } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
+import { toWorkName } from '../client/work-name.ts';
 import type { Session } from '../client.ts';
 import { quoteTable } from '../sql.ts';
 import { LOCK_TIMEOUT } from './generations.ts';
@@ -43,7 +44,8 @@ export async function publish(session: Session, scene: PublishScene, signal: Abo
     await passFence(session, plan, signal);
     return meanwhile;
   }
-  await session.script(action, `BEGIN; ${SETTINGS}; SET CONSTRAINTS ALL IMMEDIATE`, signal);
+  const name = toWorkName(session.name, plan.table.name);
+  await session.script(action, `BEGIN; ${name}; ${SETTINGS}; SET CONSTRAINTS ALL IMMEDIATE`, signal);
   const counts = await apply(session, scene, signal);
   context.failpoint('postgresql:publish-applied');
   await session.execute(

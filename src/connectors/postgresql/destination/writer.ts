@@ -7,7 +7,7 @@ import type {
 } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import type { Chunk } from '../../../formats/index.ts';
-import { toSegmentName } from '../client/segment-name.ts';
+import { toSegmentName } from '../client/work-name.ts';
 import type { CopyTarget, Session } from '../client.ts';
 import type { SessionPool } from '../sessions.ts';
 import { quoteTable } from '../sql.ts';

@@ -1,4 +1,6 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { WAITING_FOR_US } from '../../../../../tests/setup/databases.ts';
 import { useSides } from '../../../../../tests/setup/postgresql-copies.ts';
 import {
   connectDatabase,
@@ -59,6 +61,12 @@ async function waysOf(...reads: readonly Read[]): Promise<readonly string[]> {
   return pack.enter(NEVER);
 }
 
+/** Names in the server's list that say what is worked on. */
+function sessionNames(): Promise<unknown[][]> {
+  const sql = `SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'millrace test %'`;
+  return destination.sql(sql);
+}
+
 describe('the way of a table in a pack', () => {
   it('is to be loaded when it is new, and to be compared when it is there as it was planned', async () => {
     const one = await read('one');
@@ -116,6 +124,30 @@ describe('a pack', () => {
       ['10'],
       ['3'],
     ]);
+  });
+
+  it('has its session name the table that it is at, and itself while it publishes', async () => {
+    const reads = [await read('one'), await read('two')];
+    await using pack = await openPack(destination.connector, reads);
+    await pack.enter(NEVER);
+    for (const [index, { chunks }] of reads.entries()) {
+      await pack.write(index, chunks, NEVER);
+      expect(await sessionNames()).toEqual([[`millrace test ${['one', 'two'][index]}`]]);
+    }
+    const outcomes = new Map([
+      [0, outcomeOf(10)],
+      [1, outcomeOf(3)],
+    ]);
+    await pack.commit(outcomes, NEVER);
+    expect(await sessionNames()).toEqual([]);
+    await using client = Object.assign(new pg.Client(destination.url), { [Symbol.asyncDispose]: () => client.end() });
+    await client.connect();
+    await client.query('BEGIN; LOCK TABLE __millrace.publications IN SHARE MODE');
+    const publishing = pack.publish(outcomes, NEVER);
+    await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+    expect(await sessionNames()).toEqual([['millrace test pack of 2']]);
+    await client.query('COMMIT');
+    await publishing;
   });
 
   it.each([

@@ -8,6 +8,7 @@ import type {
 } from '../../../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../../../core/index.ts';
 import { type Chunk, emptySum } from '../../../../formats/index.ts';
+import { toWorkName } from '../../client/work-name.ts';
 import type { Session } from '../../client.ts';
 import type { SessionPool } from '../../sessions.ts';
 import { quoteName, quoteText } from '../../sql.ts';
@@ -20,6 +21,7 @@ import { COPY_OPTIONS } from '../writer.ts';
 import { findWays, type Way } from './find-ways.ts';
 import {
   BEGIN_PACK,
+  beginPack,
   enterFences,
   forgetLoads,
   insertPublications,
@@ -64,11 +66,12 @@ export class PostgresqlPack implements Pack {
     return this.#run(signal, async (session) => {
       const { plan } = this.#table(index);
       const { live, scratch, columns } = nameObjects(plan);
-      const begin = this.#isInTransaction ? '' : `${BEGIN_PACK}; `;
+      const begin = this.#isInTransaction ? [] : [BEGIN_PACK];
+      const name = toWorkName(session.name, plan.table.name);
       this.#isInTransaction = true;
       const copy = `COPY ${scratch} (${columns.join(', ')}) FROM STDIN (${COPY_OPTIONS[plan.format]})`;
       // One message to the server: the table is not made by a call of its own.
-      const sql = `${begin}${toCreate(plan)}; ${copy}`;
+      const sql = [...begin, name, toCreate(plan), copy].join('; ');
       const target = await session.copyIn(`Loading ${live}`, sql, plan.format, signal);
       for (const chunk of chunks) await target.write(chunk, signal);
       await target.end(signal);
@@ -102,7 +105,7 @@ export class PostgresqlPack implements Pack {
       const action = 'Publishing a pack';
       const isNew = (index: number) => this.#ways[index]?.way === 'load';
       const renames = this.#plansOf([...outcomes.keys()].filter(isNew)).flatMap(toRenames);
-      await session.script(action, [BEGIN_PACK, ...renames].join('; '), signal);
+      await session.script(action, [beginPack(session, this.#tables.length), ...renames].join('; '), signal);
       const left = this.#ways.flatMap(({ way }, index) => (way === 'alone' || outcomes.has(index) ? [] : [index]));
       await leaveFences(session, this.#plansOf(left), signal);
       const counts = new Map([...outcomes].map(([index, read]) => [index, toCounts(read.recordsRead, isNew(index))]));

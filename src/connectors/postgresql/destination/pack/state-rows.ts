@@ -1,4 +1,5 @@
 import type { LoadPlan, PackOutcomes, PackTable, PublishCounts } from '../../../../connector-kit/index.ts';
+import { toWorkName } from '../../client/work-name.ts';
 import type { Session } from '../../client.ts';
 import { LOCK_TIMEOUT } from '../generations.ts';
 import { fenceLost } from '../state.ts';
@@ -12,7 +13,7 @@ import { fenceLost } from '../state.ts';
 /** One transaction: tables become ours, and their fences are raised. @throws `FENCE_LOST` */
 export async function enterFences(session: Session, plans: readonly LoadPlan[], signal: AbortSignal): Promise<void> {
   const action = 'Raising the fences of a pack';
-  await session.script(action, BEGIN_PACK, signal);
+  await session.script(action, beginPack(session, plans.length), signal);
   const raised = await session.execute(
     action,
     `WITH given AS (SELECT * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[]) g (schema_id, generation, table_schema, table_name)),
@@ -149,6 +150,11 @@ export async function forgetLoads(session: Session, plans: readonly LoadPlan[], 
 
 /** Begins a transaction of a pack. It waits for nobody for long: a table that is held goes its own way, which does. */
 export const BEGIN_PACK = `BEGIN; ${LOCK_TIMEOUT}`;
+
+/** The same for what is done for all of so many tables at once, which the server's list then says. */
+export function beginPack(session: Session, tables: number): string {
+  return `${BEGIN_PACK}; ${toWorkName(session.name, `pack of ${tables}`)}`;
+}
 
 function toArrays(plans: readonly LoadPlan[]): [string[], number[]] {
   return [plans.map(({ schemaId }) => schemaId), plans.map(({ generation }) => generation)];
