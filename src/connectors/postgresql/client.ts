@@ -26,6 +26,8 @@ import { type Side, toSyncError } from './errors.ts';
 
 export type { StreamedColumn, TextRow };
 
+type TextResult = pg.QueryResult<TextRow>;
+
 /** How a connector opens its sessions. */
 export interface SessionOptions {
   readonly config: PostgresqlConfig;
@@ -146,9 +148,11 @@ export class Session implements AsyncDisposable {
     return (await this.#run(action, sql, values, signal)).rowCount ?? 0;
   }
 
-  /** Runs statements without parameters, as one transaction unless they hold their own. */
-  async script(action: string, sql: string, signal: AbortSignal): Promise<void> {
-    await this.#guard(action, signal, () => this.#client.query(sql));
+  /** Runs statements without parameters, as one transaction unless they hold their own. Answers the records of the last one. */
+  async script(action: string, sql: string, signal: AbortSignal): Promise<readonly TextRow[]> {
+    // Several results where there are several statements, which the driver's types do not say.
+    const results: TextResult | TextResult[] = await this.#guard(action, signal, () => this.#client.query(sql));
+    return (Array.isArray(results) ? results.at(-1) : results)?.rows ?? [];
   }
 
   /** Runs exactly one statement, whoever wrote it: the server refuses a text that holds several. */
@@ -246,13 +250,8 @@ export class Session implements AsyncDisposable {
     return internalsOf(this.#client);
   }
 
-  #run(
-    action: string,
-    sql: string,
-    values: readonly unknown[],
-    signal: AbortSignal,
-  ): Promise<pg.QueryResult<Record<string, string | null>>> {
-    return this.#guard(action, signal, () => this.#client.query<Record<string, string | null>>(sql, [...values]));
+  #run(action: string, sql: string, values: readonly unknown[], signal: AbortSignal): Promise<TextResult> {
+    return this.#guard(action, signal, () => this.#client.query<TextRow>(sql, [...values]));
   }
 
   async #guard<Result>(action: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {

@@ -268,6 +268,20 @@ describe('a generation', () => {
     },
   );
 
+  it('is published by whoever goes on, and ends one that stands between its last statement and COMMIT', async () => {
+    await using scene = await prepareScene();
+    await using writer = await writeAll(scene.load, scene.chunks, 1);
+    await writer.commit(OUTCOME, NEVER);
+    await scene.load.seal(NEVER);
+    const frozen = await connectRaw(destination.url);
+    const ended = new Promise((resolve) => frozen.on('error', resolve));
+    await frozen.query(`UPDATE __millrace.fences SET pid = pg_backend_pid(), backend_start =
+      (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid())`);
+    await frozen.query('BEGIN; UPDATE __millrace.fences SET pid = NULL');
+    expect((await scene.load.publish({ maxLossPercent: 100 }, NEVER)).inserted).toBe(1000);
+    await ended;
+  });
+
   it('is found published where the one before us commits while we wait for it', async () => {
     await using scene = await prepareScene();
     await using writer = await writeAll(scene.load, scene.chunks, 1);

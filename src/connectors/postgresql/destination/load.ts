@@ -63,9 +63,9 @@ export class PostgresqlLoad implements Load {
   }
 
   /** Whoever holds the table against it alters it, and will have it analyzed; it is not waited for. */
-  analyze(signal: AbortSignal): Promise<void> {
+  async analyze(signal: AbortSignal): Promise<void> {
     const { live } = this.#names;
-    return this.#pool.use(signal, (session) => {
+    await this.#pool.use(signal, (session) => {
       const begin = `${this.#begin(session)}; SET LOCAL statement_timeout = '${ANALYZE_LIMIT}'`;
       return session.script(`Analyzing ${live}`, `${begin}; ANALYZE (SKIP_LOCKED) ${live}; COMMIT`, signal);
     });

@@ -1,16 +1,16 @@
 import type { LoadPlan, PublishCounts } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
 import { toWorkName } from '../client/work-name.ts';
-import type { Session } from '../client.ts';
-import { quoteTable } from '../sql.ts';
+import type { Session, TextRow } from '../client.ts';
+import { quoteTable, quoteText } from '../sql.ts';
 import { LOCK_TIMEOUT } from './generations.ts';
 import { readLiveTable } from './live-table.ts';
 import { alterLive } from './publish/alter.ts';
 import { mergeStage } from './publish/merge.ts';
 import { publishReplacement } from './publish/replace.ts';
 import type { Publication, PublishScene } from './publish/scene.ts';
-import { refuseHidden } from './row-security.ts';
-import { fenceLost, hasState, takeOver } from './state.ts';
+import { lockOutWriters } from './row-security.ts';
+import { type Backend, fenceLost, hasState, takeOver } from './state.ts';
 
 const SETTINGS = `${LOCK_TIMEOUT}; SET LOCAL work_mem = '64MB'`;
 
@@ -21,12 +21,24 @@ export async function readPublication(
   signal: AbortSignal,
 ): Promise<Publication | null> {
   if (!(await hasState(session, signal))) return null;
-  const [row] = await session.query(
-    'Looking for the publication',
-    'SELECT counts::text FROM __millrace.publications WHERE sync_id = $1 AND schema_id = $2 AND generation = $3',
-    [plan.syncId, plan.schemaId, plan.generation],
-    signal,
-  );
+  const sql = `${PUBLICATION} WHERE ${toKey('p', '$1', '$2', '$3')}`;
+  const [row] = await session.query('Looking for the publication', sql, keyOf(plan), signal);
+  return toPublication(row);
+}
+
+const PUBLICATION = 'SELECT p.counts::text FROM __millrace.publications p';
+
+const keyOf = ({ syncId, schemaId, generation }: LoadPlan) => [syncId, schemaId, String(generation)] as const;
+
+const quotedKey = (plan: LoadPlan) => {
+  const [syncId, schemaId, generation] = keyOf(plan);
+  return [quoteText(syncId), quoteText(schemaId), generation] as const;
+};
+
+const toKey = (table: string, syncId: string, schemaId: string, generation: string): string =>
+  `${table}.sync_id = ${syncId} AND ${table}.schema_id = ${schemaId} AND ${table}.generation = ${generation}`;
+
+function toPublication(row: TextRow | undefined): Publication | null {
   // Written by `publish` below and by nobody else.
   return row?.counts == null ? null : (JSON.parse(row.counts) as Publication);
 }
@@ -35,17 +47,20 @@ export async function readPublication(
 export async function publish(session: Session, scene: PublishScene, signal: AbortSignal): Promise<PublishCounts> {
   const { plan, context } = scene;
   const action = `Publishing ${quoteTable(plan.table)}`;
-  const before = await readPublication(session, plan, signal);
+  const { publication: before, earlier } = await lookBefore(session, plan, signal);
   if (before !== null) return before;
-  await becomePublisher(session, plan, signal);
+  await becomePublisher(session, plan, earlier, signal);
+  const name = toWorkName(session.name, plan.table.name);
+  const begin = `BEGIN; ${name}; ${SETTINGS}; SET CONSTRAINTS ALL IMMEDIATE`;
   // The one before us may have committed while we waited for the fence's row.
-  const meanwhile = await readPublication(session, plan, signal);
+  const again = `${PUBLICATION} WHERE ${toKey('p', ...quotedKey(plan))}`;
+  const [found] = await session.script(action, `${begin}; ${again}`, signal);
+  const meanwhile = toPublication(found);
   if (meanwhile !== null) {
+    await session.script(action, 'ROLLBACK', signal);
     await passFence(session, plan, signal);
     return meanwhile;
   }
-  const name = toWorkName(session.name, plan.table.name);
-  await session.script(action, `BEGIN; ${name}; ${SETTINGS}; SET CONSTRAINTS ALL IMMEDIATE`, signal);
   const counts = await apply(session, scene, signal);
   context.failpoint('postgresql:publish-applied');
   await session.execute(
@@ -61,23 +76,36 @@ export async function publish(session: Session, scene: PublishScene, signal: Abo
   return counts;
 }
 
-/** Ends an earlier owner's attempt to publish the same generation, and leaves our own name for the next one. */
-async function becomePublisher(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
-  const action = `Taking over the publication of ${quoteTable(plan.table)}`;
-  const key = [plan.syncId, plan.schemaId, plan.generation];
-  const where = 'WHERE sync_id = $1 AND schema_id = $2 AND generation = $3';
-  const [before] = await session.query(
-    action,
-    `SELECT pid, backend_start FROM __millrace.fences ${where} AND pid IS NOT NULL`,
-    key,
+/** What this generation's publication left, and who may be at it. */
+async function lookBefore(
+  session: Session,
+  plan: LoadPlan,
+  signal: AbortSignal,
+): Promise<{ readonly publication: Publication | null; readonly earlier: Backend | null }> {
+  const [row] = await session.query(
+    'Looking for the publication',
+    `SELECT p.counts::text, f.pid, f.backend_start FROM (VALUES (1)) one
+     LEFT JOIN __millrace.publications p ON ${toKey('p', '$1', '$2', '$3')}
+     LEFT JOIN __millrace.fences f ON ${toKey('f', '$1', '$2', '$3')}`,
+    keyOf(plan),
     signal,
   );
-  const earlier = before === undefined ? null : { pid: before.pid ?? '', startedAt: before.backend_start ?? '' };
+  const earlier = row?.pid == null ? null : { pid: row.pid, startedAt: row.backend_start ?? '' };
+  return { publication: toPublication(row), earlier };
+}
+
+/** Ends an earlier owner's attempt to publish the same generation, and leaves our own name for the next one. */
+async function becomePublisher(
+  session: Session,
+  plan: LoadPlan,
+  earlier: Backend | null,
+  signal: AbortSignal,
+): Promise<void> {
   const statement = () =>
     session.execute(
-      action,
-      `UPDATE __millrace.fences SET pid = $4, backend_start = $5 ${where}`,
-      [...key, session.pid, session.startedAt],
+      `Taking over the publication of ${quoteTable(plan.table)}`,
+      `UPDATE __millrace.fences f SET pid = $4, backend_start = $5 WHERE ${toKey('f', '$1', '$2', '$3')}`,
+      [...keyOf(plan), session.pid, session.startedAt],
       signal,
     );
   if ((await takeOver(session, earlier, statement, signal)) === 0) throw fenceLost(plan);
@@ -99,12 +127,8 @@ async function passFence(session: Session, plan: LoadPlan, signal: AbortSignal):
 async function apply(session: Session, scene: PublishScene, signal: AbortSignal): Promise<Publication> {
   const { plan, names } = scene;
   const live = await readLiveTable(session, plan.table, signal);
-  if (live !== null) {
-    // Readers go on; other writers wait, so what is counted is what is changed.
-    await session.script(`Locking ${names.live}`, `LOCK TABLE ONLY ${names.live} IN SHARE ROW EXCLUSIVE MODE`, signal);
-    // A policy that came meanwhile. From here on none can come.
-    await refuseHidden(session, plan, live.oid, signal);
-  }
+  // What is counted from here on is what is changed.
+  if (live !== null) await lockOutWriters(session, plan, live.oid, signal);
   if (plan.kind === 'replace') return { ...(await publishReplacement(session, scene, live, signal)), kept: [] };
   if (live === null)
     throw new SyncError('TABLE_DIFFERS', `${names.live} was dropped while it was being loaded. Start again.`);

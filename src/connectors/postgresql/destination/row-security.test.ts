@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { queryDatabase } from '../../../../tests/setup/databases.ts';
+import pg from 'pg';
+import { describe, expect, it, vi } from 'vitest';
+import { queryDatabase, WAITING_FOR_US } from '../../../../tests/setup/databases.ts';
 import { useCopies } from '../../../../tests/setup/postgresql-copies.ts';
 import { type Copy, NEVER, openLoad, planCopy } from '../../../../tests/setup/postgresql-loads.ts';
 import type { LoadPlan } from '../../../connector-kit/index.ts';
@@ -87,6 +88,25 @@ describe('a table whose row-level security binds us', () => {
     await destination.sql(UNFORCE);
     const { found, expected } = await copy({ plan: { kind: 'merge' } });
     expect(found).toEqual(expected);
+  });
+
+  it('is left as it is when that is committed while its publication waits for the table', async () => {
+    await copy({ plan: { kind: 'merge' } });
+    const before = await whole(IMAGE);
+    await changeSource();
+    const plan = await planOf({ kind: 'merge', generation: 1_002 });
+    await using load = await openLoad(destination.connector, plan);
+    await load.prepare(NEVER);
+    await load.seal(NEVER);
+    const other = new pg.Client(destination.url);
+    await other.connect();
+    await other.query(`BEGIN; ${FORCE}`);
+    const refused = expect(load.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject(refusal(UNFORCE));
+    await vi.waitUntil(async () => (await other.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+    await other.query('COMMIT');
+    await other.end();
+    await refused;
+    expect(await whole(IMAGE)).toEqual(before);
   });
 
   it('is left as it is when that comes while it is loaded', async () => {

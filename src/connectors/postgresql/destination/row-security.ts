@@ -1,7 +1,7 @@
 import type { LoadPlan } from '../../../connector-kit/index.ts';
 import { SyncError } from '../../../core/index.ts';
-import type { Session } from '../client.ts';
-import { quoteName, quoteTable } from '../sql.ts';
+import type { Session, TextRow } from '../client.ts';
+import { quoteName, quoteTable, quoteText } from '../sql.ts';
 
 /** A policy `p` that applies to our user. */
 const APPLIES = `(0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) r WHERE r <> 0 AND pg_has_role(r, 'USAGE')))`;
@@ -22,7 +22,7 @@ export const MAY_HIDE = `row_security_active(c.oid) AND (${RESTRICTED} OR EXISTS
 
 const NOW = `
   SELECT ${MAY_HIDE} AS hides, pg_has_role(c.relowner, 'USAGE') AS owned, ${RESTRICTED} AS restricted, current_user::text AS who
-  FROM pg_class c WHERE c.oid = $1::oid`;
+  FROM pg_class c WHERE c.oid = `;
 
 /**
  * Of records that it cannot see nothing can be counted, compared, written or proved, so such a table is neither written nor
@@ -35,9 +35,30 @@ export async function refuseHidden(
   oid: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const action = `Looking at the row-level security of ${quoteTable(table)}`;
+  const [row] = await session.query(action, `${NOW}$1::oid`, [oid], signal);
+  refuse(table, row);
+}
+
+/**
+ * Locks the table against other writers, and does the same behind the lock, in one message: a policy may have come
+ * meanwhile, and from here on none can. Readers go on. Call inside a transaction.
+ */
+export async function lockOutWriters(
+  session: Session,
+  { table }: Pick<LoadPlan, 'table'>,
+  oid: string,
+  signal: AbortSignal,
+): Promise<void> {
   const name = quoteTable(table);
-  const [row] = await session.query(`Looking at the row-level security of ${name}`, NOW, [oid], signal);
+  const lock = `LOCK TABLE ONLY ${name} IN SHARE ROW EXCLUSIVE MODE`;
+  const [row] = await session.script(`Locking ${name}`, `${lock}; ${NOW}${quoteText(oid)}::oid`, signal);
+  refuse(table, row);
+}
+
+function refuse(table: LoadPlan['table'], row: TextRow | undefined): void {
   if (row?.hides !== 't') return;
+  const name = quoteTable(table);
   const who = quoteName(row.who ?? '');
   const policy = `CREATE POLICY millrace ON ${name} TO ${who} USING (true) WITH CHECK (true)`;
   const others = row.restricted === 't' ? `ALTER ROLE ${who} BYPASSRLS` : policy;
