@@ -38,6 +38,8 @@ export interface SeenSchema {
   readonly obfuscated?: readonly string[];
   /** Where the records went; absent in what earlier releases stored. */
   readonly table?: { readonly schema: string; readonly name: string };
+  /** Of each table that it was loaded into before, under other names, the last load; absent = none is known. */
+  readonly former?: readonly Omit<SeenSchema, 'former'>[];
 }
 
 export interface SeenField {

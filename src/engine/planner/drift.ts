@@ -1,11 +1,12 @@
-import type { LoadColumn } from '../../connector-kit/index.ts';
-import type {
-  DriftEvent,
-  DriftKind,
-  FieldDescription,
-  SchemaDescription,
-  SeenField,
-  SeenSchema,
+import type { LoadColumn, TableName } from '../../connector-kit/index.ts';
+import {
+  type DriftEvent,
+  type DriftKind,
+  type FieldDescription,
+  nameKey,
+  type SchemaDescription,
+  type SeenField,
+  type SeenSchema,
 } from '../../core/index.ts';
 import { compareTypes } from './compare-types.ts';
 import type { SchemaToPlan } from './plan-context.ts';
@@ -14,13 +15,18 @@ import type { SchemaPlan } from './schema-plan.ts';
 /** The part of a plan that decides what becomes of a difference. */
 export type DriftPlan = Pick<SchemaPlan, 'kind' | 'replacement' | 'columns'>;
 
+/** Beyond it, a name that changes each day would make the memory grow for ever. */
+const MAX_FORMER = 10;
+
 /** What a completed load leaves for the next one to compare with. */
 export function toSeen(
-  { schema, table }: Pick<SchemaToPlan, 'schema' | 'table'>,
+  { schema, table, seen, hasCaseInNames }: Pick<SchemaToPlan, 'schema' | 'table' | 'seen' | 'hasCaseInNames'>,
   columns: readonly LoadColumn[],
   obfuscated: readonly string[],
 ): SeenSchema {
   const names = new Map(columns.map(({ field, name }) => [field, name]));
+  const others = listLoads(seen).filter((load) => !isInto(load, table, hasCaseInNames));
+  const former = others.slice(0, MAX_FORMER);
   return {
     fields: schema.fields.map(({ id, remoteType, logicalType, stableId }) => ({
       id,
@@ -32,7 +38,31 @@ export function toSeen(
     key: keyOf(columns),
     table: { schema: table.schema, name: table.name },
     ...(obfuscated.length === 0 ? {} : { obfuscated }),
+    ...(former.length === 0 ? {} : { former }),
   };
+}
+
+/** What the last load into the table that is planned now has left there; a schema may come back to an earlier name. */
+export function findWritten({
+  table,
+  seen,
+  hasCaseInNames,
+}: Pick<SchemaToPlan, 'table' | 'seen' | 'hasCaseInNames'>): SeenSchema | null {
+  return listLoads(seen).find((load) => isInto(load, table, hasCaseInNames)) ?? null;
+}
+
+/** The last load first, then those into other tables. */
+function listLoads(seen: SeenSchema | null): readonly SeenSchema[] {
+  if (seen === null) return [];
+  const { former = [], ...last } = seen;
+  return [last, ...former];
+}
+
+/** Of what earlier releases stored only the last load is known, and not where it went. */
+function isInto(load: SeenSchema, table: TableName, hasCaseInNames: boolean): boolean {
+  const key = (name: string): string => nameKey(name, hasCaseInNames);
+  if (load.table === undefined) return true;
+  return key(load.table.schema) === key(table.schema) && key(load.table.name) === key(table.name);
 }
 
 /** True when the live table's records are known by another key than the one that the plan has. */
@@ -47,10 +77,12 @@ export function hasOtherKey(seen: SeenSchema | null, columns: readonly LoadColum
  * records included, holds values that this plan would not write.
  */
 export function hasOtherObfuscation(
-  { seen, schema, state }: Pick<SchemaToPlan, 'seen' | 'schema' | 'state'>,
+  item: Pick<SchemaToPlan, 'seen' | 'schema' | 'state' | 'table' | 'hasCaseInNames'>,
   { columns, obfuscated }: Pick<SchemaPlan, 'columns' | 'obfuscated'>,
 ): boolean {
+  const { schema, state } = item;
   if (!state.exists) return false;
+  const seen = findWritten(item);
   // Nothing is remembered of what the sync has written there.
   if (seen === null) return state.owner !== null && obfuscated.length > 0;
   const written = new Set(columns.map(({ field }) => field));

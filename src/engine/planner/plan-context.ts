@@ -27,6 +27,8 @@ export interface SchemaToPlan {
   /** As discovered, with what users laid over it. */
   readonly schema: SchemaDescription;
   readonly table: TableName;
+  /** True when the destination tells tables apart whose names differ in case only. */
+  readonly hasCaseInNames: boolean;
   /** Output names by field id, unselected fields included. */
   readonly names: ReadonlyMap<string, string>;
   readonly state: TableState;

@@ -220,6 +220,7 @@ async function planOne(
       selection,
       schema,
       table,
+      hasCaseInNames: context.destinationCapabilities.distinguishesCase,
       state,
       names: nameFields(context, selection, schema, seen.get(schema.id) ?? null),
       seen: seen.get(schema.id) ?? null,

@@ -41,6 +41,20 @@ describe('ownership', () => {
     expect(await query("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'")).toEqual([['flights']]);
   });
 
+  it('remembers whose a table is that its schema has left for another name, and takes nothing under way from there', async () => {
+    await runLoad(connector, plan(), THREE_FLIGHTS);
+    const elsewhere = plan({ generation: 2, table: { schema: 'main', name: 'raw_flights' } });
+    await (await open(elsewhere)).prepare(NEVER);
+    await expect((await open(plan({ syncId: 'other' }))).prepare(NEVER)).rejects.toThrow(failure('TABLE_OWNED'));
+    await (await open(plan({ syncId: 'other', adopt: true }))).prepare(NEVER);
+    await runLoad(connector, elsewhere, THREE_FLIGHTS);
+    const owners = 'SELECT table_name, sync_id FROM __millrace.owners ORDER BY ALL';
+    expect(await query(owners)).toEqual([
+      ['flights', 'other'],
+      ['raw_flights', 'sync'],
+    ]);
+  });
+
   it('lets another sync have a table that was dropped', async () => {
     await runLoad(connector, plan(), THREE_FLIGHTS);
     await query('DROP TABLE flights');

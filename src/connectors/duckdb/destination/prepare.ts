@@ -22,6 +22,7 @@ import {
   forgetGenerations,
   isAdopted,
   type Owner,
+  ownsAnother,
   raiseFence,
   setOwner,
 } from './state.ts';
@@ -78,7 +79,8 @@ async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable
     );
   }
   if (live !== null) assertAdoptable(plan, live);
-  if (owner !== null) await dropGenerations(session, owner, Number.MAX_SAFE_INTEGER);
+  if (owner !== null && !(await ownsAnother(session, owner, plan.table)))
+    await dropGenerations(session, owner, Number.MAX_SAFE_INTEGER);
   const adopted = live !== null && (owner === null || (await isAdopted(session, plan)));
   await setOwner(session, plan, adopted);
 }

@@ -54,11 +54,19 @@ export async function findOwner(session: Session, table: TableName): Promise<Own
   return row === undefined ? null : { syncId: String(row.sync_id), schemaId: String(row.schema_id) };
 }
 
-/** Records the plan's schema as the owner of its table, and of no other. */
+/** Records the plan's schema as the owner of its table. What it filled before under another name stays its own. */
 export async function setOwner(session: Session, plan: LoadPlan, adopted: boolean): Promise<void> {
-  await session.run(`DELETE FROM ${state('owners')} WHERE ${isTable(plan.table)} OR (${isSchema(plan)})`);
+  await session.run(`DELETE FROM ${state('owners')} WHERE ${isTable(plan.table)}`);
   const values = [plan.table.schema, plan.table.name, plan.syncId, plan.schemaId].map(quoteText).join(', ');
   await session.run(`INSERT INTO ${state('owners')} VALUES (${values}, ${adopted})`);
+}
+
+/** True when the owner of a table has another one as well, which may be under way. */
+export async function ownsAnother(session: Session, owner: Owner, table: TableName): Promise<boolean> {
+  const rows = await session.rows(
+    `SELECT 1 FROM ${state('owners')} WHERE ${isSchema(owner)} AND NOT (${isTable(table)}) LIMIT 1`,
+  );
+  return rows.length > 0;
 }
 
 /** True when another hand made the table: then its types and rules stay as they are. */
