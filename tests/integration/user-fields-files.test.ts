@@ -18,6 +18,7 @@ const DOCUMENTS: readonly (string | null)[] = [
   '{"city": null, "price": null, "paid": null, "at": null, "tags": null}',
   '{"city": 123456789012345678901234567890123456789012345678901234567890, "price": 0, "tags": []}',
   '{"city": "", "items": [{"n": "first"}, {"n": 2.0}], "price": "NaN"}',
+  '{"city": {"a": {"~number~": "9.1"}, "n": 1.10}, "tags": [{"~number~": "9.10"}, 2.50]}',
   '[1, {"city": "in a list"}]',
   '"no object"',
   'null',

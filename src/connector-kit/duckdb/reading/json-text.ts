@@ -1,9 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { quoteText } from '../sql.ts';
 
 /** A string in JSON, as a regular expression. What a pattern has it skip cannot be taken for something else. */
 const STRING = '"(?:[^"\\\\]|\\\\.)*"';
-/** DuckDB holds every number with a fraction as a 64-bit float, but keeps a string; so such numbers are wrapped in one of these. */
-const WRAPPED = ['{"~number~":"', '"}'] as const;
+/**
+ * DuckDB holds every number with a fraction as a 64-bit float, but keeps a string; so such numbers are wrapped in one of these.
+ * The key is another one in each thread: whoever writes the data cannot know it.
+ */
+const WRAPPED = [`{"~${randomBytes(12).toString('hex')}~":"`, '"}'] as const;
 
 /**
  * SQL of a JSON text in which every value that fits `token`, a regular expression, stands as a string. What strings hold stays.
