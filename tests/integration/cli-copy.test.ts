@@ -186,6 +186,26 @@ describe('copy through the running server of the home', () => {
     await expectNothingLeft();
   });
 
+  it.each([
+    ['true', '1,Lee\n2,Ray\n', '"1", lee', [['2', 'Ray']]],
+    [
+      'false',
+      'Ann,Lee\nBob,Ray\n',
+      'column_0, column_1',
+      [
+        ['Ann', 'Lee'],
+        ['Bob', 'Ray'],
+      ],
+    ],
+  ])('takes the first lines of CSV files as it is told: --header %s', async (header, text, columns, rows) => {
+    mkdirSync(join(served, 'exports'), { recursive: true });
+    writeFileSync(join(served, 'exports/people.csv'), text);
+    const file = join(served, `headed-${header}.duckdb`);
+    const result = await copy([join(served, 'exports/people.csv'), file, '--header', header]);
+    expect(result).toMatchObject({ code: 0, errors: '' });
+    expect(await queryFile(file, `SELECT ${columns} FROM people ORDER BY 1`)).toEqual(rows);
+  });
+
   it('stops at Ctrl-C and tidies up', async () => {
     await session.query('BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE');
     const limit = AbortSignal.timeout(25_000);

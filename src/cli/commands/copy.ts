@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { CliActions, GlobalOptions, Run } from '../command.ts';
-import { type Endpoint, parseEndpoint, type Side } from '../copy/endpoint.ts';
+import { type Endpoint, parseEndpoint, type Side, withHeader } from '../copy/endpoint.ts';
 import { readEndpointFile } from '../copy/endpoint-file.ts';
 import { withPassword } from '../copy/password.ts';
 import { runCopy } from '../copy/run-copy.ts';
@@ -14,6 +14,7 @@ interface CopyOptions extends GlobalOptions {
   readonly toFile?: string;
   readonly tables?: string;
   readonly schema?: string;
+  readonly header?: 'true' | 'false' | 'auto';
   readonly mode: 'snapshot' | 'replicate';
   readonly depth: 'checksums' | 'counts';
   readonly adopt?: boolean;
@@ -45,6 +46,12 @@ export function addCopyCommand(program: Command, actions: CliActions, run: Run):
     .option('--to-file <file>', 'connection file in the place of <to>')
     .option('-t, --tables <names>', 'tables to copy, such as orders,public.*; all without it')
     .option('-s, --schema <name>', 'schema of the destination to write into')
+    .addOption(
+      new Option(
+        '--header <header>',
+        'whether the first lines of CSV files to read are names; found by looking without it',
+      ).choices(['true', 'false', 'auto']),
+    )
     .addOption(new Option('-m, --mode <mode>', 'how to write').choices(['snapshot', 'replicate']).default('snapshot'))
     .addOption(new Option('--depth <depth>', 'what to prove').choices(['checksums', 'counts']).default('checksums'))
     .option('--adopt', 'replace tables that are there already')
@@ -68,7 +75,8 @@ async function copy(
   const maxLossPercent =
     options.maxLossPercent === undefined ? null : readPercent('--max-loss-percent', options.maxLossPercent);
   const texts = given.filter((text) => text !== undefined);
-  const from = await readEnd(session, { side: 'from', file: options.fromFile, folder }, texts);
+  const read = await readEnd(session, { side: 'from', file: options.fromFile, folder }, texts);
+  const from = withHeader(read, options.header);
   const to = await readEnd(session, { side: 'to', file: options.toFile, folder }, texts);
   if (texts.length > 0)
     throw new UsageError(`There is one end too many: ${texts[0]}. A file stands in the place of an end.`);

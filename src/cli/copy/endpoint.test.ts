@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseEndpoint } from './endpoint.ts';
+import { parseEndpoint, withHeader } from './endpoint.ts';
 
 let folder: string;
 
@@ -48,6 +48,16 @@ describe('a source', () => {
     rmSync(join(folder, 'csv'), { recursive: true });
     for (const name of ['mixed', 'orders.csv', 'link']) rmSync(join(folder, name), { recursive: true });
     expect(from('lake')).toEqual(file('files', 'lake', { format: 'parquet' }));
+  });
+
+  it('of CSV files says what their first lines hold, where it is told', () => {
+    const headed = (header: string) => withHeader(from('orders.csv'), header);
+    expect(headed('true')).toEqual(file('files', 'orders.csv', { format: 'csv', header: true }));
+    expect(headed('false')).toEqual(file('files', 'orders.csv', { format: 'csv', header: false }));
+    expect(headed('auto')).toEqual(file('files', 'orders.csv', { format: 'csv', header: 'auto' }));
+    expect(withHeader(from('shop'), undefined)).toEqual(from('shop'));
+    for (const other of ['shop', 'shop.duckdb', 'x.parquet', 'postgres://me@db/x'])
+      expect(() => withHeader(from(other), 'true')).toThrow('--header');
   });
 
   it('has to be there', () => {

@@ -56,6 +56,19 @@ export function parseEndpoint(text: string, side: Side, folder: string | null): 
   return { kind: 'saved', idOrName: text };
 }
 
+/**
+ * CSV files to read, with what their first lines hold.
+ * @param header as the connection's setting: `true`, `false` or `auto`; undefined = what the end says already
+ * @throws `UsageError` where the end is none of CSV files
+ */
+export function withHeader(end: Endpoint, header: string | undefined): Endpoint {
+  if (header === undefined) return end;
+  if (end.kind === 'saved' || end.type !== 'files' || end.configuration.format !== 'csv')
+    throw new UsageError('--header is for CSV files to read, and <from> is something else.');
+  const setting = header === 'auto' ? header : header === 'true';
+  return { ...end, configuration: { ...end.configuration, header: setting } };
+}
+
 /** The connection for a path of a known kind. */
 function toFile(kind: string, text: string, side: Side, folder: string | null): Endpoint {
   const path = folder === null ? text : toRealPath(resolve(folder, text));
