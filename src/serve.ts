@@ -173,14 +173,13 @@ function startScheduler(config: Config, services: Services, engine: Engine, log:
 async function seesFiles(config: Config, store: Store, log: Logger): Promise<boolean> {
   if (config.databaseUrl === undefined) return true;
   const { filesRoot } = config;
-  const own = readFilesMark(filesRoot);
   const known = await findFilesMark(store.db);
   const installed =
     known === null && config.roles.has('worker')
-      ? await claimFilesMark(store.db, own ?? writeFilesMark(filesRoot, randomUUID()))
+      ? await claimFilesMark(store.db, () => readFilesMark(filesRoot) ?? writeFilesMark(filesRoot, randomUUID()))
       : known;
-  if (installed === null || installed === own) return true;
-  const sees = readFilesMark(filesRoot) === installed;
+  // Read only now: another worker may have written it a moment ago.
+  const sees = installed === null || readFilesMark(filesRoot) === installed;
   if (!sees)
     log.info(
       { filesRoot },

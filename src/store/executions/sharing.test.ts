@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/databases.ts';
@@ -206,13 +207,33 @@ describe('a guarded store', () => {
 });
 
 describe('the mark of the folder for files', () => {
-  it('is the first that a worker claims', async () => {
+  it('is written by one of the workers that start together, and the same for all of them', async () => {
     expect(await findFilesMark(store.db)).toBeNull();
-    const [mine, yours] = [randomUUID(), randomUUID()];
-    expect(await claimFilesMark(store.db, mine)).toBe(mine);
-    expect(await claimFilesMark(store.db, yours)).toBe(mine);
-    expect(await findFilesMark(store.db)).toBe(mine);
+    const written: string[] = [];
+    const claim = () =>
+      claimFilesMark(store.db, () => {
+        written.push(randomUUID());
+        return written.at(-1) ?? '';
+      });
+    const { claims } = await store.db.transaction().execute(async (transaction) => {
+      await transaction.selectFrom('installation').select('id').forUpdate().execute();
+      const waiting = [claim(), claim()];
+      await expect.poll(countWaiting, { timeout: 30_000 }).toBe(waiting.length);
+      return { claims: waiting };
+    });
+    expect(await Promise.all(claims)).toEqual([written[0], written[0]]);
+    expect(await claim()).toBe(written[0]);
+    expect(await findFilesMark(store.db)).toBe(written[0]);
+    expect(written).toHaveLength(1);
   });
+
+  /** Sessions that wait for a lock. */
+  async function countWaiting(): Promise<number> {
+    const { rows } = await sql<{ waiting: number }>`
+      SELECT count(*)::int AS waiting FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(store.db);
+    return rows[0]?.waiting ?? 0;
+  }
 });
 
 async function addConnection(): Promise<string> {
