@@ -91,7 +91,8 @@ describe('toSyncError', () => {
     ],
     ['54000', 'row is too big: size 8168, maximum size 8160', {}, 'row or key too large (SQLSTATE 54000)'],
     ['P0001', 'no s3cret here', {}, 'refused by a trigger (SQLSTATE P0001)'],
-    ['22012', 'division by zero', {}, 'SQLSTATE 22012'],
+    ['22012', 'division by zero', {}, 'division by zero (SQLSTATE 22012)'],
+    ['22ABC', 'no s3cret here', {}, 'a value that does not fit (SQLSTATE 22ABC)'],
   ])('tells of %s without the value', (code, message, more, reason) => {
     const error = toSyncError(serverError(code, message, more), scene);
     expect(error).toMatchObject({ code: 'RECORD_REFUSED', kind: 'data', detail: { reason } });

@@ -48,6 +48,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '54011': 'TABLE_TOO_WIDE',
   // A row that is larger than a page, or a key that is larger than a third of one.
   '54000': 'RECORD_REFUSED',
+  // A value, mostly of JSON, or a trigger that goes deeper than the server's stack allows.
+  '54001': 'RECORD_REFUSED',
   '22': 'RECORD_REFUSED',
   '23': 'RECORD_REFUSED',
   // A trigger of the user raised an exception.
@@ -67,25 +69,51 @@ const NETWORK: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'DISK_FULL',
 };
 
-/** Names of the conditions that records meet most; others are shown by SQLSTATE alone. */
+/**
+ * What is wrong with a record, by SQLSTATE, or for all others of a class. Triggers, generated columns and defaults of the user
+ * compute, so whatever an expression can meet may come.
+ * @see PostgreSQL manual, appendix A, classes 22, 23, 54 and P0
+ */
 const CONDITIONS: Readonly<Record<string, string>> = {
+  '22': 'a value that does not fit',
   '22001': 'value too long',
   '22003': 'number out of range',
+  '22004': 'NULL where none is allowed',
   '22007': 'invalid date or time',
   '22008': 'date or time out of range',
+  '22009': 'time zone out of range',
+  '22012': 'division by zero',
+  '22015': 'interval out of range',
+  '22019': 'invalid escape character',
   '22021': 'bytes that are not text in this encoding',
   '22023': 'invalid value',
+  '22025': 'invalid escape sequence',
+  '22026': 'value of another length',
+  '22030': 'key that is twice in a JSON object',
+  '22032': 'invalid JSON',
+  '2200H': 'sequence at its end',
+  '2200L': 'XML that is not a document',
+  '2200M': 'invalid XML',
+  '2200N': 'invalid XML',
+  '2201B': 'invalid regular expression',
+  '2201E': 'logarithm that does not exist',
+  '2201F': 'power or root that does not exist',
+  '2202E': 'array with wrong bounds',
+  '22P01': 'number that cannot be computed',
   '22P02': 'invalid text for this type',
   '22P03': 'invalid binary for this type',
   '22P04': 'malformed record',
   '22P05': 'character that this encoding lacks',
+  '23': 'constraint violated',
+  '23001': 'record that others refer to',
   '23502': 'NULL in a NOT NULL column',
   '23503': 'foreign key violated',
   '23505': 'unique key violated',
   '23514': 'check constraint violated',
   '23P01': 'exclusion constraint violated',
   '54000': 'row or key too large',
-  P0001: 'refused by a trigger',
+  '54001': 'value or trigger nested too deeply',
+  P0: 'refused by a trigger',
 };
 
 const MISSING: Readonly<Record<Side, ErrorCode>> = { source: 'SOURCE_CHANGED', destination: 'TABLE_DIFFERS' };
@@ -111,7 +139,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
 
 /** Why a record was refused, without its values: condition, SQLSTATE, column, constraint. */
 function toRejectReason(error: ServerError): string {
-  const condition = CONDITIONS[error.code];
+  const condition = CONDITIONS[error.code] ?? CONDITIONS[error.code.slice(0, 2)];
   // COPY names the column in its context line only; what follows the name there may be the value.
   const column = error.column ?? /, column ("(?:[^"]|"")+"|[^\s:,]+)/.exec(error.where ?? '')?.[1];
   return [
