@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { ClientBase, Pool } from 'pg';
 import { createSessionPool } from '../store/index.ts';
@@ -86,7 +87,10 @@ export interface DurableEngine {
 /** Starts the durable engine on the metadata database. One per process. */
 export async function startDurableEngine(options: DurableOptions): Promise<DurableEngine> {
   const { work, log } = options;
-  registerWorkflows(work, options.announce);
+  let askQueues = (): void => {};
+  // What is asked at the end of a lane is no part of its workflow.
+  const outside = AsyncLocalStorage.snapshot();
+  registerWorkflows(work, { announce: options.announce, onLaneEnd: () => outside(() => askQueues()) });
   const pool = openPool(options);
   DBOS.setConfig({
     name: 'millrace',
@@ -102,6 +106,9 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
   const client = await launch(options, pool);
   const polling = keepPolling(queuesOf(options.takes), log);
   const asker = new QueueAsker(queuesOf(options.takes));
+  askQueues = () => {
+    asker.ask().catch((error: unknown) => log.warn(`Asking the queues failed, they are asked again: ${String(error)}`));
+  };
   return {
     async enqueue(pgClient, execution) {
       await client.enqueueInTransaction(
@@ -122,11 +129,7 @@ export async function startDurableEngine(options: DurableOptions): Promise<Durab
       return resumed;
     },
     findAlive,
-    askQueues: () => {
-      asker
-        .ask()
-        .catch((error: unknown) => log.warn(`Asking the queues failed, they are asked again: ${String(error)}`));
-    },
+    askQueues,
     removeEnded: (until) => removeEndedWorkflows(client, until),
     async stop(drainMs) {
       await polling.end();
@@ -154,11 +157,18 @@ function keepPolling(queues: readonly string[], log: DurableLog): { end(): Promi
   };
 }
 
+interface Signals {
+  readonly announce: () => Promise<void>;
+  /** This process may take the next lane of the group in a moment, which nobody announces. */
+  readonly onLaneEnd: () => void;
+}
+
 /** Their sequence of steps is the protocol: a change of it takes another number. */
-function registerWorkflows(work: DurableWork, announce: () => Promise<void>): void {
+function registerWorkflows(work: DurableWork, { announce, onLaneEnd }: Signals): void {
   const lane = DBOS.registerWorkflow(
     async (executionId: string, laneId: string) => {
       await DBOS.runStep(() => work.runLane(executionId, laneId, stepSignal()), { name: 'lane' });
+      onLaneEnd();
     },
     { name: 'lane', maxRecoveryAttempts: 1_000 },
   );

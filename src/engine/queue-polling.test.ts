@@ -119,22 +119,39 @@ it('takes one lane of a group, though several ask at once', async () => {
   announce = async () => spread.resolve();
   await enqueue();
   await spread.promise;
-  const { queue } = runner().states.get('lanes') ?? expect.unreachable('no such queue');
-  const { globalInstance } = inside('dbos-executor.js').DBOSExecutor;
-  await Promise.all([1, 2, 3, 4].map(() => runner().pollQueue(globalInstance, queue)));
+  await Promise.all([1, 2, 3, 4].map(() => askOnce('lanes')));
   // Taken, begun or not.
   expect(await countTaken('lanes')).toBe(1);
   await expect.poll(() => begun.length).toBe(1);
   end.resolve();
-  await expect
-    .poll(() =>
-      runner()
-        .pollQueue(globalInstance, queue)
-        .then(() => begun.length),
-    )
-    .toBe(2);
+  await expect.poll(() => askOnce('lanes').then(() => begun.length)).toBe(2);
   await settled.promise;
 }, 30_000);
+
+it('takes the next lane of a group when its own has ended, though nobody announces it', async () => {
+  const begun: string[] = [];
+  const settled = Promise.withResolvers<void>();
+  const spread = Promise.withResolvers<void>();
+  work = {
+    prepare: async () => ({ lanes: 2, workers: 2, isLocal: false }),
+    runLane: async (_, laneId) => void begun.push(laneId),
+    settle: async () => settled.resolve(),
+  };
+  announce = async () => spread.resolve();
+  const id = randomUUID();
+  await engine.enqueue(client, { id, syncId: randomUUID(), touchesFiles: false });
+  await askOnce('executions');
+  await spread.promise;
+  await askOnce('lanes');
+  await settled.promise;
+  expect(begun.toSorted()).toEqual([`${id}-lane-1`, `${id}-lane-2`]);
+}, 30_000);
+
+/** One question to a queue, as by the durable engine's own polling. */
+function askOnce(name: string): Promise<boolean> {
+  const { queue } = runner().states.get(name) ?? expect.unreachable('no such queue');
+  return runner().pollQueue(inside('dbos-executor.js').DBOSExecutor.globalInstance, queue);
+}
 
 describe('while the metadata database is away and a question waits for it', () => {
   beforeEach(async () => {
