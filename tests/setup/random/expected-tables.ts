@@ -1,94 +1,11 @@
 import { hashWithKey } from '../keyed-hash.ts';
-import { isRead, type SourceTable, type SyncChoice, type TableChoice } from './random-syncs.ts';
+import { DELETED_AT, foldName, type Naming, OWN_COLUMNS } from './expected-names.ts';
+import type { SyncChoice, TableChoice } from './random-syncs.ts';
 
 // What the tables of a destination must hold, worked out from the documentation and not by the product's code.
 
-/** Marks records that left the source. */
-export const DELETED_AT = '__millrace_deleted_at';
-
-/** A destination as far as names depend on it. */
-export interface Naming {
-  readonly isCaseless: boolean;
-}
-
-/** Where a table goes. */
-export interface Target {
-  readonly schema: string;
-  readonly name: string;
-}
-
-/** Gives each its name: what the user chose first, then by the rule; of two alike the later one gets an underscore. */
-function nameAll(
-  things: readonly { readonly id: string; readonly user: string | null; readonly name: string }[],
-  reserved: readonly string[],
-  { isCaseless }: Naming,
-): ReadonlyMap<string, string> {
-  const fold = (name: string) => (isCaseless ? name.toLowerCase() : name);
-  const taken = new Set(reserved.map(fold));
-  const names = new Map<string, string>();
-  const give = (id: string, wanted: string) => {
-    let name = wanted;
-    while (taken.has(fold(name))) name += '_';
-    taken.add(fold(name));
-    names.set(id, name);
-  };
-  for (const { id, user } of things) if (user !== null) give(id, user);
-  for (const { id, user, name } of things) if (user === null) give(id, name);
-  return names;
-}
-
-const OWN = ['__millrace_created_at', '__millrace_updated_at', DELETED_AT];
-
-/** Tables by source id. @param given what earlier executions named; it keeps its names, and is in the way of others */
-export function expectTargets(
-  sync: SyncChoice,
-  naming: Naming,
-  given: ReadonlyMap<string, Target>,
-): ReadonlyMap<string, Target> {
-  const placeOf = (table: SourceTable) => (sync.mirrors ? table.schema : 'landing');
-  const fresh = sync.tables.filter(({ table, isEnabled }) => isEnabled && !given.has(table.id));
-  const sorted = fresh.sort((one, other) => (one.table.id < other.table.id ? -1 : 1));
-  const targets = new Map(given);
-  for (const [schema, choices] of Map.groupBy(sorted, ({ table }) => placeOf(table))) {
-    const things = choices.map(({ table, userName }) => ({
-      id: table.id,
-      user: userName,
-      name: sync.prefix + table.names[sync.normalizeNames],
-    }));
-    const taken = [...given.values()].filter((target) => target.schema === schema).map(({ name }) => name);
-    for (const [id, name] of nameAll(things, taken, naming)) targets.set(id, { schema, name });
-  }
-  return targets;
-}
-
-/** Output names by source name, of the fields that are read. */
-export function nameColumns(sync: SyncChoice, choice: TableChoice, naming: Naming): ReadonlyMap<string, string> {
-  const things = choice.table.columns.map(({ name, names }) => ({
-    id: name,
-    user: choice.userFieldNames[name] ?? null,
-    name: names[sync.normalizeNames],
-  }));
-  const all = nameAll(things, OWN, naming);
-  const read = things.filter(({ id }) => isRead(choice, id));
-  return new Map(read.map(({ id }) => [id, all.get(id) ?? '']));
-}
-
-/** What the columns of a table that Millrace made are called when they are sent on with `normalize_names: disabled`. */
-export function nameReturned(columns: readonly string[]): ReadonlyMap<string, string> {
-  const things = columns.map((name) => ({ id: name, user: null, name }));
-  return nameAll(things, OWN, { isCaseless: false });
-}
-
-/** True when each field that is read before and after has the same name in the destination. */
-export function keepsNames(before: SyncChoice, after: SyncChoice, index: number, naming: Naming): boolean {
-  const [one, other] = [before.tables[index], after.tables[index]];
-  if (one === undefined || other === undefined) return false;
-  const later = nameColumns(after, other, naming);
-  return [...nameColumns(before, one, naming)].every(([id, name]) => (later.get(id) ?? name) === name);
-}
-
 /** The columns that a merge goes by; none = the table is replaced each time. */
-export function keyOf({ table, fields }: TableChoice): readonly string[] {
+function keyOf({ table, fields }: TableChoice): readonly string[] {
   const key = table.declaredKey ?? table.primaryKey;
   return fields === null || key.every((name) => fields.includes(name)) ? key : [];
 }
@@ -100,7 +17,8 @@ function keepsTombstones(sync: SyncChoice, choice: TableChoice): boolean {
 
 /** The columns that Millrace adds by the options of today. */
 function expectOwnColumns(sync: SyncChoice, choice: TableChoice): readonly string[] {
-  return [...(sync.hasTimestamps ? OWN.slice(0, 2) : []), ...(keepsTombstones(sync, choice) ? OWN.slice(2) : [])];
+  const timestamps = sync.hasTimestamps ? OWN_COLUMNS.filter((name) => name !== DELETED_AT) : [];
+  return [...timestamps, ...(keepsTombstones(sync, choice) ? [DELETED_AT] : [])];
 }
 
 /** The cutoff that holds for a table; null = none. */
@@ -112,7 +30,8 @@ function cutoffOf(sync: SyncChoice, choice: TableChoice): string | null {
 function shapeOf(sync: SyncChoice, choice: TableChoice, today: Columns): string {
   const filters = choice.filters.map((filter) => [filter.field_id, filter.function, filter.value ?? null]);
   const ways = [sync.mode, sync.truncates, sync.hardDeletes];
-  return JSON.stringify([ways, filters, cutoffOf(sync, choice), choice.tracking, [...today]]);
+  const columns = [...today].map(([name, { field, type }]) => [name, field, type]);
+  return JSON.stringify([ways, filters, cutoffOf(sync, choice), choice.tracking, columns]);
 }
 
 /** The condition in SQL of the source for the records that belong to the sync. */
@@ -122,10 +41,19 @@ export function toCondition(sync: SyncChoice, choice: TableChoice): string {
   return ['true', ...parts, ...(cutoff === null ? [] : [`changed_at >= '${cutoff}'`])].join(' AND ');
 }
 
-/** Types of the source by output name. */
-export type Columns = ReadonlyMap<string, string>;
+/** A column of a table in the destination. */
+export interface Column {
+  /** The field that filled it last, and its type in the source. */
+  readonly field: string;
+  readonly type: string;
+  /** A name that was changed in case only may stay as it was, where case is nothing. */
+  readonly spellings: readonly string[];
+}
 
-/** A record by output names. */
+/** By folded output name. */
+export type Columns = ReadonlyMap<string, Column>;
+
+/** A record by folded output names. */
 export type Cells = ReadonlyMap<string, unknown>;
 
 interface StoredRecord {
@@ -136,17 +64,16 @@ interface StoredRecord {
 /** What a table of the destination holds. */
 export interface TableState {
   readonly columns: Columns;
-  /** By key, or by whatever tells the records apart where there is none. */
-  readonly records: ReadonlyMap<string, StoredRecord>;
+  readonly records: readonly StoredRecord[];
   /** The columns that Millrace added, and those of them that are there for sure. */
   readonly own: readonly string[];
   readonly sureOwn: readonly string[];
+  /** Folded output names of the key. */
+  readonly key: readonly string[];
   readonly shape: string;
   readonly obfuscated: readonly string[];
   /** False: the next read is complete. */
   readonly hasCursor: boolean;
-  /** The load that made it; null = it was left alone. */
-  readonly load: 'replace' | 'merge' | 'delta' | null;
 }
 
 /** Options of one start. */
@@ -159,54 +86,148 @@ export interface StartChoice {
 /** What the source holds when an execution begins. */
 export interface SourceImage {
   readonly columns: Columns;
-  /** Records that belong to the sync, by key. */
-  readonly records: ReadonlyMap<string, Cells>;
+  /** Records that belong to the sync. */
+  readonly records: readonly Cells[];
   /** False when no record of the table has a value in the tracking field, where that is a number. */
   readonly hasCursor: boolean;
 }
 
-/** What an execution makes of a table. */
-export function expectRun(
-  sync: SyncChoice,
-  choice: TableChoice,
-  start: StartChoice,
-  before: TableState | null,
-  source: SourceImage,
-): TableState | null {
-  const isLeftOut = !choice.isEnabled || (start.schemas !== undefined && !start.schemas.includes(choice.table.id));
+/** One table of a sync, and where it goes. */
+export interface Setting {
+  readonly sync: SyncChoice;
+  readonly choice: TableChoice;
+  readonly naming: Naming;
+  /** Output names by source name. */
+  readonly names: ReadonlyMap<string, string>;
+  /** What is in its place; `taken` = what this sync has filled from another table. */
+  readonly before: TableState | 'taken' | null;
+  /** True when the last load that completed went elsewhere. */
+  readonly isReturn: boolean;
+}
+
+type Load = 'replace' | 'merge' | 'delta';
+
+/** What an execution makes of a table; `load` null = it is left alone, `failure` = what it says when nothing is changed. */
+export type Outcome =
+  | { readonly load: null; readonly failure: null }
+  | { readonly load: null; readonly failure: RegExp }
+  /** What is found while it is read only. */
+  | { readonly load: Load; readonly failure: RegExp }
+  | { readonly load: Load; readonly failure: null; readonly state: TableState };
+
+/** Whether a key tells the records apart, each of which needs a value in each of its columns. */
+function isKeyBroken(records: readonly Cells[], key: readonly string[]): boolean {
+  const seen = records.map((cells) => toKey(cells, key));
+  return seen.includes(null) || new Set(seen).size < seen.length;
+}
+
+/** Null where a value is missing. */
+function toKey(cells: Cells, key: readonly string[]): string | null {
+  const values = key.map((name) => cells.get(name) ?? null);
+  return values.includes(null) ? null : JSON.stringify(values);
+}
+
+function isLeftOut({ sync, choice }: Setting, start: StartChoice): boolean {
   const hasDeltas = choice.tracking !== null && sync.mode === 'replicate' && keyOf(choice).length > 0;
   const isSkipped = start.fetch_mode === 'incremental' && !hasDeltas;
-  if (isLeftOut || isSkipped) return before === null ? null : { ...before, load: null };
-  const { columns: today, hasCursor } = source;
-  const shape = shapeOf(sync, choice, today);
-  const { obfuscated } = choice;
+  return !choice.isEnabled || start.schemas?.includes(choice.table.id) === false || isSkipped;
+}
+
+/** True when nothing of the table that is there is kept. */
+function isMadeAnew({ sync, choice }: Setting, start: StartChoice, before: TableState): boolean {
+  const isHidden = before.obfuscated.join() !== choice.obfuscated.join();
+  return start.resync_mode === 'rebuild' || (isHidden && sync.mode === 'replicate');
+}
+
+function expectLoad(setting: Setting, start: StartChoice, before: TableState | null, shape: string): Load {
+  const { sync, choice, naming, names } = setting;
+  if (before === null || isMadeAnew(setting, start, before) || start.resync_mode === 'resync') return 'replace';
+  const key = foldedKey(choice, names, naming);
+  if (sync.mode === 'snapshot' || key.length === 0) return 'replace';
+  if ([...key].sort().join() !== [...before.key].sort().join()) return 'replace';
+  const isComplete = start.fetch_mode === 'full' || start.resync_mode !== undefined || setting.isReturn;
+  const hasDelta = choice.tracking !== null && before.hasCursor && before.shape === shape;
+  return hasDelta && !isComplete ? 'delta' : 'merge';
+}
+
+function foldedKey(choice: TableChoice, names: ReadonlyMap<string, string>, naming: Naming): string[] {
+  return keyOf(choice).map((name) => foldName(names.get(name) ?? '', naming));
+}
+
+/** What an execution makes of a table. */
+export function expectRun(setting: Setting, start: StartChoice, source: SourceImage): Outcome {
+  const { sync, choice, naming, names, before } = setting;
+  if (isLeftOut(setting, start)) return { load: null, failure: null };
+  if (before === 'taken') return { load: null, failure: /was filled by this sync from .*, before names changed/ };
+  const shape = shapeOf(sync, choice, source.columns);
+  const key = foldedKey(choice, names, naming);
+  const load = expectLoad(setting, start, before, shape);
+  if (key.length > 0 && isKeyBroken(source.records, key)) {
+    // Which of two records with one key a delta reads is nothing that the documentation says.
+    if (load === 'delta') throw new Error(`A delta of ${choice.table.id} has a broken key.`);
+    return { load, failure: /its declared key .* does not tell apart/ };
+  }
   const ownToday = expectOwnColumns(sync, choice);
+  const told = { shape, key, obfuscated: choice.obfuscated, hasCursor: source.hasCursor };
+  const living = source.records.map((cells) => ({ cells, isDeleted: false }));
+  if (before === null || isMadeAnew(setting, start, before)) {
+    const state = { columns: source.columns, records: living, own: ownToday, sureOwn: ownToday, ...told };
+    return { load, failure: null, state };
+  }
   // One that is filled no more stays, but where the table is exchanged for another one.
-  const unite = (columns: readonly string[] = []) => [...new Set([...columns, ...ownToday])];
-  const replaced = { own: unite(before?.own), sureOwn: ownToday };
-  const merged = { own: unite(before?.own), sureOwn: unite(before?.sureOwn) };
-  const told = { shape, hasCursor, obfuscated };
-  const isHidden = before !== null && before.obfuscated.join() !== obfuscated.join();
-  const living = [...source.records].map(([key, cells]) => [key, { cells, isDeleted: false }] as const);
-  const isKeyless = keyOf(choice).length === 0;
-  if (before === null || start.resync_mode === 'rebuild' || (isHidden && sync.mode === 'replicate'))
-    return { columns: today, records: new Map(living), ...told, own: ownToday, sureOwn: ownToday, load: 'replace' };
+  const own = [...new Set([...before.own, ...ownToday])];
+  const isKept = load !== 'replace' || (start.resync_mode === 'resync' && sync.mode === 'replicate' && key.length > 0);
+  const sureOwn = isKept ? [...new Set([...before.sureOwn, ...ownToday])] : ownToday;
+  const common = { columns: uniteColumns(before.columns, source.columns), own, sureOwn, ...told };
   // Columns that are filled no more stay, and records that are known keep their values in them.
-  const columns = new Map([...before.columns, ...today]);
-  if (isKeyless) return { columns, records: new Map(living), ...told, ...replaced, load: 'replace' };
-  const kept: (readonly [string, StoredRecord])[] = living.map(([key, { cells }]) => {
-    const older = before.records.get(key)?.cells ?? new Map();
-    return [key, { cells: new Map([...older, ...cells]), isDeleted: false }];
+  if (key.length === 0) return { load, failure: null, state: { ...common, records: living } };
+  const carried = carryOver(before, source.records, {
+    key,
+    isDelta: load === 'delta',
+    keeps: keepsTombstones(sync, choice),
   });
-  if (sync.mode === 'snapshot') return { columns, records: new Map(kept), ...told, ...replaced, load: 'replace' };
-  const isComplete = start.fetch_mode === 'full' || start.resync_mode !== undefined;
-  if (!isComplete && choice.tracking !== null && before.hasCursor && before.shape === shape)
-    return { columns, records: new Map([...before.records, ...kept]), ...told, ...merged, load: 'delta' };
-  const gone = keepsTombstones(sync, choice)
-    ? [...before.records].map(([key, { cells }]) => [key, { cells, isDeleted: true }] as const)
-    : [];
-  const load = start.resync_mode === 'resync' ? 'replace' : 'merge';
-  return { columns, records: new Map([...gone, ...kept]), ...told, ...merged, load };
+  if (carried === null)
+    return { load, failure: /keeps records that are deleted in the source, and with the source’s new key/ };
+  return { load, failure: null, state: { ...common, records: carried } };
+}
+
+function uniteColumns(before: Columns, today: Columns): Columns {
+  const columns = new Map(before);
+  for (const [name, column] of today) {
+    const spellings = [...(before.get(name)?.spellings ?? []), ...column.spellings];
+    columns.set(name, { ...column, spellings: [...new Set(spellings)] });
+  }
+  return columns;
+}
+
+/** The records of today with what is kept of those that were there; null = what is kept has no place under the key. */
+function carryOver(
+  before: TableState,
+  today: readonly Cells[],
+  { key, isDelta, keeps }: { readonly key: readonly string[]; readonly isDelta: boolean; readonly keeps: boolean },
+): readonly StoredRecord[] | null {
+  const living = new Map(today.map((cells) => [toKey(cells, key), cells]));
+  const isKnown = key.every((name) => before.columns.has(name));
+  if (!isKnown) {
+    const hasTombstones = keeps && before.records.some(({ isDeleted }) => isDeleted);
+    return hasTombstones ? null : today.map((cells) => ({ cells, isDeleted: false }));
+  }
+  const older = Map.groupBy(before.records, ({ cells }) => toKey(cells, key));
+  const updated = [...living].map(([value, cells]) => {
+    const known = older.get(value) ?? [];
+    return { cells: new Map([...known.flatMap((record) => [...record.cells]), ...cells]), isDeleted: false };
+  });
+  const missing = before.records.filter(({ cells }) => !living.has(toKey(cells, key)));
+  if (isDelta) return [...missing, ...updated];
+  if (!keeps) return updated;
+  if (
+    isKeyBroken(
+      missing.map(({ cells }) => cells),
+      key,
+    )
+  )
+    return null;
+  return [...missing.map(({ cells }) => ({ cells, isDeleted: true })), ...updated];
 }
 
 /** What an obfuscated value becomes. */

@@ -3,7 +3,9 @@ import type { Random } from '../../torture/random.ts';
 import type { StartChoice } from './expected-tables.ts';
 import {
   alike,
+  isDoubtful,
   isListed,
+  pickDeclaredKey,
   pickSome,
   pickSync,
   type SourceColumn,
@@ -90,13 +92,44 @@ export function follow(
 ): SyncChoice {
   const tables = sync.tables.map((choice, i) => {
     if (i !== index) return choice;
-    const { fields, leftOut, tracking } = choice;
     if (added === null) return { ...choice, table };
-    const isTaken = (!isListed(choice) && !wasRun(choice)) || admits(sync.newFields, tracking !== null);
-    if (!isTaken) return { ...choice, table, leftOut: [...leftOut, added] };
-    return { ...choice, table, fields: fields === null ? null : [...fields, added] };
+    const fields = choice.fields === null ? null : [...choice.fields, added];
+    if (!isListed(choice) && !wasRun(choice)) return { ...choice, table, fields };
+    return decide({ ...choice, table, fields, undecided: [...choice.undecided, added] }, sync.newFields);
   });
   return { ...sync, tables };
+}
+
+/** What no execution has met yet, or was left out, comes along by the rule or does not. */
+function decide(choice: TableChoice, rule: AutoAddRule): TableChoice {
+  const open = [...choice.leftOut, ...choice.undecided];
+  const isTaken = admits(rule, choice.tracking !== null);
+  const others = choice.fields?.filter((name) => !open.includes(name)) ?? null;
+  const fields = others === null || !isTaken ? others : [...others, ...new Set(open)];
+  return { ...choice, fields, leftOut: isTaken ? [] : [...new Set(open)] };
+}
+
+/** What decides the names of a sync's tables and columns. */
+export type NamingOptions = Pick<SyncChoice, 'normalizeNames' | 'prefix' | 'mirrors'>;
+
+/** Other names than those of now, half the time those of `before`. */
+export function pickNaming(random: Random, now: NamingOptions, before: NamingOptions): NamingOptions {
+  const { normalizeNames, prefix, mirrors } = random.chance(0.5) ? before : now;
+  if (random.chance(0.5)) return { normalizeNames, prefix, mirrors };
+  const kind = random.pick(['normalizeNames', 'prefix', 'mirrors'] as const);
+  return {
+    normalizeNames: kind === 'normalizeNames' ? random.pick(['enabled', 'disabled', 'legacy']) : normalizeNames,
+    prefix: kind === 'prefix' ? random.pick(['', 'Raw_', 'raw_', 'é ']) : prefix,
+    mirrors: kind === 'mirrors' ? !mirrors : mirrors,
+  };
+}
+
+/** What a user may say next of a table's key: another one, none, or that the source's own is right; undefined = nothing. */
+export function pickKeyChange(random: Random, isTracked: boolean): SourceTable['declaredKey'] | undefined {
+  if (!random.chance(0.3)) return undefined;
+  if (random.chance(0.25)) return null;
+  const declaredKey = pickDeclaredKey(random);
+  return isTracked && isDoubtful({ declaredKey }) ? undefined : declaredKey;
 }
 
 /** The sync with other options, which leave its tables where they are. @param later tables of the source that it does not know */
@@ -107,11 +140,7 @@ export function changeOptions(random: Random, sync: SyncChoice, later: readonly 
   );
   const { normalizeNames, prefix, mirrors } = sync;
   const changed = { ...options, normalizeNames, prefix, mirrors };
-  const tables = sync.tables.map((choice) => {
-    const taken = choice.leftOut.filter(() => admits(changed.newFields, choice.tracking !== null));
-    const fields = choice.fields === null ? null : [...choice.fields, ...taken];
-    return { ...choice, fields, leftOut: choice.leftOut.filter((name) => !taken.includes(name)) };
-  });
+  const tables = sync.tables.map((choice) => decide(choice, changed.newFields));
   return later.reduce(takeNew, { ...changed, tables });
 }
 
@@ -146,6 +175,7 @@ export function takeNew(sync: SyncChoice, { table, isPlain }: NewTable): SyncCho
     isEnabled: true,
     fields: null,
     leftOut: [],
+    undecided: [],
     obfuscated: [],
     userName: null,
     userFieldNames: {},
@@ -155,6 +185,11 @@ export function takeNew(sync: SyncChoice, { table, isPlain }: NewTable): SyncCho
     isCutoffDisabled: false,
   };
   return { ...sync, tables: [...sync.tables, choice] };
+}
+
+/** A test of what such a start would do, or none. */
+export function pickTest(random: Random, { resync_mode: _, ...start }: StartChoice): StartChoice | null {
+  return random.chance(0.4) ? random.pick([start, {}]) : null;
 }
 
 /** Options of one start. @param known how many of the tables the sync knows of: a start cannot name one that it only finds by it */

@@ -1,5 +1,5 @@
 import { queryFile } from '../duckdb/duckdb-loads.ts';
-import type { Target } from './expected-tables.ts';
+import type { Target } from './expected-names.ts';
 import type { PlainSession } from './random-source.ts';
 import { normalizeText, toDuckdbText, toReturnedText, toSourceText } from './type-texts.ts';
 
@@ -13,7 +13,9 @@ export interface End {
   normalize(value: unknown, type: string): unknown;
   query(sql: string): Promise<readonly (readonly unknown[])[]>;
   /** Names of the columns in their order; none = there is no such table. */
-  listColumns(target: Pick<Target, 'schema' | 'name'>): Promise<readonly string[]>;
+  listColumns(target: Target): Promise<readonly string[]>;
+  /** All tables but Millrace's own. */
+  listTables(): Promise<readonly Target[]>;
 }
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
@@ -27,6 +29,12 @@ function createEnd(query: End['query'], texts: Pick<End, 'send' | 'land' | 'norm
         `SELECT column_name FROM information_schema.columns WHERE table_schema = ${literal(schema)} AND table_name = ${literal(name)} ORDER BY ordinal_position`,
       );
       return rows.flat().map(String);
+    },
+    async listTables() {
+      const rows = await query(
+        `SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'pg_catalog', '__millrace')`,
+      );
+      return rows.map(([schema, name]) => ({ schema: String(schema), name: String(name) }));
     },
   };
 }

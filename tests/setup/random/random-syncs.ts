@@ -39,7 +39,9 @@ const TABLE_NAMES: readonly OddName[] = [
   alike('people', 'people'),
   alike('Order Items', 'order_items'),
   alike('order-items', 'order_items'),
+  alike('order_items', 'order_items'),
   alike('HTTPLog', 'http_log'),
+  alike('Visits', 'visits'),
   { disabled: 'v2', enabled: 'v_2', legacy: 'v2' },
   alike('日本', '日本'),
 ];
@@ -61,7 +63,7 @@ export interface SourceTable {
   readonly columns: readonly SourceColumn[];
   readonly randomColumns: readonly (SourceColumn & { readonly values: fc.Arbitrary<string> })[];
   readonly primaryKey: readonly string[];
-  /** A key that the user declares. */
+  /** A key that the user declares; empty = none. */
   readonly declaredKey: readonly string[] | null;
 }
 
@@ -80,6 +82,8 @@ export interface TableChoice {
   /** Null = all, but for those that came later and that the sync's rule does not take along. */
   readonly fields: readonly string[] | null;
   readonly leftOut: readonly string[];
+  /** Those that came later and that no execution has met yet, so that the sync's rule still decides. */
+  readonly undecided: readonly string[];
   readonly obfuscated: readonly string[];
   readonly userName: string | null;
   readonly userFieldNames: Readonly<Record<string, string>>;
@@ -173,8 +177,21 @@ export function pickTables(random: Random, count: number): SourceTable[] {
 
 function pickKey(random: Random): Pick<SourceTable, 'primaryKey' | 'declaredKey'> {
   const primaryKey = random.pick([['id'], ['id'], ['id', 'Code No'], ['Code No'], []]);
-  const declaredKey = random.chance(0.25) ? random.pick([['id'], ['Code No'], ['Code No', 'id']]) : null;
-  return { primaryKey, declaredKey };
+  return { primaryKey, declaredKey: random.chance(0.3) ? pickDeclaredKey(random) : null };
+}
+
+const UNIQUE_KEYS: readonly (readonly string[])[] = [['id'], ['Code No'], ['Code No', 'id'], ['id', 'Loud']];
+const DOUBTFUL_KEYS: readonly (readonly string[])[] = [['n'], ['rev'], ['n', 'flag'], ['id', 'changed_at']];
+
+/** A key that a user may declare. */
+export function pickDeclaredKey(random: Random): readonly string[] {
+  const [key = []] = pickSome(random, [...UNIQUE_KEYS, ...UNIQUE_KEYS, ...DOUBTFUL_KEYS, []], 1);
+  return key;
+}
+
+/** True for a key that may not tell records apart, or have no value: such a table is read whole each time. */
+export function isDoubtful({ declaredKey }: Pick<SourceTable, 'declaredKey'>): boolean {
+  return declaredKey?.some((name) => DOUBTFUL_KEYS.flat().includes(name) && name !== 'id') === true;
 }
 
 /** Options of a sync over all the tables. */
@@ -201,8 +218,14 @@ export function pickSync(random: Random, tables: readonly SourceTable[]): SyncCh
   };
 }
 
-function pickTableChoice(random: Random, table: SourceTable, no: number): TableChoice {
+/** A field to read changes by, or none. */
+export function pickTracking(random: Random, table: SourceTable): TableChoice['tracking'] {
   const tracking = random.pick([null, null, 'changed_at', 'rev'] as const);
+  return isDoubtful(table) ? null : tracking;
+}
+
+function pickTableChoice(random: Random, table: SourceTable, no: number): TableChoice {
+  const tracking = pickTracking(random, table);
   const all = table.columns.map(({ name }) => name);
   const fields = random.chance(0.5) ? null : all.filter((name) => name === 'n' || random.chance(0.75));
   const read = fields ?? all;
@@ -213,6 +236,7 @@ function pickTableChoice(random: Random, table: SourceTable, no: number): TableC
     isEnabled: true,
     fields,
     leftOut: [],
+    undecided: [],
     obfuscated: random.chance(0.5) ? pickSome(random, hashable, 2).map(({ name }) => name) : [],
     userName: random.chance(0.25) ? `My "${no}" tåble` : null,
     userFieldNames: Object.fromEntries(renamed.map((name, i) => [name, random.pick([`Chosen ${i}`, `ünï "q" ${i}`])])),
