@@ -111,8 +111,8 @@ type Load = 'replace' | 'merge' | 'delta';
 export type Outcome =
   | { readonly load: null; readonly failure: null }
   | { readonly load: null; readonly failure: RegExp }
-  /** What is found while it is read only. */
-  | { readonly load: Load; readonly failure: RegExp }
+  /** What is found while it is read only; a merge has added its new columns by then. */
+  | { readonly load: Load; readonly failure: RegExp; readonly state: TableState | null }
   | { readonly load: Load; readonly failure: null; readonly state: TableState };
 
 /** Whether a key tells the records apart, each of which needs a value in each of its columns. */
@@ -162,12 +162,13 @@ export function expectRun(setting: Setting, start: StartChoice, source: SourceIm
   const shape = shapeOf(sync, choice, source.columns);
   const key = foldedKey(choice, names, naming);
   const load = expectLoad(setting, start, before, shape);
+  const ownToday = expectOwnColumns(sync, choice);
+  const fitted = before === null ? null : addColumns(before, source.columns, ownToday);
   if (key.length > 0 && isKeyBroken(source.records, key)) {
     // Which of two records with one key a delta reads is nothing that the documentation says.
     if (load === 'delta') throw new Error(`A delta of ${choice.table.id} has a broken key.`);
-    return { load, failure: /its declared key .* does not tell apart/ };
+    return { load, failure: /its declared key .* does not tell apart/, state: load === 'merge' ? fitted : before };
   }
-  const ownToday = expectOwnColumns(sync, choice);
   const told = { shape, key, obfuscated: choice.obfuscated, hasCursor: source.hasCursor };
   const living = source.records.map((cells) => ({ cells, isDeleted: false }));
   if (before === null || isMadeAnew(setting, start, before)) {
@@ -186,9 +187,15 @@ export function expectRun(setting: Setting, start: StartChoice, source: SourceIm
     isDelta: load === 'delta',
     keeps: keepsTombstones(sync, choice),
   });
-  if (carried === null)
-    return { load, failure: /keeps records that are deleted in the source, and with the source’s new key/ };
+  const noPlace = /keeps records that are deleted in the source, and with the source’s new key/;
+  if (carried === null) return { load, failure: noPlace, state: before };
   return { load, failure: null, state: { ...common, records: carried } };
+}
+
+function addColumns(before: TableState, today: Columns, ownToday: readonly string[]): TableState {
+  const unite = (names: readonly string[]) => [...new Set([...names, ...ownToday])];
+  const columns = new Map([...today, ...before.columns]);
+  return { ...before, columns, own: unite(before.own), sureOwn: unite(before.sureOwn) };
 }
 
 function uniteColumns(before: Columns, today: Columns): Columns {

@@ -241,9 +241,9 @@ export async function run(story: Story, line: Line, start: StartChoice, no: numb
   for (const [id, { setting, target, outcome }] of predictions) {
     if (outcome.load !== null) settled.add(id);
     if (!line.enabledAt.has(id)) line.enabledAt.set(id, no);
-    if (outcome.load === null || outcome.failure !== null || target === null) continue;
-    line.lastNames.set(id, { target, columns: setting.names });
+    if (outcome.load === null || outcome.state === null || target === null) continue;
     line.made.set(foldTarget(target, line.naming), { target, schemaId: id, state: outcome.state });
+    if (outcome.failure === null) line.lastNames.set(id, { target, columns: setting.names });
   }
   const tables = line.choice.tables.map((choice) =>
     settled.has(choice.table.id) ? { ...choice, undecided: [] } : choice,
