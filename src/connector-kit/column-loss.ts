@@ -32,7 +32,7 @@ export function guardColumns(table: string, live: number, counts: readonly Colum
     const share = Math.floor((lost * 100) / before);
     throw new SyncError(
       'LOSS_GUARD',
-      `Writing ${table} would leave ${after} of the ${before} values in column ${column}: ${share} % would be lost, more than ${maxLossPercent} %. Nothing was changed. Look whether the source still fills that field; if the loss is meant, raise max_loss_percent for one start.`,
+      `Writing ${table} would leave ${after} of the ${before} values in column ${column}: ${share} % would be lost, more than ${maxLossPercent} %. No record was changed. Look whether the source still fills that field; if the loss is meant, raise max_loss_percent for one start.`,
       { detail: { column, before, after, maxLossPercent } },
     );
   }

@@ -6,7 +6,7 @@ export function keyNotUnique({ schemaId, columns }: Pick<LoadPlan, 'schemaId' | 
   const key = columns.filter(({ isKey }) => isKey).map(({ field }) => field);
   return new SyncError(
     'KEY_NOT_UNIQUE',
-    `Loading ${schemaId} found records that its declared key (${key.join(', ')}) does not tell apart, or that have none. Nothing was changed. Declare a key that is unique and never NULL, or go back to the detected one; where the source gives pages and gave a record twice, start again.`,
+    `Loading ${schemaId} found records that its declared key (${key.join(', ')}) does not tell apart, or that have none. No record was changed. Declare a key that is unique and never NULL, or go back to the detected one; where the source gives pages and gave a record twice, start again.`,
     { detail: { schema: schemaId, key } },
   );
 }

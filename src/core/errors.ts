@@ -140,7 +140,7 @@ export const ERROR_CODES = {
   TABLE_DIFFERS: 'configuration',
   /** The destination table would have more columns than the destination takes. Select fewer fields, or leave out the record timestamps. */
   TABLE_TOO_WIDE: 'configuration',
-  /** The run would lose more live records, or more of a column's values, than `max_loss_percent` allows. Nothing was changed. */
+  /** The run would lose more live records, or more of a column's values, than `max_loss_percent` allows. No record was changed. */
   LOSS_GUARD: 'configuration',
   /** A schema or field of the sync is gone from the source. */
   SOURCE_CHANGED: 'configuration',

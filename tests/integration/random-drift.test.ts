@@ -161,7 +161,7 @@ async function play(story: Story, destination: () => Connector, read: Read): Pro
     expect(found).toEqual(expected);
   } catch (error) {
     if (!(error instanceof SyncError) || error.code !== 'TABLE_DIFFERS') throw error;
-    expect(error.message).toMatch(/Nothing was changed/);
+    expect(error.message).toMatch(/No record was changed/);
     expect(await read(former, 'true')).toEqual(before);
     return;
   }

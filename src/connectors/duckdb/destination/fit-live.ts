@@ -45,7 +45,7 @@ export function refuseGaps(plan: LoadPlan, live: CatalogueTable): void {
   if (plan.kind !== 'delta' || gap === undefined) return;
   throw new SyncError(
     'TABLE_DIFFERS',
-    `The table ${plan.table.schema}.${plan.table.name} has lost its column ${gap.name}, and only changed records were read. Nothing was changed. Start once with resync_mode refetch, which fills it for all records.`,
+    `The table ${plan.table.schema}.${plan.table.name} has lost its column ${gap.name}, and only changed records were read. No record was changed. Start once with resync_mode refetch, which fills it for all records.`,
     { detail: { column: gap.name } },
   );
 }
@@ -159,7 +159,7 @@ function differs(plan: LoadPlan, change: Pick<TypeChange, 'name' | 'from' | 'to'
   const { schema, name } = plan.table;
   return new SyncError(
     'TABLE_DIFFERS',
-    `The table ${schema}.${name} cannot take the records of ${plan.schemaId}: its column ${change.name} is ${change.from}, the source’s values need ${change.to} now, and ${why}. Nothing was changed. Change the column yourself, or start with resync_mode rebuild to have the table made anew.`,
+    `The table ${schema}.${name} cannot take the records of ${plan.schemaId}: its column ${change.name} is ${change.from}, the source’s values need ${change.to} now, and ${why}. No record was changed. Change the column yourself, or start with resync_mode rebuild to have the table made anew.`,
     { detail: { column: change.name, liveType: change.from, plannedType: change.to } },
   );
 }

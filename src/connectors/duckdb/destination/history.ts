@@ -233,6 +233,6 @@ function oldOwnValues(plan: LoadPlan, live: CatalogueTable): string[] {
 function noPlace(plan: LoadPlan, why: string): SyncError {
   return new SyncError(
     'TABLE_DIFFERS',
-    `The table ${plan.table.schema}.${plan.table.name} keeps records that are deleted in the source, and with the source’s new key or types some of them ${why}. Nothing was changed. Delete those records from the table, or start with resync_mode rebuild to begin it anew.`,
+    `The table ${plan.table.schema}.${plan.table.name} keeps records that are deleted in the source, and with the source’s new key or types some of them ${why}. No record was changed. Delete those records from the table, or start with resync_mode rebuild to begin it anew.`,
   );
 }

@@ -58,7 +58,7 @@ export function refuseRebuild(plan: LoadPlan, live: CatalogueTable): void {
   if (!live.hasRules) return;
   throw new SyncError(
     'TABLE_DIFFERS',
-    `The table ${nameOf(plan)} cannot be made anew, because it has constraints, indexes, defaults or comments that Millrace did not make. Nothing was changed. Drop them first, or start with resync_mode resync, which keeps the table.`,
+    `The table ${nameOf(plan)} cannot be made anew, because it has constraints, indexes, defaults or comments that Millrace did not make. No record was changed. Drop them first, or start with resync_mode resync, which keeps the table.`,
   );
 }
 

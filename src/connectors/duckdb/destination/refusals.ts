@@ -135,13 +135,13 @@ async function attempt(session: Session, apply: () => Promise<unknown>): Promise
 function tooMany(plan: LoadPlan, most: number, reason: string): SyncError {
   return new SyncError(
     'TOO_MANY_REJECTS',
-    `Publishing ${plan.schemaId} to ${plan.table.schema}.${plan.table.name} stopped: the table refuses more than ${most} records (${reason}). Mend the data or the table's rules; nothing was changed.`,
+    `Publishing ${plan.schemaId} to ${plan.table.schema}.${plan.table.name} stopped: the table refuses more than ${most} records (${reason}). Mend the data or the table's rules; no record was changed.`,
   );
 }
 
 function cannotIsolate(plan: LoadPlan, reason: string): SyncError {
   return new SyncError(
     'TABLE_DIFFERS',
-    `Publishing ${plan.schemaId} to ${plan.table.schema}.${plan.table.name} stopped: its rules refuse records that only fail together (${reason}). Drop the rule; nothing was changed.`,
+    `Publishing ${plan.schemaId} to ${plan.table.schema}.${plan.table.name} stopped: its rules refuse records that only fail together (${reason}). Drop the rule; no record was changed.`,
   );
 }

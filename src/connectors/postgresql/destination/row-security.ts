@@ -65,7 +65,7 @@ function refuse(table: LoadPlan['table'], row: TextRow | undefined): void {
   const mend = row.owned === 't' ? `ALTER TABLE ${name} NO FORCE ROW LEVEL SECURITY` : others;
   throw new SyncError(
     'CONN_PRIVILEGE_MISSING',
-    `Row-level security binds ${who} in ${name}: its policies may hide records or refuse them, so nothing could be proved. Nothing was changed. Run ${mend}, then start again.`,
+    `Row-level security binds ${who} in ${name}: its policies may hide records or refuse them, so nothing could be proved. No record was changed. Run ${mend}, then start again.`,
     { detail: { statement: mend } },
   );
 }

@@ -131,7 +131,7 @@ export function refuseReferenced(plan: LoadPlan, live: LiveTable, isAdopted: boo
   if (isAdopted || live.primaryKey.length === 0 || !isOtherKey(plan, live)) return;
   throw new SyncError(
     'TABLE_DIFFERS',
-    `The source’s key is (${keys.join(', ')}) now, and another table’s foreign key points to ${table} with its old one. Nothing was changed. Remove the foreign key.`,
+    `The source’s key is (${keys.join(', ')}) now, and another table’s foreign key points to ${table} with its old one. No record was changed. Remove the foreign key.`,
   );
 }
 

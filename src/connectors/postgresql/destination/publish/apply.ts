@@ -111,6 +111,6 @@ async function summarize(
 function tooMany({ names }: PublishScene, most: number): SyncError {
   return new SyncError(
     'TOO_MANY_REJECTS',
-    `${names.live} refused more than ${most} records; nothing was changed. Look at its constraints and triggers.`,
+    `${names.live} refused more than ${most} records; no record was changed. Look at its constraints and triggers.`,
   );
 }

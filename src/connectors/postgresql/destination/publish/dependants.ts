@@ -52,7 +52,7 @@ export async function refuseRebuild(
   if (found.length === 0) return;
   throw new SyncError(
     'TABLE_DIFFERS',
-    `${quoteTable(plan.table)} cannot be made anew, because these hang on it: ${found.join('; ')}. Nothing was changed. Drop them first, or start with resync_mode resync, which keeps the table.`,
+    `${quoteTable(plan.table)} cannot be made anew, because these hang on it: ${found.join('; ')}. No record was changed. Drop them first, or start with resync_mode resync, which keeps the table.`,
     { detail: { dependants: found } },
   );
 }

@@ -6,7 +6,7 @@ export function guardLoss(table: string, lost: number, live: number, guard: Loss
   if (lost * 100 <= live * guard.maxLossPercent) return;
   throw new SyncError(
     'LOSS_GUARD',
-    `Writing ${table} would lose ${lost} of ${live} live records, more than ${guard.maxLossPercent} %. Nothing was changed. If that is meant, raise max_loss_percent for one start.`,
+    `Writing ${table} would lose ${lost} of ${live} live records, more than ${guard.maxLossPercent} %. No record was changed. If that is meant, raise max_loss_percent for one start.`,
     { detail: { lost, live, maxLossPercent: guard.maxLossPercent } },
   );
 }

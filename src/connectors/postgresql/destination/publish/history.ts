@@ -222,6 +222,6 @@ function ownValues(plan: LoadPlan, live: LiveTable): ReadonlyMap<string, string>
 function noPlace(table: string, why: string): SyncError {
   return new SyncError(
     'TABLE_DIFFERS',
-    `${table} keeps records that are deleted in the source, and with the source’s new key or types some of them ${why}. Nothing was changed. Delete those records from the table, or start with resync_mode rebuild to begin it anew.`,
+    `${table} keeps records that are deleted in the source, and with the source’s new key or types some of them ${why}. No record was changed. Delete those records from the table, or start with resync_mode rebuild to begin it anew.`,
   );
 }
