@@ -59,7 +59,8 @@ async function makeSync({ client, connections }: Product, { server }: BenchDatab
     mode: 'replicate',
     source_connection_id: source,
     destination_connection_id: connections.postgresql,
-    destination_configuration: { schema: 'bench_upsert' },
+    // The limit adds no columns either: neither a mark of deleted records, nor times.
+    destination_configuration: { schema: 'bench_upsert', advanced: { hard_deletes: true } },
     default_schedule: { frequency: 'manual' },
     disable_record_timestamps: true,
     schemas: [{ id: `public.${SOURCE_TABLE}`, tracking_field: 'updated_at' }],
