@@ -159,6 +159,11 @@ export interface ReadRequest {
   readonly filters: readonly RowFilter[];
   /** The attempt that it is for, which the system's session list may show; absent where it is for none. */
   readonly segment?: SegmentId;
+  /**
+   * True while a session in a system of the same kind is kept for what is read: two who wait for each other's place would wait
+   * for long, so a source waits for a place of its own for seconds only. Absent = nobody does.
+   */
+  readonly isAwaited?: boolean;
 }
 
 export interface SourceChunk {

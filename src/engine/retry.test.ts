@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ERROR_CODES, type ErrorCode, SyncError } from '../core/index.ts';
-import { isOutage, isRetryable, type RetryPolicy, retryDelay, waitBeforeRetry } from './retry.ts';
+import { isOutage, isRetryable, Patience, type RetryPolicy, retryDelay, waitBeforeRetry } from './retry.ts';
 
 const POLICY: RetryPolicy = { maxAttempts: 8, firstDelayMs: 500, maxDelayMs: 30_000 };
 
@@ -17,6 +17,35 @@ describe('which failures are tried again', () => {
   it('never those we did not foresee', () => {
     expect(isRetryable(new Error('what is this'))).toBe(false);
     expect(isOutage('text')).toBe(false);
+  });
+});
+
+describe('patience', () => {
+  afterEach(() => void vi.useRealTimers());
+  const lost = new SyncError('CONN_LOST', 'gone');
+  const full = new SyncError('CONN_FULL', 'no place');
+
+  it('ends with the last attempt of the policy', () => {
+    const patience = new Patience(POLICY);
+    const endured = Array.from({ length: POLICY.maxAttempts }, () => patience.endures(lost));
+    expect(endured).toEqual([...Array.from({ length: 7 }, () => true), false]);
+    expect(patience.tries).toBe(8);
+  });
+
+  it('has none with what does not pass', () => {
+    expect(new Patience(POLICY).endures(new SyncError('TABLE_DIFFERS', 'other'))).toBe(false);
+  });
+
+  it('lasts ten minutes, however often, where a server has no place for us', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const patience = new Patience(POLICY);
+    for (let minute = 0; minute < 10; minute += 0.5) {
+      expect(patience.endures(full)).toBe(true);
+      vi.advanceTimersByTime(30_000);
+    }
+    // What else goes wrong meanwhile has attempts of its own.
+    expect(patience.endures(lost)).toBe(true);
+    expect(patience.endures(full)).toBe(false);
   });
 });
 

@@ -20,6 +20,38 @@ export function isOutage(error: unknown): boolean {
   return isRetryable(error) || (error instanceof SyncError && error.code === 'CONN_UNREACHABLE');
 }
 
+/** Whoever holds a server's last places may need them for minutes. */
+const FULL_LIMIT_MS = 10 * 60_000;
+
+/** How long a step is tried again and again: so many times, and where a server has no place for us, for so long. */
+export class Patience {
+  readonly #policy: RetryPolicy;
+  #failures = 0;
+  #tries = 0;
+  #fullSince: number | undefined;
+
+  constructor(policy: RetryPolicy) {
+    this.#policy = policy;
+  }
+
+  /** How often it was tried without success, at least once. */
+  get tries(): number {
+    return this.#tries;
+  }
+
+  /** Notes a failure. @returns false when it does not pass by itself, or has not for long enough */
+  endures(error: unknown): boolean {
+    if (!isOutage(error)) return false;
+    this.#tries += 1;
+    if (error instanceof SyncError && error.code === 'CONN_FULL') {
+      this.#fullSince ??= performance.now();
+      return performance.now() - this.#fullSince < FULL_LIMIT_MS;
+    }
+    this.#failures += 1;
+    return this.#failures < this.#policy.maxAttempts;
+  }
+}
+
 /**
  * Milliseconds before the next attempt: what the other side asked for, else exponential back-off with jitter.
  * @param attempt the number of failures so far, from 1

@@ -127,8 +127,7 @@ export class PostgresqlSource implements BulkSource, AsyncDisposable {
 
   async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<SourceChunk, void, undefined> {
     const { token } = request.snapshot;
-    // What is read for a load is waited for by the session that writes it.
-    const session = await this.#takeReader(token, signal, request.segment !== undefined);
+    const session = await this.#takeReader(token, signal, request.isAwaited);
     const action = `Reading ${request.schema.id}`;
     try {
       const watched = watchTracking(request);

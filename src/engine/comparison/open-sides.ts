@@ -38,7 +38,7 @@ export async function openSidesOf(parts: EngineParts, todo: SchemaToFinish, stop
         kind: 'lookAtSource',
         source: specs.source,
         load,
-        read: toReadRequest(whole, segment, snapshot),
+        read: toReadRequest(whole, segment, snapshot, specs),
         obfuscation: obfuscationOf(parts, todo.run, plan),
         question,
       } as const;

@@ -114,7 +114,7 @@ async function readMissing(
         source: specs.source,
         destination: specs.destination,
         load,
-        read: toReadRequest(whole, range, await requireSnapshot(parts, item, todo.snapshotEpoch, stop)),
+        read: toReadRequest(whole, range, await requireSnapshot(parts, item, todo.snapshotEpoch, stop), specs),
         segment: { no: expected.length + 1, token: 1 },
         isolate: false,
         countsOnly: false,

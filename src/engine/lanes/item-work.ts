@@ -83,7 +83,7 @@ async function readSegment(
       source: specs.source,
       destination: specs.destination,
       load: toLoadPlan(plan, { syncId: run.sync.id, executionId: item.executionId, generation: item.generation }),
-      read: toReadRequest(plan, range, snapshot),
+      read: toReadRequest(plan, range, snapshot, specs),
       segment: { no: item.no, token: item.token },
       isolate,
       countsOnly: plan.depth === 'counts',

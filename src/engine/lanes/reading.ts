@@ -1,7 +1,7 @@
 import type { ReadRequest, SegmentRange, SnapshotRef } from '../../connector-kit/index.ts';
 import { SyncError } from '../../core/index.ts';
 import type { Run, WorkItem } from '../../store/index.ts';
-import { type EngineParts, retryStore } from '../engine-parts.ts';
+import { type EngineParts, type RunSpecs, retryStore } from '../engine-parts.ts';
 import type { Obfuscation } from '../pipeline/jobs.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
 
@@ -17,10 +17,19 @@ export async function requireSnapshot(
   throw new SyncError('SNAPSHOT_LOST', `The snapshot of ${item.schemaId} ended with the processes that held it.`);
 }
 
-/** What the source is asked for one segment. */
-export function toReadRequest(plan: SchemaPlan, range: SegmentRange, snapshot: SnapshotRef): ReadRequest {
+/**
+ * What the source is asked for one segment.
+ * @param keeper whose destination keeps a session open for what is read; absent where nobody does
+ */
+export function toReadRequest(
+  plan: SchemaPlan,
+  range: SegmentRange,
+  snapshot: SnapshotRef,
+  keeper?: Pick<RunSpecs, 'source' | 'destination'>,
+): ReadRequest {
   const { schema, format, readFormat = format, fields, from, filters } = plan;
-  return { schema, format: readFormat, fields, range, snapshot, from, filters };
+  const isAwaited = keeper !== undefined && keeper.source.type === keeper.destination.type;
+  return { schema, format: readFormat, fields, range, snapshot, from, filters, isAwaited };
 }
 
 /** Which fields become hashes on the way; null where none does. */

@@ -10,7 +10,7 @@ import {
   type WorkItem,
 } from '../../store/index.ts';
 import { type EngineParts, retryStore } from '../engine-parts.ts';
-import { isOutage, SEGMENT_RETRY, waitBeforeRetry } from '../retry.ts';
+import { Patience, SEGMENT_RETRY, waitBeforeRetry } from '../retry.ts';
 import { inSpan } from '../tracing.ts';
 import { isOutOfReach } from '../workers/outages.ts';
 import { runOnce } from './item-work.ts';
@@ -28,7 +28,8 @@ export async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<voi
   const lane = { ...ofExecution, stop };
   let item = claimed;
   let isolate = false;
-  for (let failures = 0; ; ) {
+  const patience = new Patience(SEGMENT_RETRY);
+  while (true) {
     const attempt = lane.clock.attempt();
     const triedAt = performance.now();
     try {
@@ -51,18 +52,18 @@ export async function runItem(ofExecution: Lane, claimed: WorkItem): Promise<voi
       if (isAbort(error)) return;
       if (isOutOfReach(error) && parts.others() > 0) return handBack(lane, item, error);
       if (error instanceof SyncError && error.kind === 'data' && item.kind === 'read' && !isolate) isolate = true;
-      else if (isOutage(error) && failures + 1 < SEGMENT_RETRY.maxAttempts) {
-        failures += 1;
+      else if (patience.endures(error)) {
+        const { tries } = patience;
         parts.meter.count('steps_repeated', { step: item.kind });
         parts.log.warn(
-          { ...factsOf(lane.run, item), attempt: failures },
+          { ...factsOf(lane.run, item), attempt: tries },
           `A step is tried again: ${serializeError(error).message}`,
         );
         parts.console.warn(item.executionId, `A step is tried again: ${toShown(error)}`, {
           schemaId: item.schemaId,
-          payload: { step: item.kind, segment: item.no, attempt: failures },
+          payload: { step: item.kind, segment: item.no, attempt: tries },
         });
-        await waitBeforeRetry(SEGMENT_RETRY, failures, error, parts.random, stop).catch(() => {});
+        await waitBeforeRetry(SEGMENT_RETRY, tries, error, parts.random, stop).catch(() => {});
       } else return failSchema(lane, item, error);
       const again = await retryStore(() => reclaimItem(parts.store.db, item, parts.workerId), stop);
       if (again === null) return;

@@ -112,12 +112,12 @@ async function load(lane: PackLane, members: readonly Member[]): Promise<Readonl
   return done;
 }
 
-function toTable({ parts, run }: PackLane, { schema, plan, snapshot }: Member): PackedTable {
+function toTable({ parts, run, specs }: PackLane, { schema, plan, snapshot }: Member): PackedTable {
   const { executionId, generation, read } = schema;
   return {
     load: toLoadPlan(plan, { syncId: run.sync.id, executionId, generation }),
     // Written by planSegments of the source's connector and stored untouched.
-    read: toReadRequest(plan, read.range as SegmentRange, snapshot),
+    read: toReadRequest(plan, read.range as SegmentRange, snapshot, specs),
     segment: { no: read.no, token: read.token },
     countsOnly: plan.depth === 'counts',
     obfuscation: obfuscationOf(parts, run, plan),
