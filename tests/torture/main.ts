@@ -145,7 +145,9 @@ function toSeconds(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const exitCode = await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : String(error));
   return 1;
 });
+// All of ours is closed. Left to itself, Node has waited for ever for handles of its own after an hour of children killed.
+process.exit(exitCode);
