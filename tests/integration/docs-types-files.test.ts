@@ -146,7 +146,8 @@ async function writeCsv(folder: string): Promise<readonly string[]> {
 
 const JSON_VALUES: Readonly<Record<string, readonly [unknown, unknown]>> = {
   'true, false': [true, false],
-  'whole numbers of up to 64 bits': [1, -1],
+  'whole numbers of one sign and up to 64 bits': [1, 2],
+  'whole numbers of both signs': [1, -1],
   'larger whole numbers': [1, 12345678901234567890n],
   'numbers, some with a fraction or larger still': [1, 1.5],
   texts: ['a', '2024-01-01'],

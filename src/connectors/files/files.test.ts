@@ -290,19 +290,6 @@ describe('json', () => {
     }
   });
 
-  it('takes 64 bits for whole numbers of both signs that fit, and 128 for others', async () => {
-    const [lowest, highest] = [-(2n ** 63n), 2n ** 63n - 1n];
-    await put('data/a.json', `{"fits": ${highest}, "high": -1}\n{"fits": null}\n`);
-    await put('data/b.json', `{"fits": ${lowest}, "high": ${highest + 1n}}\n`);
-    expect(await look('data/*.json', 'json')).toEqual({ data: { fits: 'BIGINT', high: 'HUGEINT' } });
-    const { rows } = await land('data/*.json', 'json', 'data', 'fits');
-    expect(rows).toEqual([
-      [String(lowest), String(highest + 1n)],
-      [String(highest), '-1'],
-      [null, null],
-    ]);
-  });
-
   it('declares numbers that become floats, and keeps whole ones', async () => {
     await put('a.json', '{"n": 12345678901234567890, "f": 0.1}\n');
     await using connector = await connectFiles(files.root, 'a.json', 'json');

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { describeType, quoteName, quotePath, quoteText, type Session } from '../../connector-kit/duckdb/index.ts';
+import { describeType, quotePath, quoteText, type Session } from '../../connector-kit/duckdb/index.ts';
 import { type FieldDescription, type SchemaDescription, SyncError } from '../../core/index.ts';
 import { proveFirstLines, withoutEmpty } from './first-lines.ts';
-import { toFirstLook, toFrom } from './reader.ts';
+import { toFirstLook } from './reader.ts';
 import type { FileTable, Format, Reading } from './tables.ts';
 
 /** Types that JSON itself has. The rest of what DuckDB reads into strings would change their text. */
@@ -21,11 +21,10 @@ export async function describeTable(session: Session, table: FileTable, reading:
   const names = columns.map(({ name }) => name);
   if (format === 'json') await refuseTwins(session, table, names);
   if (format === 'csv') await proveFirstLines(looked, names, header);
-  const fields = columns.map(({ name, type }) => toField(name, format === 'json' ? toJsonType(type) : type));
   return {
     id: toSchemaId(table.name),
     name: table.name,
-    fields: format === 'json' ? await narrowNumbers(session, looked, reading, fields) : fields,
+    fields: columns.map(({ name, type }) => toField(name, format === 'json' ? toJsonType(type) : type)),
     primaryKey: [],
     estimatedRecords: format === 'parquet' ? await countRecords(session, table) : null,
     estimatedBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
@@ -55,25 +54,6 @@ function toField(name: string, remoteType: string): FieldDescription {
 function toJsonType(type: string): string {
   if (JSON_TYPES.includes(type)) return type;
   return TEXT_TYPES.includes(type) ? 'VARCHAR' : 'JSON';
-}
-
-/**
- * DuckDB takes 128 bits as soon as there are whole numbers of both signs, which fit into 64 nearly always. Those below
- * what 64 bits hold it takes for floats.
- */
-async function narrowNumbers(
-  session: Session,
-  table: FileTable,
-  reading: Reading,
-  fields: readonly FieldDescription[],
-): Promise<readonly FieldDescription[]> {
-  const wide = fields.filter(({ remoteType }) => remoteType === 'HUGEINT');
-  if (wide.length === 0) return fields;
-  const fits = wide.map(({ id }) => `max(${quoteName(id)}) < ${2n ** 63n} AS ${quoteName(id)}`);
-  const [row] = await session.rows(`SELECT ${fits.join(', ')} FROM ${toFrom(table, reading, wide)}`);
-  return fields.map((field) =>
-    wide.includes(field) && row?.[field.id] === true ? toField(field.id, 'BIGINT') : field,
-  );
 }
 
 /** Of keys that differ in case, DuckDB gives the second another name, under which it then finds nothing. */
