@@ -1,9 +1,9 @@
 import pg from 'pg';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { queryDatabase, WAITING_FOR_US } from '../../../../tests/setup/databases.ts';
 import { useCopies } from '../../../../tests/setup/postgresql-copies.ts';
-import { type Copy, NEVER, openLoad, planCopy } from '../../../../tests/setup/postgresql-loads.ts';
-import type { LoadPlan } from '../../../connector-kit/index.ts';
+import { type Copy, connectDatabase, NEVER, openLoad, planCopy } from '../../../../tests/setup/postgresql-loads.ts';
+import type { Connector, LoadPlan } from '../../../connector-kit/index.ts';
 
 const SOURCE = `
   CREATE TABLE people (id int PRIMARY KEY, name text, age int);
@@ -11,6 +11,8 @@ const SOURCE = `
 const { copy, destination, source } = useCopies('public.people', SOURCE, { tombstones: true });
 
 const FORCE = 'ALTER TABLE people ENABLE ROW LEVEL SECURITY; ALTER TABLE people FORCE ROW LEVEL SECURITY';
+
+const RESTRICT = 'CREATE POLICY young ON people AS RESTRICTIVE USING (age < 10)';
 
 const UNFORCE = 'ALTER TABLE "public"."people" NO FORCE ROW LEVEL SECURITY';
 
@@ -66,6 +68,15 @@ async function foresee(plan: Partial<LoadPlan>) {
   return (await target.preview(planned, await target.inspect(planned.table, NEVER), NEVER)).refusals;
 }
 
+/** A connector whose user has an isolation of its own in this database. */
+async function connectWith(isolation: string): Promise<Connector> {
+  const { username, pathname } = new URL(destination.url);
+  const settings = `ALTER ROLE "${username}" IN DATABASE ${pathname.slice(1)}`;
+  await destination.sql(`${settings} SET default_transaction_isolation = '${isolation}'`);
+  onTestFinished(async () => void (await destination.sql(`${settings} RESET default_transaction_isolation`)));
+  return connectDatabase(destination.url);
+}
+
 const refusal = (statement: string) => ({
   code: 'CONN_PRIVILEGE_MISSING',
   message: expect.stringContaining(`Run ${statement}, then start again.`),
@@ -90,24 +101,32 @@ describe('a table whose row-level security binds us', () => {
     expect(found).toEqual(expected);
   });
 
-  it('is left as it is when that is committed while its publication waits for the table', async () => {
-    await copy({ plan: { kind: 'merge' } });
-    const before = await whole(IMAGE);
-    await changeSource();
-    const plan = await planOf({ kind: 'merge', generation: 1_002 });
-    await using load = await openLoad(destination.connector, plan);
-    await load.prepare(NEVER);
-    await load.seal(NEVER);
-    const other = new pg.Client(destination.url);
-    await other.connect();
-    await other.query(`BEGIN; ${FORCE}`);
-    const refused = expect(load.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject(refusal(UNFORCE));
-    await vi.waitUntil(async () => (await other.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
-    await other.query('COMMIT');
-    await other.end();
-    await refused;
-    expect(await whole(IMAGE)).toEqual(before);
-  });
+  it.each([
+    ['that', 'read committed', '', FORCE],
+    ['a policy', 'repeatable read', `${FORCE}; ${OPEN['one for everything']}`, RESTRICT],
+  ])(
+    'is left as it is when %s is committed while its publication waits for the table, for a role with %s',
+    async (_what, isolation, first, then) => {
+      await copy({ plan: { kind: 'merge' } });
+      await destination.sql(first);
+      const before = await whole(IMAGE);
+      await changeSource();
+      const plan = await planOf({ kind: 'merge', generation: 1_002 });
+      await using connector = await connectWith(isolation);
+      await using load = await openLoad(connector, plan);
+      await load.prepare(NEVER);
+      await load.seal(NEVER);
+      const other = new pg.Client(destination.url);
+      await other.connect();
+      await other.query(`BEGIN; ${then}`);
+      const refused = expect(load.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject(refusal(UNFORCE));
+      await vi.waitUntil(async () => (await other.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+      await other.query('COMMIT');
+      await other.end();
+      await refused;
+      expect(await whole(IMAGE)).toEqual(before);
+    },
+  );
 
   it('is left as it is when that comes while it is loaded', async () => {
     await copy({ plan: { kind: 'merge' } });
@@ -127,11 +146,7 @@ describe('a table whose row-level security binds us', () => {
 
   it.each([
     ['with a policy', '', /^Run (CREATE POLICY millrace .*), then start again\.$/],
-    [
-      'by who may',
-      'CREATE POLICY young ON people AS RESTRICTIVE USING (age < 10)',
-      /^Run (ALTER ROLE "[^"]+" BYPASSRLS), then start again\.$/,
-    ],
+    ['by who may', RESTRICT, /^Run (ALTER ROLE "[^"]+" BYPASSRLS), then start again\.$/],
   ])('is mended %s where it is somebody else’s', async (_how, policies, statement) => {
     await whole(`CREATE TABLE people (id int PRIMARY KEY, name text, age int); GRANT ALL ON people TO PUBLIC;
       ALTER TABLE people ENABLE ROW LEVEL SECURITY; ${policies}`);
