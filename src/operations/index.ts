@@ -239,7 +239,7 @@ export {
   patchField,
   upsertUserFields,
 } from './schemas/user-fields.ts';
-export { deliverNext } from './webhooks/deliver.ts';
+export { deliverNext, tidyDeliveries } from './webhooks/deliver.ts';
 export {
   createWebhook,
   type Delivery,

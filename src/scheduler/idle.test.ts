@@ -45,5 +45,7 @@ it('asks one question a look for all that is sent while nothing waits', async ()
   const sendMail = () => Promise.reject(new Error('nothing waits'));
   const asked = await listAsked(() => startOutbox(api.services, { log, sendMail, pollMs: 1 }), 10);
   const question = /^SELECT .*EXISTS \(SELECT FROM "webhook_deliveries".*EXISTS \(SELECT FROM "mails"/;
-  expect(new Set(asked)).toEqual(new Set([expect.stringMatching(question)]));
+  // Once a minute.
+  const questions = asked.filter((text) => !text.startsWith('update "webhook_deliveries" set "due_at"'));
+  expect(new Set(questions)).toEqual(new Set([expect.stringMatching(question)]));
 });

@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { SMTPServer } from 'smtp-server';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type BulkFixture, useBulkFixture } from '../../tests/setup/bulk-fixture.ts';
 import { happen, planSchemas, startSync } from '../../tests/setup/executions.ts';
-import { deliverNext, sendNextMail } from '../operations/index.ts';
+import { deliverNext, sendNextMail, tidyDeliveries } from '../operations/index.ts';
 import { createMailer } from '../runtime/index.ts';
 import { takeDelivery } from '../store/index.ts';
 import { startOutbox } from './outbox.ts';
@@ -157,6 +157,33 @@ describe('deliveries', () => {
         ],
       },
     ]);
+  });
+
+  it('that a dead process has begun wait no longer than usual when the clock was set back; pauses are left alone', async () => {
+    const { pool } = services().store;
+    statuses = [500];
+    await makeWebhook();
+    await begin();
+    await deliverNext(services(), SIGNAL, [7_200_000]);
+    await begin();
+    const dead = await takeDelivery(services().store, { leaseMs: 60_000, maxAttempts: 6 });
+    const readDue = async (): Promise<{
+      readonly lease: string;
+      readonly pause: string;
+      readonly isUsual: boolean;
+    }> => {
+      const columns = `max(due_at::text) FILTER (WHERE id = $1) AS lease, max(due_at::text) FILTER (WHERE id <> $1) AS pause,
+        bool_and(due_at < now() + interval '61 seconds') FILTER (WHERE id = $1) AS "isUsual"`;
+      return (await pool.query(`SELECT ${columns} FROM webhook_deliveries`, [dead?.id])).rows[0];
+    };
+    const before = await readDue();
+    await tidyDeliveries(services());
+    expect(await readDue()).toEqual(before);
+    await pool.query(`UPDATE webhook_deliveries SET due_at = due_at + interval '1 day' WHERE id = $1`, [dead?.id]);
+    const outbox = startOutbox(services(), { log: { warn: () => {} }, pollMs: 5 });
+    await vi.waitUntil(async () => (await readDue()).isUsual, { timeout: 10_000 });
+    await outbox.stop();
+    expect(await readDue()).toMatchObject({ pause: before.pause });
   });
 
   it('are sent once by many processes', async () => {

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { deliverNext, type SendMail, type Services, sendNextMail } from '../operations/index.ts';
+import { deliverNext, type SendMail, type Services, sendNextMail, tidyDeliveries } from '../operations/index.ts';
 import { type DueKind, findDueKinds } from '../store/index.ts';
 
 /** The part of a logger that is used here. */
@@ -26,6 +26,7 @@ export interface Outbox {
 /** An endpoint that hangs must not hold up all the others. */
 const DELIVERIES_AT_ONCE = 4;
 const POLL_MS = 1_000;
+const TIDY_EVERY_MS = 60_000;
 
 /** What the outbox sends of one kind: one of it, or false when nothing is due. */
 interface Sender {
@@ -72,9 +73,14 @@ async function loop(
   { log, pollMs }: OutboxOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  let tidiedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     try {
       await startDue(services, senders, log, signal);
+      if (performance.now() - tidiedAt > TIDY_EVERY_MS) {
+        tidiedAt = performance.now();
+        await tidyDeliveries(services);
+      }
     } catch (error) {
       log.warn({ err: error }, 'Looking for what waits to be sent failed; it is tried again.');
     }

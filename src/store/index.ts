@@ -344,6 +344,7 @@ export {
   type DeliveryPosition,
   finishAttempt,
   listDeliveries,
+  shortenDeliveryLeases,
   type TakenDelivery,
   takeDelivery,
 } from './webhooks/deliveries.ts';

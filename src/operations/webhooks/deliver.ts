@@ -5,6 +5,7 @@ import {
   type AttemptEnd,
   type EventRecord,
   finishAttempt,
+  shortenDeliveryLeases,
   type TakenDelivery,
   takeDelivery,
 } from '../../store/index.ts';
@@ -36,6 +37,11 @@ export async function deliverNext(
   const end = await attempt(services, delivery, signal, delaysMs[delivery.attempt - 1] ?? null);
   await finishAttempt(store, delivery, end);
   return true;
+}
+
+/** Lets no delivery that a dead process has begun wait for a clock that was set back. */
+export function tidyDeliveries({ store }: Pick<Services, 'store'>): Promise<void> {
+  return shortenDeliveryLeases(store.db, LEASE_MS);
 }
 
 async function attempt(

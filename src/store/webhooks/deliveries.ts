@@ -55,6 +55,28 @@ export function takeDelivery(
   });
 }
 
+/**
+ * Gives leases that lie farther ahead than any can, from a clock that was set back since, the length of one from now. An
+ * attempt that has begun and not ended tells them from the pauses between attempts, which may be longer.
+ */
+export async function shortenDeliveryLeases(db: StoreDatabase, leaseMs: number): Promise<void> {
+  await db
+    .updateTable('webhookDeliveries')
+    .set({ dueAt: fromNow(leaseMs) })
+    .where('state', '=', 'waiting')
+    .where('dueAt', '>', fromNow(2 * leaseMs))
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('webhookAttempts')
+          .select('no')
+          .whereRef('webhookAttempts.deliveryId', '=', 'webhookDeliveries.id')
+          .whereRef('webhookAttempts.no', '=', 'webhookDeliveries.attempts')
+          .where('endedAt', 'is', null),
+      ),
+    )
+    .execute();
+}
+
 /** How an attempt ended: it was taken, or it is tried again; `retryInMs` null = never. */
 export type AttemptEnd =
   | { readonly httpStatus: number; readonly error: null }
