@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { runLoad } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
+import { loadSegment, runLoad } from '../../../../tests/setup/duckdb/duckdb-loads.ts';
 import {
   FLIGHT_FIELDS,
   failure,
@@ -11,6 +11,7 @@ import {
 
 const file = useDuckdbFile();
 const { connector, open, plan, query } = file;
+const NOTHING_READ = { recordsRead: 0, bytesRead: 0, source: { records: 0, sum: null }, rejects: [] };
 
 describe('ownership', () => {
   it('refuses a table that another sync writes, whatever its case', async () => {
@@ -54,6 +55,28 @@ describe('ownership', () => {
       ['raw_flights', 'sync'],
     ]);
   });
+
+  it.each(['replace', 'merge'] as const)(
+    'lets no load (%s) into a table that another sync has taken meanwhile, though its schema has another one',
+    async (kind) => {
+      const elsewhere = plan({ table: { schema: 'main', name: 'raw_flights' } });
+      await runLoad(connector, elsewhere, THREE_FLIGHTS);
+      await runLoad(connector, plan({ generation: 2 }), THREE_FLIGHTS);
+      const left = plan({ generation: 3, kind });
+      const loading = await open(left);
+      await loading.prepare(NEVER);
+      await loadSegment(loading, left, { no: 0, token: 1 }, [[['4', 'four', '4']]]);
+      await using late = await loading.beginSegment({ no: 1, token: 1 }, { isolate: false }, NEVER);
+      await runLoad(connector, plan({ syncId: 'other', adopt: true }), THREE_FLIGHTS);
+      await expect(loading.publish({ maxLossPercent: 100, maxRejects: 0 }, NEVER)).rejects.toThrow(
+        failure('TABLE_OWNED'),
+      );
+      await expect(late.commit(NOTHING_READ, NEVER)).rejects.toThrow(failure('TABLE_OWNED'));
+      const begin = loading.beginSegment({ no: 2, token: 1 }, { isolate: false }, NEVER);
+      await expect(begin).rejects.toThrow(failure('TABLE_OWNED'));
+      expect(await query('SELECT id FROM flights ORDER BY id')).toEqual([['1'], ['2'], ['3']]);
+    },
+  );
 
   it('lets another sync have a table that was dropped', async () => {
     await runLoad(connector, plan(), THREE_FLIGHTS);

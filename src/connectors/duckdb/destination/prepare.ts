@@ -21,7 +21,9 @@ import {
   findPublication,
   forgetGenerations,
   isAdopted,
+  isOwner,
   type Owner,
+  ownedBy,
   ownsAnother,
   raiseFence,
   setOwner,
@@ -66,18 +68,12 @@ export function refuseRebuild(plan: LoadPlan, live: CatalogueTable): void {
 async function claimTable(session: Session, plan: LoadPlan, live: CatalogueTable | null): Promise<void> {
   if (live !== null) refuseView(plan, live);
   const owner = await findOwner(session, plan.table);
-  if (owner?.syncId === plan.syncId && owner.schemaId === plan.schemaId) {
+  if (owner !== null && isOwner(owner, plan)) {
     // What was adopted is gone.
     if (live === null) await endAdoption(session, plan);
     return;
   }
-  if (owner !== null && !plan.adopt && (live !== null || (await isLoading(session, owner)))) {
-    throw new SyncError(
-      'TABLE_OWNED',
-      `The table ${nameOf(plan)} is written by the sync ${owner.syncId} (its schema ${owner.schemaId}). Choose another output name or destination schema; if that sync is gone, set adopt.`,
-      { detail: { syncId: owner.syncId, schemaId: owner.schemaId } },
-    );
-  }
+  if (owner !== null && !plan.adopt && (live !== null || (await isLoading(session, owner)))) throw ownedBy(plan, owner);
   if (live !== null) assertAdoptable(plan, live);
   if (owner !== null && !(await ownsAnother(session, owner, plan.table)))
     await dropGenerations(session, owner, Number.MAX_SAFE_INTEGER);

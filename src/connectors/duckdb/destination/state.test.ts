@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { failure, NEVER, useDuckdbFile } from '../../../../tests/setup/duckdb/use-file.ts';
 import { type FileLease, leaseFile, type Session } from '../../../connector-kit/duckdb/index.ts';
-import { commitSegment, ensureState, findOutcome, raiseFence, raiseToken } from './state.ts';
+import { commitSegment, ensureState, findOutcome, raiseFence, raiseToken, setOwner } from './state.ts';
 
 const OUTCOME = { recordsRead: 1, bytesRead: 1, source: { records: 1, sum: null }, rejects: [] };
 const file = useDuckdbFile();
@@ -15,6 +15,7 @@ beforeEach(async () => {
   await using lease = await leaseFile(file.path);
   await alone(lease, async (session) => {
     await ensureState(session);
+    await setOwner(session, file.plan(), false);
     await raiseFence(session, file.plan());
     await raiseToken(session, file.plan(), { no: 0, token: 1 });
   });

@@ -61,6 +61,25 @@ export async function setOwner(session: Session, plan: LoadPlan, adopted: boolea
   await session.run(`INSERT INTO ${state('owners')} VALUES (${values}, ${adopted})`);
 }
 
+/** Another sync or schema has the table, so the plan must not write it. */
+export function ownedBy({ table }: LoadPlan, owner: Owner): SyncError {
+  return new SyncError(
+    'TABLE_OWNED',
+    `The table ${table.schema}.${table.name} is written by the sync ${owner.syncId} (its schema ${owner.schemaId}). Choose another output name or destination schema; if that sync is gone, set adopt.`,
+    { detail: { syncId: owner.syncId, schemaId: owner.schemaId } },
+  );
+}
+
+/** Whoever adopts a table leaves what its former owner has under way, if that has another table, too: it may be for that one. */
+async function refuseTaken(session: Session, plan: LoadPlan): Promise<void> {
+  const owner = await findOwner(session, plan.table);
+  if (owner !== null && !isOwner(owner, plan)) throw ownedBy(plan, owner);
+}
+
+export function isOwner(owner: Owner, plan: Owner): boolean {
+  return owner.syncId === plan.syncId && owner.schemaId === plan.schemaId;
+}
+
 /** True when the owner of a table has another one as well, which may be under way. */
 export async function ownsAnother(session: Session, owner: Owner, table: TableName): Promise<boolean> {
   const rows = await session.rows(
@@ -92,20 +111,22 @@ export async function raiseFence(session: Session, plan: LoadPlan): Promise<void
   await session.run(`UPDATE ${state('fences')} SET generation = ${plan.generation} WHERE ${isSchema(plan)}`);
 }
 
-/** The last statement before a publication's commit. @throws `FENCE_LOST` when a later generation has begun */
+/** The last statement before a publication's commit. @throws `FENCE_LOST` when a later generation has begun, `TABLE_OWNED` */
 export async function holdFence(session: Session, plan: LoadPlan): Promise<void> {
+  await refuseTaken(session, plan);
   const held = await session.run(
     `UPDATE ${state('fences')} SET generation = ${plan.generation} WHERE ${isSchema(plan)} AND generation = ${plan.generation}`,
   );
   if (held !== 1) throw fenceLost(plan, 'a later load of it has begun');
 }
 
-/** Lets this token commit the segment and all earlier ones no more. @throws `FENCE_LOST` when it is too late for it */
+/** Lets this token commit the segment and all earlier ones no more. @throws `FENCE_LOST` when it is too late for it, `TABLE_OWNED` */
 export async function raiseToken(
   session: Session,
   plan: LoadPlan,
   segment: { no: number; token: number },
 ): Promise<void> {
+  await refuseTaken(session, plan);
   const [fence] = await session.rows(`SELECT generation FROM ${state('fences')} WHERE ${isSchema(plan)}`);
   if (Number(fence?.generation) !== plan.generation) throw fenceLost(plan, 'another load of it has begun');
   const where = isSegment(plan, segment.no);
@@ -124,7 +145,7 @@ export async function raiseToken(
 /**
  * The last statement before a segment's commit. It changes the token, too: DuckDB sees a conflict with a token that was raised
  * meanwhile only where both change the same column, to another value that is not null.
- * @throws `FENCE_LOST` when a later token or generation has begun
+ * @throws `FENCE_LOST` when a later token or generation has begun, `TABLE_OWNED`
  */
 export async function commitSegment(
   session: Session,
@@ -132,6 +153,7 @@ export async function commitSegment(
   segment: { no: number; token: number },
   outcome: SegmentOutcome,
 ): Promise<void> {
+  await refuseTaken(session, plan);
   const fence = `EXISTS (SELECT 1 FROM ${state('fences')} WHERE ${isSchema(plan)} AND generation = ${plan.generation})`;
   const update =
     `UPDATE ${state('segments')} SET token = -token, committed = true, outcome = ${quoteText(JSON.stringify(outcome))} ` +
