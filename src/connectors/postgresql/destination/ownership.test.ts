@@ -7,6 +7,11 @@ async function strayTables(): Promise<(string | null)[][]> {
   return destination.sql(`SELECT relname FROM pg_class WHERE relname LIKE '\\_\\_millrace\\_%' AND relkind = 'r'`);
 }
 
+/** Where its schema goes by another name. */
+const ELSEWHERE = { schema: 'public', name: 'raw_people' };
+const NO_RECORDS = { recordsRead: 0, bytesRead: 0, source: { records: 0, sum: null }, rejects: [] };
+const ANY_LOSS = { maxLossPercent: 100, maxRejects: 0 };
+
 describe('ownership of a table', () => {
   it('refuses a table that Millrace did not make, unless it is to be adopted', async () => {
     await destination.sql('CREATE TABLE people (id int, name text, balance numeric, changed timestamptz, note text)');
@@ -35,6 +40,32 @@ describe('ownership of a table', () => {
     expect(await strayTables()).toEqual([]);
     await expect(left.publish({ maxLossPercent: 100 }, NEVER)).rejects.toThrow();
     await expect(copy()).rejects.toMatchObject({ code: 'TABLE_OWNED', detail: { syncId: 'other' } });
+  });
+
+  it('goes to another sync without what the first one has under way for another table', async () => {
+    const { plan } = await copy();
+    const moved = { ...plan, generation: plan.generation + 1, table: ELSEWHERE };
+    await using loading = await openLoad(destination.connector, moved);
+    await loading.prepare(NEVER);
+    await using writer = await loading.beginSegment({ no: 0, token: 1 }, { isolate: false }, NEVER);
+    await copy({ plan: { syncId: 'other', adopt: true } });
+    await writer.commit(NO_RECORDS, NEVER);
+    await loading.seal(NEVER);
+    await loading.publish(ANY_LOSS, NEVER);
+    expect(await destination.sql('SELECT id FROM raw_people')).toEqual([]);
+  });
+
+  it('goes to another sync for good, though the first one has another table and something under way for this one', async () => {
+    const { plan } = await copy({ plan: { table: ELSEWHERE } });
+    const left = { ...plan, generation: plan.generation + 1, table: { ...ELSEWHERE, name: 'people' } };
+    await using loading = await openLoad(destination.connector, left);
+    await loading.prepare(NEVER);
+    await copy({ plan: { syncId: 'other', adopt: true } });
+    await expect(loading.publish(ANY_LOSS, NEVER)).rejects.toMatchObject({
+      code: 'TABLE_OWNED',
+      detail: { syncId: 'other' },
+    });
+    expect(await destination.sql('SELECT count(*) FROM people')).toEqual([['100']]);
   });
 
   it('does not outlive a table that was dropped', async () => {

@@ -44,6 +44,12 @@ export async function takeOwnership(
   if (now === null || !isMine(now, plan)) throw ownedBy(plan, now);
 }
 
+/** Says why a fence did not let the plan pass, if that is why. @throws `TABLE_OWNED` when the table is another's by now */
+export async function refuseTaken(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
+  const owner = await findOwner(session, plan, signal);
+  if (owner !== null && !isMine(owner, plan)) throw ownedBy(plan, owner);
+}
+
 async function findOwner(session: Session, { table }: LoadPlan, signal: AbortSignal): Promise<Owner | null> {
   const [row] = await session.query(
     `Looking for the owner of ${quoteTable(table)}`,
@@ -85,16 +91,31 @@ async function isLoading(session: Session, owner: Owner, signal: AbortSignal): P
   return (await findScratchTables(session, owner, Number.MAX_SAFE_INTEGER, signal)).length > 0;
 }
 
-/** What the former owner has under way ends, and leaves nothing behind. */
+/**
+ * What the former owner has under way ends, and leaves nothing behind. If it has another table, too, that may be where it
+ * goes, so it goes on; into this one the fence lets it no more.
+ */
 async function evict(session: Session, plan: LoadPlan, owner: Owner, signal: AbortSignal): Promise<void> {
   const last = Number.MAX_SAFE_INTEGER;
-  await dropGenerations(session, { ...plan, ...owner, generation: last }, last, signal);
+  if (!(await ownsAnother(session, plan, owner, signal)))
+    await dropGenerations(session, { ...plan, ...owner, generation: last }, last, signal);
   await session.execute(
     `Taking over ${quoteTable(plan.table)}`,
     'DELETE FROM __millrace.owners WHERE table_schema = $1 AND table_name = $2 AND sync_id = $3 AND schema_id = $4',
     [plan.table.schema, plan.table.name, owner.syncId, owner.schemaId],
     signal,
   );
+}
+
+async function ownsAnother(session: Session, { table }: LoadPlan, owner: Owner, signal: AbortSignal): Promise<boolean> {
+  const rows = await session.query(
+    `Looking for other tables of the owner of ${quoteTable(table)}`,
+    `SELECT FROM __millrace.owners
+     WHERE sync_id = $1 AND schema_id = $2 AND (table_schema, table_name) <> ($3, $4) LIMIT 1`,
+    [owner.syncId, owner.schemaId, table.schema, table.name],
+    signal,
+  );
+  return rows.length > 0;
 }
 
 function notOurs(plan: LoadPlan): SyncError {

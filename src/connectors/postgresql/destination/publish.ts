@@ -5,6 +5,7 @@ import type { Session, TextRow } from '../client.ts';
 import { quoteTable, quoteText } from '../sql.ts';
 import { LOCK_TIMEOUT } from './generations.ts';
 import { readLiveTable } from './live-table.ts';
+import { refuseTaken } from './ownership.ts';
 import { alterLive } from './publish/alter.ts';
 import { mergeStage } from './publish/merge.ts';
 import { publishReplacement } from './publish/replace.ts';
@@ -43,7 +44,7 @@ function toPublication(row: TextRow | undefined): Publication | null {
   return row?.counts == null ? null : (JSON.parse(row.counts) as Publication);
 }
 
-/** Brings the finished generation into the live table, in one transaction. @throws `LOSS_GUARD`, `FENCE_LOST` */
+/** Brings the finished generation into the live table, in one transaction. @throws `LOSS_GUARD`, `FENCE_LOST`, `TABLE_OWNED` */
 export async function publish(session: Session, scene: PublishScene, signal: AbortSignal): Promise<PublishCounts> {
   const { plan, context } = scene;
   const action = `Publishing ${quoteTable(plan.table)}`;
@@ -111,7 +112,7 @@ async function becomePublisher(
   if ((await takeOver(session, earlier, statement, signal)) === 0) throw fenceLost(plan);
 }
 
-/** The last statement before COMMIT: only the publisher of the newest generation gets through. */
+/** The last statement before COMMIT: only the publisher of the newest generation gets through. @throws `FENCE_LOST`, `TABLE_OWNED` */
 async function passFence(session: Session, plan: LoadPlan, signal: AbortSignal): Promise<void> {
   const passed = await session.execute(
     'Passing the fence',
@@ -121,7 +122,9 @@ async function passFence(session: Session, plan: LoadPlan, signal: AbortSignal):
     [plan.syncId, plan.schemaId, plan.generation, session.pid, session.startedAt, plan.table.schema, plan.table.name],
     signal,
   );
-  if (passed === 0) throw fenceLost(plan);
+  if (passed > 0) return;
+  await refuseTaken(session, plan, signal);
+  throw fenceLost(plan);
 }
 
 async function apply(session: Session, scene: PublishScene, signal: AbortSignal): Promise<Publication> {
