@@ -20,6 +20,8 @@ export interface ConnectorDefinition<Config> {
   readonly capabilities: Capabilities;
   /** Placement `owner` only: what names the one thing that a single thread must own, such as the file's real path. */
   ownerKey?(config: Config, context: ConnectorContext): string;
+  /** Keys of `Config` that say where the tables of a destination lie. Absent = all but the secrets. */
+  readonly placeKeys?: readonly string[];
   /** Fields of the connection's, or of its syncs', configuration whose values can be listed. Absent = none. */
   readonly choices?: Readonly<Record<string, ChoiceList>>;
   /** False where `check` cannot tell whether the system takes this configuration. Absent = it always can. */

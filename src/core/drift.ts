@@ -36,8 +36,8 @@ export interface SeenSchema {
   readonly key: readonly string[];
   /** Ids of fields of which hashes were written; absent = none. */
   readonly obfuscated?: readonly string[];
-  /** Where the records went; absent in what earlier releases stored. */
-  readonly table?: { readonly schema: string; readonly name: string };
+  /** Where the records went; absent in what earlier releases stored, as is `place`, which tells systems apart. */
+  readonly table?: { readonly schema: string; readonly name: string; readonly place?: string };
   /** Of each table that it was loaded into before, under other names, the last load; absent = none is known. */
   readonly former?: readonly Omit<SeenSchema, 'former'>[];
 }

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BulkSyncBody, BulkSyncRequest } from '../../src/contract/index.ts';
+import { createTestDatabase } from '../setup/databases.ts';
 import { queryFile } from '../setup/duckdb/duckdb-loads.ts';
 import { useServer, useSyncScene } from '../setup/hooks.ts';
+import { makeConnection, postgresConfiguration, untilFresh } from '../setup/syncs.ts';
 
 // What becomes of tables when the names of a sync change, and change back.
 
@@ -93,6 +95,43 @@ describe.each(ENDS)(
           `SELECT count(*)::int, count(*) FILTER (WHERE name LIKE 'p%' AND length(name) < 9)::int FROM landing.people`,
         ),
       ).toEqual([[4, 0]]);
+    });
+
+    it.each([
+      ['its sync', false],
+      ['the connection', true],
+    ])('is made anew where a field of it was obfuscated while %s led elsewhere', async (_what, isEdited) => {
+      await using other = await createTestDatabase();
+      const sync = await make([PEOPLE]);
+      const { destination_connection_id: id } = sync;
+      const here =
+        destination === undefined
+          ? postgresConfiguration(scene.destination.ownerUrl)
+          : { path: `${scene.source.name}.duckdb` };
+      const there =
+        destination === undefined ? postgresConfiguration(other.ownerUrl) : { path: `${other.name}.duckdb` };
+      const type = destination ?? 'postgresql';
+      const otherId = await makeConnection(server, [type, there], `elsewhere ${other.name}`, scene.signal);
+      const lead = async (isThere: boolean) => {
+        if (!isEdited) return setPrefix(sync, '', { destination_connection_id: isThere ? otherId : id });
+        const configuration = isThere ? there : here;
+        await scene.send('PUT', `/api/connections/${id}`, { name: `edited ${other.name}`, configuration });
+        await untilFresh(server, id, scene.signal);
+      };
+      await runWell(sync);
+      await scene.inSource('DELETE FROM people WHERE id = 1');
+      await runWell(sync);
+      await lead(true);
+      const fields = [{ id: 'id' }, { id: 'name', obfuscated: true }];
+      await scene.send('PATCH', `/api/bulk/syncs/${sync.id}/schemas`, { schemas: [{ id: PEOPLE, fields }] });
+      await runWell(sync);
+      await lead(false);
+      expect(await runWell(sync)).toEqual({ [PEOPLE]: 'replace' });
+      expect(
+        await ask(`SELECT count(*)::int, count(*) FILTER (WHERE length(name) < 9)::int FROM landing.people`),
+      ).toEqual([[4, 0]]);
+      await lead(true);
+      expect(await runWell(sync)).toEqual({ [PEOPLE]: 'merge' });
     });
 
     it('has its records replaced where they are known by another key by now', async () => {

@@ -70,6 +70,7 @@ export const duckdb: ConnectorDefinition<DuckdbConfig> = {
   secrets: [],
   capabilities,
   choices: { path: choosePath(true, (name, isFolder) => !isFolder && /\.(duckdb|ddb|db)$/i.test(name)) },
+  placeKeys: ['path'],
   ownerKey: ({ path }, { filesRoot }) => resolveFilePath(path, filesRoot),
   async connect({ path }, context) {
     return createConnector(resolveFilePath(path, context.filesRoot), context);

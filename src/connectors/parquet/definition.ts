@@ -64,6 +64,7 @@ export const parquet: ConnectorDefinition<ParquetConfig> = {
   secrets: [],
   capabilities,
   choices: { path: choosePath(true, (_name, isFolder) => isFolder) },
+  placeKeys: ['path', 'format'],
   ownerKey: ({ path }, { filesRoot }) => resolveFilePath(path, filesRoot),
   async connect({ path, format = 'parquet' }, context) {
     return createConnector({ root: resolveFilePath(path, context.filesRoot), format }, context);

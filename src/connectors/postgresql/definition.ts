@@ -61,6 +61,7 @@ export const postgresql: ConnectorDefinition<PostgresqlConfig> = {
   config: postgresqlConfig,
   secrets: POSTGRESQL_SECRETS,
   capabilities,
+  placeKeys: ['hostname', 'port', 'database', 'ssh', 'ssh_host', 'ssh_port'],
   choices: postgresqlChoices,
   connect: (config, context) => Promise.resolve(createConnector(config, context)),
 };

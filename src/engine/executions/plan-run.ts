@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   addSchemas,
   draftSelection,
@@ -8,6 +9,7 @@ import {
   loadRun,
   nextGenerations,
   type Run,
+  type RunConnection,
 } from '../../store/index.ts';
 import { definitionOf, type EngineParts, type PlannerParts, retryStore } from '../engine-parts.ts';
 import { type ExecutionPlan, planExecution } from '../planner/plan-execution.ts';
@@ -56,6 +58,7 @@ export async function planInSnapshot(
       snapshot: snapshot.ref,
       snapshotEpoch: snapshot.epoch,
       columnPrefix: parts.columnPrefix,
+      place: placeOf(parts, run.destination),
       // A pack's records pass through memory in the thread that reads and writes them.
       usesPacks:
         destinationCapabilities.loadsPacks === true &&
@@ -73,6 +76,16 @@ export async function planInSnapshot(
     },
     only,
   );
+}
+
+/** Stays the same when credentials, certificates or the connection's name change, and is the same for all connections that lead there. */
+function placeOf(parts: PlannerParts, { type, organizationId, config }: RunConnection): string {
+  const { secrets, placeKeys } = definitionOf(parts, type);
+  const keys = placeKeys ?? Object.keys(config).filter((key) => !secrets.includes(key));
+  const settings = keys.toSorted().map((key) => [key, config[key] ?? null]);
+  return createHash('sha256')
+    .update(JSON.stringify([type, organizationId, settings]))
+    .digest('base64url');
 }
 
 /** A source image newer than the lost one. */

@@ -1,4 +1,4 @@
-import type { LoadColumn, TableName } from '../../connector-kit/index.ts';
+import type { LoadColumn } from '../../connector-kit/index.ts';
 import {
   type DriftEvent,
   type DriftKind,
@@ -18,14 +18,18 @@ export type DriftPlan = Pick<SchemaPlan, 'kind' | 'replacement' | 'columns'>;
 /** Beyond it, a name that changes each day would make the memory grow for ever. */
 const MAX_FORMER = 10;
 
+/** Where a load goes. */
+type Aim = Pick<SchemaToPlan, 'table' | 'place' | 'hasCaseInNames'>;
+
 /** What a completed load leaves for the next one to compare with. */
 export function toSeen(
-  { schema, table, seen, hasCaseInNames }: Pick<SchemaToPlan, 'schema' | 'table' | 'seen' | 'hasCaseInNames'>,
+  item: Aim & Pick<SchemaToPlan, 'schema' | 'seen'>,
   columns: readonly LoadColumn[],
   obfuscated: readonly string[],
 ): SeenSchema {
+  const { schema, table, place, seen } = item;
   const names = new Map(columns.map(({ field, name }) => [field, name]));
-  const others = listLoads(seen).filter((load) => !isInto(load, table, hasCaseInNames));
+  const others = listLoads(seen).filter((load) => !isInto(load, item));
   const former = others.slice(0, MAX_FORMER);
   return {
     fields: schema.fields.map(({ id, remoteType, logicalType, stableId }) => ({
@@ -36,19 +40,15 @@ export function toSeen(
       ...(names.has(id) ? { name: names.get(id) ?? id } : {}),
     })),
     key: keyOf(columns),
-    table: { schema: table.schema, name: table.name },
+    table: { schema: table.schema, name: table.name, place },
     ...(obfuscated.length === 0 ? {} : { obfuscated }),
     ...(former.length === 0 ? {} : { former }),
   };
 }
 
-/** What the last load into the table that is planned now has left there; a schema may come back to an earlier name. */
-export function findWritten({
-  table,
-  seen,
-  hasCaseInNames,
-}: Pick<SchemaToPlan, 'table' | 'seen' | 'hasCaseInNames'>): SeenSchema | null {
-  return listLoads(seen).find((load) => isInto(load, table, hasCaseInNames)) ?? null;
+/** What the last load into the table that is planned now has left there; a schema may come back to an earlier name or system. */
+export function findWritten(item: Aim & Pick<SchemaToPlan, 'seen'>): SeenSchema | null {
+  return listLoads(item.seen).find((load) => isInto(load, item)) ?? null;
 }
 
 /** The last load first, then those into other tables. */
@@ -58,10 +58,11 @@ function listLoads(seen: SeenSchema | null): readonly SeenSchema[] {
   return [last, ...former];
 }
 
-/** Of what earlier releases stored only the last load is known, and not where it went. */
-function isInto(load: SeenSchema, table: TableName, hasCaseInNames: boolean): boolean {
+/** Of what earlier releases stored only the last load is known, and not, or not in which system, where it went. */
+function isInto(load: SeenSchema, { table, place, hasCaseInNames }: Aim): boolean {
   const key = (name: string): string => nameKey(name, hasCaseInNames);
   if (load.table === undefined) return true;
+  if (load.table.place !== undefined && load.table.place !== place) return false;
   return key(load.table.schema) === key(table.schema) && key(load.table.name) === key(table.name);
 }
 
@@ -77,7 +78,7 @@ export function hasOtherKey(seen: SeenSchema | null, columns: readonly LoadColum
  * records included, holds values that this plan would not write.
  */
 export function hasOtherObfuscation(
-  item: Pick<SchemaToPlan, 'seen' | 'schema' | 'state' | 'table' | 'hasCaseInNames'>,
+  item: Aim & Pick<SchemaToPlan, 'seen' | 'schema' | 'state'>,
   { columns, obfuscated }: Pick<SchemaPlan, 'columns' | 'obfuscated'>,
 ): boolean {
   const { schema, state } = item;

@@ -27,6 +27,8 @@ export interface SchemaToPlan {
   /** As discovered, with what users laid over it. */
   readonly schema: SchemaDescription;
   readonly table: TableName;
+  /** Tells the destination from others that the sync was pointed at before. */
+  readonly place: string;
   /** True when the destination tells tables apart whose names differ in case only. */
   readonly hasCaseInNames: boolean;
   /** Output names by field id, unselected fields included. */

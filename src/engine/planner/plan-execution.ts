@@ -41,6 +41,8 @@ export interface ExecutionPlanContext {
   readonly snapshot: SnapshotRef;
   readonly snapshotEpoch: number;
   readonly columnPrefix: string;
+  /** See `SchemaToPlan`. */
+  readonly place: string;
   /** True where small schemas are worked on together. */
   readonly usesPacks: boolean;
   /** What decides where a sync writes; undefined when it is gone. */
@@ -220,6 +222,7 @@ async function planOne(
       selection,
       schema,
       table,
+      place: context.place,
       hasCaseInNames: context.destinationCapabilities.distinguishesCase,
       state,
       names: nameFields(context, selection, schema, seen.get(schema.id) ?? null),
