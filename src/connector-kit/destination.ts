@@ -63,4 +63,6 @@ export interface TableState {
   readonly ownColumns?: readonly string[];
   /** True when a unique key over exactly these columns exists or a merge works without one. */
   readonly keyColumns: readonly string[];
+  /** True when another hand made the table, and with it its key. Absent = no, or not looked for. */
+  readonly isAdopted?: boolean;
 }

@@ -164,3 +164,17 @@ describe.each(ENDS)(
     });
   },
 );
+
+it('has its records replaced where the sync that gave it up knew them by another key', async () => {
+  const first = await scene.make([PEOPLE]);
+  await runWell(first);
+  await scene.send('DELETE', `/api/bulk/syncs/${first.id}`);
+  const second = await scene.make([PEOPLE]);
+  await server.client.setSyncSettings(second.id, { adopt: true }, scene.signal);
+  await scene.send('PUT', `/api/connections/${second.source_connection_id}/schemas/${PEOPLE}/primary_keys`, {
+    fields: [{ field_id: 'name', is_primary_key: true }],
+  });
+  await scene.inSource('ALTER TABLE people DROP CONSTRAINT people_pkey; UPDATE people SET id = 7');
+  expect(await runWell(second)).toEqual({ [PEOPLE]: 'replace' });
+  expect(await scene.inDestination('SELECT id, count(*)::int FROM landing.people GROUP BY id')).toEqual([[7, 5]]);
+});

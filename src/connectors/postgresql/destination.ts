@@ -53,14 +53,14 @@ export class PostgresqlDestination implements BulkDestination {
 
   async inspect(table: TableName, signal: AbortSignal): Promise<TableState> {
     const [state] = await this.inspectAll([table], signal);
-    return state ?? this.#toState(null, null);
+    return state ?? this.#toState(null, NOBODY);
   }
 
   inspectAll(tables: readonly TableName[], signal: AbortSignal): Promise<readonly TableState[]> {
     return this.#pool.use(signal, async (session) => {
       const live = await readLiveTables(session, tables, signal);
       const owners = await findOwners(session, tables, signal);
-      return tables.map((_, index) => this.#toState(live[index] ?? null, owners.get(index) ?? null));
+      return tables.map((_, index) => this.#toState(live[index] ?? null, owners.get(index) ?? NOBODY));
     });
   }
 
@@ -97,7 +97,7 @@ export class PostgresqlDestination implements BulkDestination {
     return place;
   }
 
-  #toState(live: LiveTable | null, owner: TableState['owner']): TableState {
+  #toState(live: LiveTable | null, { owner, isAdopted }: Owned): TableState {
     const own = ownColumnNames(this.#context.columnPrefix);
     const names = [...(live?.columns.keys() ?? [])];
     return {
@@ -108,12 +108,21 @@ export class PostgresqlDestination implements BulkDestination {
         .map(([name, type]) => ({ name, type })),
       ownColumns: names.filter((name) => own.includes(name)),
       keyColumns: live?.primaryKey ?? [],
+      ...(isAdopted ? { isAdopted } : {}),
     };
   }
 }
 
+interface Owned {
+  readonly owner: TableState['owner'];
+  readonly isAdopted: boolean;
+}
+
+const NOBODY: Owned = { owner: null, isAdopted: false };
+
+// State tables of an earlier version lack the column.
 const OWNERS = `
-  SELECT n.no::int AS no, o.sync_id, o.schema_id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (table_schema, table_name, no)
+  SELECT n.no::int AS no, o.sync_id, o.schema_id, to_jsonb(o)->>'adopted' AS adopted FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (table_schema, table_name, no)
   JOIN __millrace.owners o ON o.table_schema = n.table_schema AND o.table_name = n.table_name`;
 
 /** By the tables' index, from 0. */
@@ -121,9 +130,14 @@ async function findOwners(
   session: Session,
   tables: readonly TableName[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<number, TableState['owner']>> {
+): Promise<ReadonlyMap<number, Owned>> {
   if (!(await hasState(session, signal))) return new Map();
   const names = [tables.map(({ schema }) => schema), tables.map(({ name }) => name)];
   const rows = await session.query('Looking for the owners of tables', OWNERS, names, signal);
-  return new Map(rows.map((row) => [Number(row.no) - 1, { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '' }]));
+  return new Map(
+    rows.map((row) => {
+      const owner = { syncId: row.sync_id ?? '', schemaId: row.schema_id ?? '' };
+      return [Number(row.no) - 1, { owner, isAdopted: row.adopted === 'true' }];
+    }),
+  );
 }

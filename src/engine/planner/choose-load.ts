@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Checkpoint, Replacement } from '../../connector-kit/index.ts';
 import { type LoadKind, readDestinationOptions, VERIFICATION } from '../../core/index.ts';
-import { findWritten, hasOtherKey, hasOtherObfuscation } from './drift.ts';
+import { findMadeKey, findWritten, hasOtherKey, hasOtherObfuscation } from './drift.ts';
 import type { PlanContext, SchemaToPlan } from './plan-context.ts';
 import type { SchemaPlan } from './schema-plan.ts';
 
@@ -28,8 +28,10 @@ export function chooseLoad(
   if (!draft.columns.some((column) => column.isKey))
     return replace('records without a key cannot be merged, so the table is replaced', inPlace);
   if (!item.state.exists) return replace('first load: the table does not exist yet', 'auto');
-  if (hasOtherKey(findWritten(item), draft.columns))
-    return replace('the key has changed since the last execution', inPlace);
+  const written = findWritten(item);
+  if (hasOtherKey(written, draft.columns)) return replace('the key has changed since the last execution', inPlace);
+  if (written === null && hasOtherKey(findMadeKey(item.state), draft.columns))
+    return replace('the table was made with another key', inPlace);
   const { trackingField, cursor, loadedShape } = item.selection;
   if (trackingField === null) return merge('the schema has no tracking field');
   if (resyncMode !== null || execution.fetchMode === 'full') return merge('asked for at the start');

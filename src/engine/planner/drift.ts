@@ -1,4 +1,4 @@
-import type { LoadColumn } from '../../connector-kit/index.ts';
+import type { LoadColumn, TableState } from '../../connector-kit/index.ts';
 import {
   type DriftEvent,
   type DriftKind,
@@ -66,8 +66,13 @@ function isInto(load: SeenSchema, { table, place, hasCaseInNames }: Aim): boolea
   return key(load.table.schema) === key(table.schema) && key(load.table.name) === key(table.name);
 }
 
+/** What a table says itself of the key that it was made with; null = nothing. In one that another hand made it means nothing. */
+export function findMadeKey({ exists, owner, isAdopted, keyColumns }: TableState): Pick<SeenSchema, 'key'> | null {
+  return !exists || owner === null || isAdopted === true || keyColumns.length === 0 ? null : { key: keyColumns };
+}
+
 /** True when the live table's records are known by another key than the one that the plan has. */
-export function hasOtherKey(seen: SeenSchema | null, columns: readonly LoadColumn[]): boolean {
+export function hasOtherKey(seen: Pick<SeenSchema, 'key'> | null, columns: readonly LoadColumn[]): boolean {
   if (seen === null) return false;
   const key = keyOf(columns);
   return key.length !== seen.key.length || !key.every((name) => seen.key.includes(name));

@@ -21,6 +21,8 @@ describe('ownership of a table', () => {
     expect(counts).toMatchObject({ inserted: 99, updated: 1 });
     expect(found).toEqual(expected);
     expect(await destination.sql('SELECT note FROM people WHERE id = 1')).toEqual([['kept']]);
+    const { destination: bulk } = destination.connector;
+    expect(await bulk?.inspect({ schema: 'public', name: 'people' }, NEVER)).toMatchObject({ isAdopted: true });
   });
 
   it('refuses a second sync, naming the first', async () => {
