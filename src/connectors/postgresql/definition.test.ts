@@ -105,7 +105,7 @@ describe('a check', () => {
       const crowded = { username: 'crowded', password: 'secret' };
       const waiting = check(crowded);
       await expect(waiting).rejects.toMatchObject({
-        code: 'CONN_LOST',
+        code: 'CONN_FULL',
         message: expect.stringMatching(/too many connections for role "crowded".*CONNECTION LIMIT/),
       });
       const again = check(crowded).then(() => 'in', String);
