@@ -20,6 +20,11 @@ export function isOutage(error: unknown): boolean {
   return isRetryable(error) || (error instanceof SyncError && error.code === 'CONN_UNREACHABLE');
 }
 
+/** True when a server has no place for us; who waits for it must not keep others waiting. */
+export function isFull(error: unknown): boolean {
+  return error instanceof SyncError && error.code === 'CONN_FULL';
+}
+
 /** Whoever holds a server's last places may need them for minutes. */
 const FULL_LIMIT_MS = 10 * 60_000;
 
@@ -43,7 +48,7 @@ export class Patience {
   endures(error: unknown): boolean {
     if (!isOutage(error)) return false;
     this.#tries += 1;
-    if (error instanceof SyncError && error.code === 'CONN_FULL') {
+    if (isFull(error)) {
       this.#fullSince ??= performance.now();
       return performance.now() - this.#fullSince < FULL_LIMIT_MS;
     }

@@ -1,7 +1,7 @@
-import { SyncError } from '../../core/index.ts';
 import type { Run, WorkItem } from '../../store/index.ts';
 import type { EngineParts, RunSpecs } from '../engine-parts.ts';
 import type { SchemaPlan } from '../planner/schema-plan.ts';
+import { isFull } from '../retry.ts';
 import type { Watch } from '../workers/cancellation.ts';
 import type { Turn } from '../workers/turns.ts';
 import type { LaneClock } from './lane-clock.ts';
@@ -44,5 +44,5 @@ export function remember(
 
 /** Lanes that have one session each would wait for each other's second one. */
 export function narrowIfFull({ parts, run }: Pick<Lane, 'parts' | 'run'>, error: unknown): void {
-  if (error instanceof SyncError && error.code === 'CONN_FULL') parts.places.narrow(run.execution.id);
+  if (isFull(error)) parts.places.narrow(run.execution.id);
 }

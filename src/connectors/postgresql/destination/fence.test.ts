@@ -55,6 +55,14 @@ async function prepareScene(): Promise<Scene> {
   };
 }
 
+/** The same, with its one segment committed. */
+async function prepareLoaded(): Promise<Scene> {
+  const scene = await prepareScene();
+  await using writer = await writeAll(scene.load, scene.chunks, 1);
+  await writer.commit(OUTCOME, NEVER);
+  return scene;
+}
+
 async function connectRaw(url: string): Promise<pg.Client> {
   const client = new pg.Client(url);
   await client.connect();
@@ -236,9 +244,7 @@ describe('a generation', () => {
   });
 
   it('keeps its committed segments when it is prepared again', async () => {
-    await using scene = await prepareScene();
-    await using writer = await writeAll(scene.load, scene.chunks, 1);
-    await writer.commit(OUTCOME, NEVER);
+    await using scene = await prepareLoaded();
     await (await scene.open()).prepare(NEVER);
     expect(await scratchCount(scene.plan)).toBe('1000');
   });
@@ -252,9 +258,7 @@ describe('a generation', () => {
         schemaId: 'public.items',
         plan: { generation: generation + 1 },
       });
-      await using scene = await prepareScene();
-      await using writer = await writeAll(scene.load, scene.chunks, 1);
-      await writer.commit(OUTCOME, NEVER);
+      await using scene = await prepareLoaded();
       const before = await destination.sql(`SELECT 'items'::regclass::oid`);
       const dying = await scene.open({}, (name) => {
         if (name === point) throw new Error('killed');
@@ -269,9 +273,7 @@ describe('a generation', () => {
   );
 
   it('is published by whoever goes on, and ends one that stands between its last statement and COMMIT', async () => {
-    await using scene = await prepareScene();
-    await using writer = await writeAll(scene.load, scene.chunks, 1);
-    await writer.commit(OUTCOME, NEVER);
+    await using scene = await prepareLoaded();
     await scene.load.seal(NEVER);
     const frozen = await connectRaw(destination.url);
     const ended = new Promise((resolve) => frozen.on('error', resolve));
@@ -283,9 +285,7 @@ describe('a generation', () => {
   });
 
   it('is found published where the one before us commits while we wait for it', async () => {
-    await using scene = await prepareScene();
-    await using writer = await writeAll(scene.load, scene.chunks, 1);
-    await writer.commit(OUTCOME, NEVER);
+    await using scene = await prepareLoaded();
     await scene.load.seal(NEVER);
     const [[user] = []] = await destination.sql('SELECT current_user');
     const before = await connectRaw(destination.url);
@@ -313,9 +313,7 @@ describe('a generation', () => {
   });
 
   it('is no publication of an owner whose fence was taken from it', async () => {
-    await using scene = await prepareScene();
-    await using writer = await writeAll(scene.load, scene.chunks, 1);
-    await writer.commit(OUTCOME, NEVER);
+    await using scene = await prepareLoaded();
     await scene.load.seal(NEVER);
     const newer = await connectRaw(destination.url);
     // Everything but its row and its fence is done by then.
@@ -333,9 +331,7 @@ describe('a generation', () => {
   });
 
   it('is found published when the process dies behind COMMIT', async () => {
-    await using scene = await prepareScene();
-    await using writer = await writeAll(scene.load, scene.chunks, 1);
-    await writer.commit(OUTCOME, NEVER);
+    await using scene = await prepareLoaded();
     const dying = await scene.open({}, (name) => {
       if (name === 'postgresql:publish-committed') throw new Error('killed');
     });
