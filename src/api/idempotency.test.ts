@@ -130,7 +130,8 @@ describe('a write with an Idempotency-Key', () => {
     gate.resolve();
     expect([meanwhile.statusCode, meanwhile.json().key]).toEqual([409, 'IDEMPOTENCY_IN_FLIGHT']);
     expect(meanwhile.headers['retry-after']).toBe('1');
-    expect((await create(key, content)).json()).toEqual((await first).json());
+    const answer = await first;
+    expect((await create(key, content)).json()).toEqual(answer.json());
   });
 
   it('is done by one of many that come at once', async () => {
