@@ -17,25 +17,44 @@ export interface DigestScope {
   readonly isPublished: boolean;
   /** Keys of records that the stage or the live table refused: what the live table holds under them is no part of the image. */
   readonly refused: readonly Reject['key'][];
+  /** The live table, where that is what is read. */
+  readonly live: LiveTable | null;
+}
+
+/** The live table where a digest reads it, see `DigestScope`. */
+export function readDigested(
+  session: Session,
+  plan: LoadPlan,
+  isPublished: boolean,
+  signal: AbortSignal,
+): Promise<LiveTable | null> {
+  return plan.kind === 'replace' && !isPublished ? Promise.resolve(null) : readLiveTable(session, plan.table, signal);
 }
 
 /** Reads committed data again: a count, and the sum of the records' hashes. */
 export async function digest(session: Session, scope: DigestScope, signal: AbortSignal): Promise<RangeSum> {
   const { plan, names } = scope;
   const isScratch = plan.kind === 'replace' && !scope.isPublished;
-  const live = isScratch ? null : await readLiveTable(session, plan.table, signal);
-  const from = isScratch ? `${names.scratch} t` : toLiveRecords(scope, live);
-  const conditions = isScratch ? [] : toLiveConditions(scope, live);
+  const from = isScratch ? `${names.scratch} t` : toLiveRecords(scope);
+  const conditions = isScratch ? [] : toLiveConditions(scope);
   const where = [...conditions, ...toRangeConditions(plan, scope.range)].join(' AND ');
-  const source = `FROM ${from}${where === '' ? '' : ` WHERE ${where}`}`;
-  const action = `Reading ${quoteTable(plan.table)} again`;
   // What was just written is in memory: by its key it is found sooner than by reading the whole table.
-  if (plan.kind === 'delta') await session.script(action, 'SET random_page_cost = 1.1', signal);
-  if (scope.countsOnly) {
-    const [row] = await session.query(action, `SELECT count(*)::text AS records ${source}`, [], signal);
-    return { records: Number(row?.records), sum: null };
-  }
-  return hashRecords(session, plan, `SELECT ${toColumnList(plan, live, 't')} ${source}`, signal);
+  if (plan.kind === 'delta')
+    await session.script(`Reading ${quoteTable(plan.table)} again`, 'SET random_page_cost = 1.1', signal);
+  return sumRecords(session, scope, `FROM ${from}${where === '' ? '' : ` WHERE ${where}`}`, signal);
+}
+
+/** Count and sum of the records `t` of a FROM and its WHERE. */
+export async function sumRecords(
+  session: Session,
+  { plan, live, countsOnly }: Pick<DigestScope, 'plan' | 'live' | 'countsOnly'>,
+  source: string,
+  signal: AbortSignal,
+): Promise<RangeSum> {
+  if (!countsOnly) return hashRecords(session, plan, `SELECT ${toColumnList(plan, live, 't')} ${source}`, signal);
+  const action = `Reading ${quoteTable(plan.table)} again`;
+  const [row] = await session.query(action, `SELECT count(*)::text AS records ${source}`, [], signal);
+  return { records: Number(row?.records), sum: null };
 }
 
 /** The sum over a query's records; its columns are the plan's, in plan order. */
@@ -78,13 +97,14 @@ export function toColumnList(plan: LoadPlan, live: LiveTable | null, alias: stri
  * with the live table, and on all of the server's cores. No two staged records then have one key, since the table's own key
  * would have refused them.
  */
-function toLiveRecords(scope: DigestScope, live: LiveTable | null): string {
+function toLiveRecords(scope: DigestScope): string {
   const { names } = scope;
   const table = `ONLY ${names.live} t`;
-  return isLookedUp(scope, live) ? `${names.scratch} s JOIN ${table} ON ${toSameKey(names)}` : table;
+  return isLookedUp(scope) ? `${names.scratch} s JOIN ${table} ON ${toSameKey(names)}` : table;
 }
 
-function isLookedUp({ plan, range, refused }: DigestScope, live: LiveTable | null): boolean {
+/** True where each staged record stands for one record of the live table, and each of those for one staged record. */
+export function isLookedUp({ plan, range, refused, live }: DigestScope): boolean {
   return plan.kind === 'delta' && range === null && refused.length === 0 && live !== null && hasPlannedKey(live, plan);
 }
 
@@ -93,15 +113,20 @@ function toSameKey({ keys }: Names): string {
 }
 
 /** The live records that this load stands for. */
-function toLiveConditions(scope: DigestScope, live: LiveTable | null): readonly string[] {
+function toLiveConditions(scope: DigestScope): readonly string[] {
   const { plan, names } = scope;
-  const deletedAt = `${plan.columnPrefix}deleted_at`;
   const isStaged = `EXISTS (SELECT FROM ${names.scratch} s WHERE ${toSameKey(names)})`;
   return [
-    ...(live?.columns.has(deletedAt) ? [`t.${quoteName(deletedAt)} IS NULL`] : []),
-    ...(plan.kind === 'delta' && !isLookedUp(scope, live) ? [isStaged] : []),
+    ...toAlive(scope),
+    ...(plan.kind === 'delta' && !isLookedUp(scope) ? [isStaged] : []),
     ...(scope.refused.length === 0 ? [] : [`NOT ${toKeyList(plan, scope.refused)}`]),
   ];
+}
+
+/** The condition that a live record `t` is not marked as deleted, where there are such marks. */
+export function toAlive({ plan, live }: Pick<DigestScope, 'plan' | 'live'>): readonly string[] {
+  const deletedAt = `${plan.columnPrefix}deleted_at`;
+  return live?.columns.has(deletedAt) ? [`t.${quoteName(deletedAt)} IS NULL`] : [];
 }
 
 function toKeyList(plan: LoadPlan, refused: readonly Reject['key'][]): string {

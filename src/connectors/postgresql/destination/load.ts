@@ -15,7 +15,8 @@ import { toWorkName } from '../client/work-name.ts';
 import type { Session } from '../client.ts';
 import type { SessionPool } from '../sessions.ts';
 import { quoteName } from '../sql.ts';
-import { digest } from './digest.ts';
+import { digest, readDigested } from './digest.ts';
+import { digestByKey, isKeyListed } from './digest-by-key.ts';
 import { dropGenerations } from './generations.ts';
 import { type Names, nameObjects } from './naming.ts';
 import { prepareLoad } from './prepare.ts';
@@ -75,8 +76,14 @@ export class PostgresqlLoad implements Load {
     return this.#pool.use(signal, async (session) => {
       const publication = await readPublication(session, this.#plan, signal);
       const { rejects = [], kept = [] } = publication ?? {};
-      const facts = { isPublished: publication !== null, refused: [...rejects.map(({ key }) => key), ...kept] };
-      return digest(session, { plan: this.#plan, names: this.#names, range, countsOnly, ...facts }, signal);
+      const plan = this.#plan;
+      const isPublished = publication !== null;
+      const refused = [...rejects.map(({ key }) => key), ...kept];
+      const live = await readDigested(session, plan, isPublished, signal);
+      const scope = { plan, names: this.#names, range, countsOnly, isPublished, refused, live };
+      return isKeyListed(session, scope)
+        ? digestByKey(this.#pool, session, scope, signal)
+        : digest(session, scope, signal);
     });
   }
 

@@ -2,7 +2,7 @@ import type { Reject } from '../../../../connector-kit/index.ts';
 import { type RangeSum, SyncError } from '../../../../core/index.ts';
 import { isSameSum, subtractSums } from '../../../../formats/index.ts';
 import type { Session } from '../../client.ts';
-import { digest, hashRecords } from '../digest.ts';
+import { digest, hashRecords, readDigested } from '../digest.ts';
 import type { LiveTable } from '../live-table.ts';
 import type { PublishScene } from './scene.ts';
 
@@ -37,6 +37,7 @@ export async function proveInPlace(
     countsOnly: false,
     isPublished: true,
     refused: refused.rejects.map(({ key }) => key),
+    live: await readDigested(session, plan, true, signal),
   };
   const found = await digest(session, scope, signal);
   if (!isSameSum(expected, found)) throw meddledWith(scene, expected, found);
