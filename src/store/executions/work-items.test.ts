@@ -175,7 +175,7 @@ describe('a dead worker', () => {
 
   it('gives up a lock that it took by a clock which was set back', async () => {
     const [dead, living] = [await addWorker(), await addWorker()];
-    const lock = (holder: string) => ({ name: `lock of ${dead}`, workerId: holder, expiresAfterMs: 4_000 });
+    const lock = (holder: string) => ({ name: `lock of ${dead}`, workerId: holder, expiresAfterMs: 60_000 });
     expect([await takeWorkerLock(store.db, lock(dead)), await takeWorkerLock(store.db, lock(living))]).toEqual([
       true,
       false,
