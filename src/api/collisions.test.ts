@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { useBulkFixture } from '../../tests/setup/bulk-fixture.ts';
+import { WAITING_FOR_US } from '../../tests/setup/databases.ts';
 import { explainCollision } from '../operations/index.ts';
 import type { StoreTransaction } from '../store/index.ts';
 
 const fixture = useBulkFixture();
-const blocked = `SELECT count(*)::int AS sessions FROM pg_stat_activity
-  WHERE datname = current_database() AND wait_event_type = 'Lock'`;
 
 /** Does `first` in a transaction, sends the request, and when that waits for a lock does `then` and commits. */
 async function collide<T>(
@@ -17,7 +16,8 @@ async function collide<T>(
   const sent = await store.transaction(async (transaction) => {
     await first(transaction);
     const answer = request();
-    const count = async () => (await store.pool.query<{ sessions: number }>(blocked)).rows[0]?.sessions;
+    // In the transaction's own session, which may not be idle for long.
+    const count = async () => (await transaction.client.query(WAITING_FOR_US)).rows.length;
     await expect.poll(count, { interval: 5 }).toBe(1);
     await then(transaction);
     return { answer };

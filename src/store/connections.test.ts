@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { useBulkFixture } from '../../tests/setup/bulk-fixture.ts';
+import { WAITING_FOR_US } from '../../tests/setup/databases.ts';
 import { deleteConnection, updateConnection } from './connections.ts';
 import type { StoreTransaction } from './database.ts';
 import { deleteOrganization } from './organizations/organizations.ts';
@@ -58,7 +59,7 @@ it.each(Object.entries(RIVALS))(
     const refresh = await store.transaction(async (transaction) => {
       await rival.begin(transaction, organizationId, id);
       const refreshed = runPendingRefresh(store, id, async () => ({ schemas, database: null }));
-      await untilBlocked();
+      await untilWaitedFor(transaction);
       await rival.end(transaction, organizationId, id);
       return { refreshed };
     });
@@ -66,13 +67,7 @@ it.each(Object.entries(RIVALS))(
   },
 );
 
-/** Until somebody waits for a lock. */
-async function untilBlocked(): Promise<void> {
-  const blocked = `SELECT count(*)::int AS sessions FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  for (let attempt = 0; attempt < 500; attempt += 1) {
-    const { rows } = await fixture.api.services.store.pool.query(blocked);
-    if (rows[0].sessions > 0) return;
-  }
-  throw new Error('nobody waited for anything');
+/** Until somebody waits for what the transaction has locked; asked in its session, which may not be idle for long. */
+async function untilWaitedFor({ client }: StoreTransaction): Promise<void> {
+  await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 60_000 });
 }

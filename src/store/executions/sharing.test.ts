@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../tests/setup/databases.ts';
-import { openStore, type Store } from '../database.ts';
+import { openStore, type Store, type StoreDatabase } from '../database.ts';
 import { claimFilesMark, findFilesMark } from '../files-mark.ts';
 import { enterConnections, leaveConnections } from './connection-lanes.ts';
 import { announceWork, Heartbeat } from './heartbeat.ts';
@@ -218,7 +218,7 @@ describe('the mark of the folder for files', () => {
     const { claims } = await store.db.transaction().execute(async (transaction) => {
       await transaction.selectFrom('installation').select('id').forUpdate().execute();
       const waiting = [claim(), claim()];
-      await expect.poll(countWaiting, { timeout: 30_000 }).toBe(waiting.length);
+      await expect.poll(() => countWaiting(transaction)).toBe(waiting.length);
       return { claims: waiting };
     });
     expect(await Promise.all(claims)).toEqual([written[0], written[0]]);
@@ -227,11 +227,12 @@ describe('the mark of the folder for files', () => {
     expect(written).toHaveLength(1);
   });
 
-  /** Sessions that wait for a lock. */
-  async function countWaiting(): Promise<number> {
+  /** Sessions that wait for a lock; asked in that which holds it, and which may not be idle for long. */
+  async function countWaiting(holder: StoreDatabase): Promise<number> {
     const { rows } = await sql<{ waiting: number }>`
-      SELECT count(*)::int AS waiting FROM pg_stat_activity
-      WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(store.db);
+      SELECT count(*)::int AS waiting FROM pg_locks AS wanted WHERE NOT granted AND EXISTS (
+        SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE pid = wanted.pid AND datname = current_database())`.execute(holder);
     return rows[0]?.waiting ?? 0;
   }
 });
