@@ -1,6 +1,7 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { CONNECTORS } from '../../src/connectors/index.ts';
 import { refreshSchemas } from '../../src/operations/index.ts';
+import { readSchemaCacheState } from '../../src/store/index.ts';
 import { startTestApi, type TestApi, type TestApiOptions } from './api.ts';
 import { createTestDatabase, queryDatabase, type TestDatabase } from './databases.ts';
 import { lateBound } from './late-bound.ts';
@@ -21,7 +22,7 @@ export interface BulkFixture extends AsyncDisposable {
   connect(name: string, database: TestDatabase): Promise<string>;
   /** Sends a request in a version of the API, absent = the newest, and answers status and parsed body. */
   send(method: Method, url: string, body?: unknown, version?: string): Promise<Answer>;
-  /** Does the refresh that creating a connection asked for. */
+  /** Does the refresh that was asked for, as by creating a connection. */
   refresh(connectionId: string): Promise<void>;
 }
 
@@ -81,8 +82,13 @@ async function startBulkFixture(options: Pick<TestApiOptions, 'clock'> = {}): Pr
   const api = await startTestApi({ ...options, connectors: [...CONNECTORS.values()] });
   const connect = (name: string, database: TestDatabase): Promise<string> => createConnection(api, name, database);
   const refresh = async (connectionId: string): Promise<void> => {
-    const pending = { organizationId: api.keys.organizationId, connectionId };
-    await refreshSchemas(api.services, pending, AbortSignal.timeout(30_000));
+    const { organizationId } = api.keys;
+    const pending = { organizationId, connectionId };
+    const isDone = async (): Promise<boolean> =>
+      (await refreshSchemas(api.services, pending, AbortSignal.timeout(30_000))) ||
+      (await readSchemaCacheState(api.services.store.db, organizationId, connectionId)).status !== 'refreshing';
+    // The session of an earlier refresh has its lock until it has ended, a moment after that refresh.
+    await vi.waitUntil(isDone, { timeout: 60_000 });
   };
   const sourceId = await connect('shop', source);
   const destinationId = await connect('warehouse', destination);
