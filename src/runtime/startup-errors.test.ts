@@ -15,7 +15,7 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 async function connect(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 60_000 });
   client.on('error', () => {});
   await client.connect();
   await client.end();

@@ -131,7 +131,7 @@ it('waits no longer than usual for a taker that died before the clock was set ba
   expect(await readLease()).toMatchObject({ at: taken.at });
   await pool.query(`UPDATE jobs SET free_at = free_at + interval '1 day' WHERE id = $1`, [id]);
   const runner = startJobRunner(api.services, { log, pollMs: 5, handlers: {} });
-  await vi.waitUntil(async () => (await readLease()).isUsual, { timeout: 10_000 });
+  await vi.waitUntil(async () => (await readLease()).isUsual, { timeout: 60_000 });
   await runner.stop();
   await loseTaker();
   await work({ exportlogs: { ...once, maxAttempts: 2, run: async () => 'done after all' } });

@@ -181,7 +181,7 @@ describe('deliveries', () => {
     expect(await readDue()).toEqual(before);
     await pool.query(`UPDATE webhook_deliveries SET due_at = due_at + interval '1 day' WHERE id = $1`, [dead?.id]);
     const outbox = startOutbox(services(), { log: { warn: () => {} }, pollMs: 5 });
-    await vi.waitUntil(async () => (await readDue()).isUsual, { timeout: 10_000 });
+    await vi.waitUntil(async () => (await readDue()).isUsual, { timeout: 60_000 });
     await outbox.stop();
     expect(await readDue()).toMatchObject({ pause: before.pause });
   });
