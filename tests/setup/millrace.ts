@@ -34,11 +34,16 @@ export async function createTestHome(): Promise<TestHome> {
       const pids = killPostmasters(folder);
       await Promise.all(pids.map(untilGone));
       for (const dataFolder of listDataFolders(folder)) {
-        if (!dataFolder.startsWith(folder)) rmSync(join(dataFolder, '..'), { recursive: true, force: true });
+        if (!dataFolder.startsWith(folder)) remove(join(dataFolder, '..'));
       }
-      rmSync(folder, { recursive: true, force: true });
+      remove(folder);
     },
   };
+}
+
+/** Sessions of a postmaster that was killed outlive it for a moment, in which they may add a file. */
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** A whole server in a process of its own, asked through HTTP. Disposing kills it. */
