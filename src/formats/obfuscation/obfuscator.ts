@@ -2,7 +2,7 @@ import { SyncError } from '../../core/index.ts';
 import type { Chunk, WireFormat } from '../chunk.ts';
 import { copyBytes } from '../copy-bytes.ts';
 import { copyField, createFieldCursor, type FieldCursor, nextField } from '../csv/fields.ts';
-import { HASH_CHARACTERS } from './hash-cache.ts';
+import { HASH_CHARACTERS, HashCache } from './hash-cache.ts';
 import { createKeyedHash, type KeyedHash } from './keyed-hash.ts';
 
 const LENGTH_BYTES = 4;
@@ -30,12 +30,16 @@ export interface ObfuscatorOptions {
 
 /** The same text has the same hash under one key, in every format and field. */
 export function createObfuscator({ format, fieldCount, positions, key }: ObfuscatorOptions): Obfuscator {
-  const chosen = new Uint8Array(fieldCount);
-  for (const position of positions) chosen[position] = 1;
-  const hash = createKeyedHash(key);
-  const rewrite = format === 'csv' ? createCsvRewriter(chosen, hash) : createPgcopyRewriter(chosen, hash);
+  const cache = new HashCache();
+  // Each field has one of its own, which finds out whether the field's values repeat.
+  const hashes: (KeyedHash | undefined)[] = new Array(fieldCount).fill(undefined);
+  for (const position of positions) hashes[position] = createKeyedHash(key, cache);
+  const rewrite = format === 'csv' ? createCsvRewriter(hashes) : createPgcopyRewriter(hashes);
   return new ChunkRewriter(format, rewrite, positions.length);
 }
+
+/** By position; undefined where a field stays as it is. */
+type Hashes = readonly (KeyedHash | undefined)[];
 
 /** Writes the record between `start` and `end` to `out` from `at`, and returns the position behind it. */
 type RewriteRecord = (payload: Uint8Array, start: number, end: number, out: Uint8Array, at: number) => number;
@@ -83,10 +87,10 @@ class ChunkRewriter implements Obfuscator {
 }
 
 /** A tuple: field count (16 bits), then each field's length (32 bits, -1 is NULL) and bytes. */
-function createPgcopyRewriter(chosen: Uint8Array, hash: KeyedHash): RewriteRecord {
-  const last = chosen.lastIndexOf(1);
+function createPgcopyRewriter(hashes: Hashes): RewriteRecord {
+  const last = hashes.findLastIndex((hash) => hash !== undefined);
   return (payload, start, end, out, at) => {
-    if ((((payload[start] ?? 0) << 8) | (payload[start + 1] ?? 0)) !== chosen.length) throw corrupt('COPY BINARY');
+    if ((((payload[start] ?? 0) << 8) | (payload[start + 1] ?? 0)) !== hashes.length) throw corrupt('COPY BINARY');
     let copied = start;
     let from = start + 2;
     let to = at;
@@ -95,7 +99,8 @@ function createPgcopyRewriter(chosen: Uint8Array, hash: KeyedHash): RewriteRecor
       const length = readInt32(payload, from);
       from = text + Math.max(length, 0);
       if (text > end || from > end) throw corrupt('COPY BINARY');
-      if (chosen[field] !== 1 || length < 0) continue;
+      const hash = hashes[field];
+      if (hash === undefined || length < 0) continue;
       to = copyBytes(payload, copied, text - LENGTH_BYTES, out, to);
       // The high bytes of the length are zero.
       out[to] = out[to + 1] = out[to + 2] = 0;
@@ -109,8 +114,8 @@ function createPgcopyRewriter(chosen: Uint8Array, hash: KeyedHash): RewriteRecor
 }
 
 /** The hash's characters need no quotes. */
-function createCsvRewriter(chosen: Uint8Array, hash: KeyedHash): RewriteRecord {
-  const last = chosen.lastIndexOf(1);
+function createCsvRewriter(hashes: Hashes): RewriteRecord {
+  const last = hashes.findLastIndex((hash) => hash !== undefined);
   const cursor = createFieldCursor(0);
   const text = new TextReader();
   return (payload, start, end, out, at) => {
@@ -120,7 +125,8 @@ function createCsvRewriter(chosen: Uint8Array, hash: KeyedHash): RewriteRecord {
     for (let field = 0; field <= last; field++) {
       const from = cursor.next;
       nextField(payload, cursor, end);
-      if (chosen[field] !== 1 || cursor.isNull) continue;
+      const hash = hashes[field];
+      if (hash === undefined || cursor.isNull) continue;
       to = copyBytes(payload, copied, from, out, to);
       if (cursor.doubledQuotes > 0) {
         const length = text.read(payload, cursor);
