@@ -55,8 +55,12 @@ export class ParquetSegmentWriter implements SegmentWriter {
 
   async commit(outcome: SegmentOutcome, signal: AbortSignal): Promise<void> {
     const { lease, place, plan, segment, failpoint } = this.#parts;
-    const load = async (session: Session) => {
-      await this.#collected.load((records) => this.#writePart(session, records));
+    const action = `Loading ${plan.schemaId} into`;
+    const load = (session: Session) => this.#collected.load((records) => this.#writePart(session, records));
+    await onDisk(action, place.folder, async () => {
+      await lease.exclusive(action, load, signal);
+      // While the disk takes it, the next segment's file is being made.
+      if (this.#collected.records > 0) await this.#flush();
       failpoint('parquet-before-commit');
       signal.throwIfAborted();
       await inTokenTurn(place, async () => {
@@ -64,9 +68,7 @@ export class ParquetSegmentWriter implements SegmentWriter {
         this.#mayBeCommitted = true;
         await writeOutcome(this.#generation, segment, outcome, this.#fileName());
       });
-    };
-    const action = `Loading ${plan.schemaId} into`;
-    await onDisk(action, place.folder, () => lease.exclusive(action, load, signal));
+    });
     failpoint('parquet-after-commit');
   }
 
@@ -80,6 +82,9 @@ export class ParquetSegmentWriter implements SegmentWriter {
     records.assertAll(
       await writePart(session, this.#parts.plan, { path: this.#path, format: this.#parts.format }, records),
     );
+  }
+
+  async #flush(): Promise<void> {
     await syncToDisk(this.#path);
     await syncToDisk(this.#generation.folder);
   }
