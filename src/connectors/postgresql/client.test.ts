@@ -252,9 +252,11 @@ describe('a session', () => {
   });
 
   it('prints every value in one form, whatever the user’s own settings are', async () => {
-    const [[user] = []] = await side.sql('SELECT current_user');
+    const { username, pathname } = new URL(side.url);
+    // Here only: the role is that of all tests.
+    const role = `ALTER ROLE "${username}" IN DATABASE ${pathname.slice(1)}`;
     await side.sql(
-      `ALTER ROLE "${user}" SET DateStyle = 'SQL, DMY'; ALTER ROLE "${user}" SET TimeZone = 'Asia/Tokyo'; ALTER ROLE "${user}" SET bytea_output = 'escape'; ALTER ROLE "${user}" SET statement_timeout = '50ms'; ALTER ROLE "${user}" SET quote_all_identifiers = on; ALTER ROLE "${user}" SET array_nulls = off; ALTER ROLE "${user}" SET xmloption = 'document'`,
+      `${role} SET DateStyle = 'SQL, DMY'; ${role} SET TimeZone = 'Asia/Tokyo'; ${role} SET bytea_output = 'escape'; ${role} SET statement_timeout = '50ms'; ${role} SET quote_all_identifiers = on; ${role} SET array_nulls = off; ${role} SET xmloption = 'document'`,
     );
     try {
       await using session = await open();
@@ -264,7 +266,7 @@ describe('a session', () => {
         { t: '2026-01-02 03:04:05.6+00', b: '\\x01', i: 'P1DT2H', f: '0.1', s: '0', y: 'date', n: null, x: 'a<b/>' },
       ]);
     } finally {
-      await side.sql(`ALTER ROLE "${user}" RESET ALL`);
+      await side.sql(`${role} RESET ALL`);
     }
   });
 });
