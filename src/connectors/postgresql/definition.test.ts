@@ -1,6 +1,5 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createCertificate } from '../../../tests/setup/certificate.ts';
 import {
   connectDatabase,
   copySchema,
@@ -170,64 +169,12 @@ describe('the metadata database', () => {
 });
 
 describe('encryption', () => {
-  const { certificate, key } = createCertificate('db.test');
-  const admin = () => new pg.Client(side.superuserUrl);
-  const named = (host: string) => Promise.resolve(host === 'db.test' ? '127.0.0.1' : host);
-
   it('is not given up silently when the server has none', async () => {
     await expect(check({ ssl: true })).rejects.toMatchObject({
       code: 'CONN_TLS_FAILED',
       message: expect.stringContaining('set ssl to false'),
     });
   });
-
-  it('verifies the certificate and its name, and carries copies both ways', async () => {
-    await enableTls();
-    try {
-      const encrypted = { ssl: true, hostname: 'db.test', ca_cert: certificate };
-      const isEncrypted = () => check(encrypted, { resolveHost: named });
-      await expect.poll(() => isEncrypted().then(() => 'yes', String)).toBe('yes');
-      await expect(check({ ssl: true, hostname: 'db.test' }, { resolveHost: named })).rejects.toMatchObject({
-        code: 'CONN_TLS_FAILED',
-      });
-      await expect(check({ ...encrypted, hostname: '127.0.0.1' })).rejects.toMatchObject({ code: 'CONN_TLS_FAILED' });
-      await using both = await connectDatabase(side.url, { resolveHost: named }, encrypted);
-      await side.sql(
-        `CREATE TABLE wide AS SELECT i AS id, repeat(md5(i::text), 30) AS t FROM generate_series(1, 20000) i`,
-      );
-      const plan = { table: { schema: 'public', name: 'wide_copy' } };
-      const { found, expected } = await copySchema({ source: both, destination: both, schemaId: 'public.wide', plan });
-      expect(found).toEqual(expected);
-      expect(found.records).toBe(20_000);
-    } finally {
-      await disableTls();
-    }
-  });
-
-  /** Puts the files into the server's own folder, through the server itself. */
-  async function enableTls(): Promise<void> {
-    await using client = await open();
-    for (const [file, text] of [
-      ['server.crt', certificate],
-      ['server.key', key],
-    ]) {
-      await client.query(`COPY (SELECT regexp_split_to_table('${text}', '\\n')) TO PROGRAM 'umask 077; cat > ${file}'`);
-    }
-    await client.query('ALTER SYSTEM SET ssl = on');
-    await client.query('SELECT pg_reload_conf()');
-  }
-
-  async function disableTls(): Promise<void> {
-    await using client = await open();
-    await client.query('ALTER SYSTEM RESET ssl');
-    await client.query('SELECT pg_reload_conf()');
-  }
-
-  async function open() {
-    const client = admin();
-    await client.connect();
-    return { query: (sql: string) => client.query(sql), [Symbol.asyncDispose]: () => client.end() };
-  }
 });
 
 it.each([

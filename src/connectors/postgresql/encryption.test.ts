@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createCertificate } from '../../../tests/setup/certificate.ts';
 import { type OwnServer, startOwnServer } from '../../../tests/setup/own-server.ts';
-import { connectDatabase, NEVER } from '../../../tests/setup/postgresql-loads.ts';
+import { connectDatabase, copySchema, NEVER } from '../../../tests/setup/postgresql-loads.ts';
 import { type SshServer, startSshServer } from '../../../tests/setup/ssh-server.ts';
 import { hasCommand } from '../../../tests/setup/system-packages.ts';
 
@@ -104,6 +104,18 @@ describe('a client certificate', () => {
     const error = await check({ ...unknown, username: 'twofold' }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'CONN_TLS_FAILED', message: expect.stringMatching(/client_certificate/) });
   });
+});
+
+it('carries encrypted copies both ways', async () => {
+  await server.sql(
+    `CREATE TABLE wide AS SELECT i AS id, repeat(md5(i::text), 30) AS t FROM generate_series(1, 20000) i;
+     GRANT SELECT ON wide TO encrypted`,
+  );
+  await using both = await open({});
+  const plan = { table: { schema: 'copies', name: 'wide' } };
+  const { found, expected } = await copySchema({ source: both, destination: both, schemaId: 'public.wide', plan });
+  expect(found).toEqual(expected);
+  expect(found.records).toBe(20_000);
 });
 
 it('cancels an encrypted statement', async () => {
