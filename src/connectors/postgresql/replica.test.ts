@@ -11,7 +11,8 @@ let side: Side;
 let source: Connector;
 
 beforeAll(async () => {
-  primary = await startOwnServer();
+  // What it cleans up by itself would cancel readers, too.
+  primary = await startOwnServer({ autovacuum: 'off' });
   await primary.sql('CREATE TABLE t AS SELECT i AS id, now() AS changed_at FROM generate_series(1, 5000) i');
   await primary.sql('ALTER TABLE t ADD PRIMARY KEY (id)');
   replica = await primary.startReplica({ max_standby_streaming_delay: '0' });

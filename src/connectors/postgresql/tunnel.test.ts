@@ -174,6 +174,7 @@ describe.skipIf(!hasCommand('sshd'))('an SSH tunnel', () => {
     };
     const reading = read();
     const outcome = expect(reading).rejects.toMatchObject({ code: 'CONN_LOST' });
+    await gate.held;
     await gate.cut();
     await outcome;
     await gate.restore();
@@ -217,7 +218,7 @@ describe.skipIf(!hasCommand('sshd'))('an SSH tunnel', () => {
 
   function countRunning() {
     return side.sql(
-      `SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%slow%' AND state = 'active' AND pid <> pg_backend_pid()`,
+      `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%slow%' AND state = 'active' AND pid <> pg_backend_pid()`,
     );
   }
 

@@ -207,7 +207,7 @@ async function namesWhileWaiting(table: string, work: () => Promise<unknown> | u
   try {
     await client.query(`BEGIN; LOCK TABLE ${table} IN SHARE MODE`);
     const working = work();
-    await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+    await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 60_000 });
     const names = await sessionNames();
     await client.query('COMMIT');
     await working;

@@ -9,8 +9,12 @@ import { PostgresqlLoad } from './load.ts';
 
 const { copy, destination } = useCopies('public.people', PEOPLE);
 
-/** From now on an ANALYZE of the table calls it, and it notes by which session and with which limit. */
+/**
+ * From now on an ANALYZE of the table calls it, and it notes by which session and with which limit. The server begins none
+ * by itself.
+ */
 const NOTE_ANALYZE = `
+  ALTER TABLE people SET (autovacuum_enabled = off);
   CREATE TABLE noted (pid int, time_limit text);
   CREATE FUNCTION note(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
   CREATE INDEX ON people (note(id));

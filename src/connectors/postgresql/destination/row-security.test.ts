@@ -120,7 +120,7 @@ describe('a table whose row-level security binds us', () => {
       await other.connect();
       await other.query(`BEGIN; ${then}`);
       const refused = expect(load.publish({ maxLossPercent: 100 }, NEVER)).rejects.toMatchObject(refusal(UNFORCE));
-      await vi.waitUntil(async () => (await other.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+      await vi.waitUntil(async () => (await other.query(WAITING_FOR_US)).rows.length > 0, { timeout: 60_000 });
       await other.query('COMMIT');
       await other.end();
       await refused;

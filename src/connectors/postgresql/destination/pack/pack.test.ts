@@ -144,7 +144,7 @@ describe('a pack', () => {
     await client.connect();
     await client.query('BEGIN; LOCK TABLE __millrace.publications IN SHARE MODE');
     const publishing = pack.publish(outcomes, NEVER);
-    await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 10_000 });
+    await vi.waitUntil(async () => (await client.query(WAITING_FOR_US)).rows.length > 0, { timeout: 60_000 });
     expect(await sessionNames()).toEqual([['millrace test pack of 2']]);
     await client.query('COMMIT');
     await publishing;
