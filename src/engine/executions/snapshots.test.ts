@@ -93,6 +93,8 @@ it('every worker lets go of an image that is too old, while the execution goes o
   await queryDatabase(metadata.url, goOn, [executionId]);
   let now = Date.now();
   const [opener, other] = [await createHolder(() => now), await createHolder(() => now)];
+  // Those of the tests before take a moment to leave.
+  await expect.poll(countImages).toBe(0);
   const { epoch } = await opener.renew(executionId, 0, openSource, NEVER);
   const ref = await other.join(executionId, epoch, NEVER);
   const tidyAll = async () => {
