@@ -101,7 +101,7 @@ it('takes up what was announced without waiting for the next poll', async () => 
   expect(settled).toEqual(expect.arrayContaining([...ids, ...ids.map((id) => `${id}-lane-2`)]));
   // By each execution, for its lanes.
   expect(announced).toBe(3);
-}, 30_000);
+});
 
 it('takes one lane of a group, though several ask at once', async () => {
   const begun: string[] = [];
@@ -126,7 +126,7 @@ it('takes one lane of a group, though several ask at once', async () => {
   end.resolve();
   await expect.poll(() => askOnce('lanes').then(() => begun.length)).toBe(2);
   await settled.promise;
-}, 30_000);
+});
 
 it('takes the next lane of a group when its own has ended, though nobody announces it', async () => {
   const begun: string[] = [];
@@ -145,7 +145,7 @@ it('takes the next lane of a group when its own has ended, though nobody announc
   await askOnce('lanes');
   await settled.promise;
   expect(begun.toSorted()).toEqual([`${id}-lane-1`, `${id}-lane-2`]);
-}, 30_000);
+});
 
 /** One question to a queue, as by the durable engine's own polling. */
 function askOnce(name: string): Promise<boolean> {
@@ -168,8 +168,8 @@ describe('while the metadata database is away and a question waits for it', () =
 
   afterEach(() => proxy.heal());
 
-  it('asks by a new time', () => pollAnew(['executions', 'executions-with-files', 'lanes']), 20_000);
+  it('asks by a new time', () => pollAnew(['executions', 'executions-with-files', 'lanes']));
 
   // The last one: behind it nothing is asked any more.
-  it('stops', () => engine.stop(0), 20_000);
+  it('stops', () => engine.stop(0));
 });

@@ -113,5 +113,5 @@ describe('the statistics of a published table', () => {
     answer.resolve({});
     await parts.statistics.ended();
     expect([given.length, released, told]).toEqual([1, [holderOf('people')], []]);
-  }, 5_000);
+  });
 });

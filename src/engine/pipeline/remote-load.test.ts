@@ -168,7 +168,7 @@ describe('the end of one side', () => {
     open.resolve(load);
     await serve;
     expect(load.calls).toEqual(['close']);
-  }, 5_000);
+  });
 
   it('ends the serving when it is aborted, whatever the reader does', async () => {
     const { port1, port2 } = new MessageChannel();
@@ -192,7 +192,7 @@ describe('the end of one side', () => {
     // What waited behind the call that was under way is not begun.
     expect(await results).toMatchObject([{ status: 'fulfilled' }, { reason: { kind: 'canceled' } }]);
     expect(load.calls).toEqual(['begin 1 by 1, isolated', 'abandon 1', 'close']);
-  }, 5_000);
+  });
 
   it('lets the first failure through, not that nothing could be closed after it', async () => {
     const { port1, port2 } = new MessageChannel();
