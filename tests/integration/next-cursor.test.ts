@@ -52,14 +52,16 @@ it('follows from what was read, without another look at the whole table', async 
     const sql = `SELECT pg_stat_force_next_flush(), seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'people'`;
     return Number((await scene.inSource(sql))[0]?.[1]);
   };
+  // A session's reads are counted when it ends, at the latest.
+  const others = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+  const untilCounted = () => expect.poll(() => scene.inSource(others)).toEqual([['0']]);
   const sync = await make();
   await scene.run(sync.id);
   await change(3, '2024-02-01Z');
+  await untilCounted();
   const before = await reads();
   expect((await scene.run(sync.id)).execution.status).toBe('completed');
-  // A session's reads are counted when it ends, at the latest.
-  const others = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
-  await expect.poll(() => scene.inSource(others)).toEqual([['0']]);
+  await untilCounted();
   expect((await reads()) - before).toBe(1);
   expect(await cursorOf(sync.id)).toBe('2024-02-01 00:00:00+00');
 });
