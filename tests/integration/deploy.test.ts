@@ -11,7 +11,6 @@ import { runCli } from '../../src/cli/index.ts';
 import { type ConfigOverrides, readConfig } from '../../src/runtime/index.ts';
 import { startTestApi } from '../setup/api.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/databases.ts';
-import { findFreePort } from '../setup/ssh-server.ts';
 
 // No container is built here: what the files in deploy/ say is held against the product itself.
 
@@ -322,21 +321,20 @@ describe('what the container file builds', () => {
     // As bin/millrace.mjs, which the image leaves out, would start it.
     expect(entry.slice(0, -1)).toEqual(HEAP_FLAGS);
     const args = [...entry.map((part) => part.replace('/app', app)), ...(JSON.parse(lineOf(image, 'CMD')) as string[])];
-    const port = String(await findFreePort());
     const env = {
       ...readEnv(lineOf(image, 'ENV')),
       PATH: process.env.PATH,
       DATABASE_URL: metadata.ownerUrl,
       MILLRACE_HOME: join(folder, 'data'),
       MILLRACE_HOST: '127.0.0.1',
-      MILLRACE_PORT: port,
+      MILLRACE_PORT: '0',
     };
     const child = spawn(process.execPath, args, { cwd: app, env, stdio: ['ignore', 'pipe', 'inherit'] });
     try {
-      await answers(child);
+      const { port } = new URL(await answers(child));
       const [, check = ''] = /CMD (\[.*\])$/.exec(lineOf(image, 'HEALTHCHECK')) ?? [];
       const [, ...health] = JSON.parse(check) as string[];
-      execFileSync(process.execPath, health, { env });
+      execFileSync(process.execPath, health, { env: { ...env, MILLRACE_PORT: port } });
       expect(() => execFileSync(process.execPath, health, { env: { ...env, MILLRACE_PORT: '1' } })).toThrow();
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
@@ -347,11 +345,13 @@ describe('what the container file builds', () => {
   }, 90_000);
 });
 
-async function answers(child: ChildProcess): Promise<void> {
+/** Where it says that it does. */
+async function answers(child: ChildProcess): Promise<string> {
   let said = '';
   for await (const data of child.stdout?.iterator({ destroyOnReturn: false }) ?? []) {
     said += String(data);
-    if (said.includes('answers at')) return;
+    const [, url] = /answers at (\S+)\s/.exec(said) ?? [];
+    if (url !== undefined) return url;
   }
   throw new Error(`It ended having said: ${said}`);
 }
