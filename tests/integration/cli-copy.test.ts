@@ -61,7 +61,14 @@ async function expectNothingLeft(): Promise<void> {
 
 /** Homes of databases that root keeps outside of them. */
 function listOutsideHomes(): string[] {
-  return globSync('/var/lib/millrace/*/owner').map((file) => readFileSync(file, 'utf8'));
+  return globSync('/var/lib/millrace/*/owner').flatMap((file) => {
+    try {
+      return [readFileSync(file, 'utf8')];
+    } catch {
+      // Tests that run beside this one have just removed theirs.
+      return [];
+    }
+  });
 }
 
 describe('copy without a server', () => {
@@ -84,7 +91,7 @@ describe('copy without a server', () => {
     expect(readdirSync(temporary)).toEqual([]);
     expect(listOutsideHomes().filter((owner) => owner.includes(temporary))).toEqual([]);
     expect(readdirSync(files.root).sort()).toEqual(['lake', 'temporary']);
-  }, 60_000);
+  });
 });
 
 describe('copy through the running server of the home', () => {
@@ -208,7 +215,7 @@ describe('copy through the running server of the home', () => {
 
   it('stops at Ctrl-C and tidies up', async () => {
     await session.query('BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE');
-    const limit = AbortSignal.timeout(25_000);
+    const limit = AbortSignal.timeout(60_000);
     const { child, text, ended } = start([urlOf(source), join(served, 'stopped.duckdb')]);
     await waitFor(async () => (text.output.includes('Ctrl-C stops it') ? true : null), limit);
     child.kill('SIGINT');
@@ -217,7 +224,7 @@ describe('copy through the running server of the home', () => {
     expect(errors).toContain('canceled');
     expect(code).toBe(130);
     await expectNothingLeft();
-  }, 40_000);
+  });
 
   it('says which connection it does not know, and which system does not answer', async () => {
     const file = join(served, 'x.duckdb');
