@@ -128,13 +128,15 @@ describe('the log', () => {
     'names execution, sync and schema in each line about them, and the request of each change',
     async () => {
       const { syncId, executionId } = await runOnce();
+      const isEnd = (line: Line) => line.executionId === executionId && line.msg === 'Execution ended.';
+      await expect.poll(() => readLines().some(isEnd)).toBe(true);
       const lines = readLines();
       const ofExecution = lines.filter((line) => line.executionId === executionId);
       expect(ofExecution.filter((line) => line.syncId !== syncId)).toEqual([]);
       expect(ofExecution.map((line) => line.schemaId)).toEqual(
         expect.arrayContaining(['public.people', 'public.notes', undefined]),
       );
-      const end = ofExecution.find(({ msg }) => msg === 'Execution ended.');
+      const end = lines.find(isEnd);
       expect(end).toMatchObject({ status: 'completed', verdict: 'equal', bottleneck: expect.any(String) });
       expect(end?.timesMs).toMatchObject({ planning: expect.any(Number), destination: expect.any(Number) });
       expect(lines.filter(({ route }) => route === '/api/bulk/syncs/:id/executions').at(-1)).toMatchObject({
