@@ -146,7 +146,7 @@ describe('syncs start --watch', () => {
   it('leaves the sync running at Ctrl-C and says so', async () => {
     await session.query('BEGIN; LOCK TABLE people IN ACCESS EXCLUSIVE MODE');
     const { child, text, ended } = start(['syncs', 'start', 'people', '--watch']);
-    const limit = AbortSignal.timeout(20_000);
+    const limit = AbortSignal.timeout(60_000);
     await waitFor(async () => (text.output.includes('Ctrl-C leaves it running') ? true : null), limit);
     child.kill('SIGINT');
     const { code, errors } = await ended;

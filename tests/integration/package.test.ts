@@ -91,7 +91,7 @@ describe('the packed command', () => {
     expect((await fetch(`${second.url}/healthz`)).status).toBe(200);
     second.child.kill('SIGTERM');
     expect(await second.ended).toEqual([0, null]);
-  }, 60_000);
+  });
 
   it('stops the server when its launcher is killed', async () => {
     const { child, url } = await serve();
@@ -102,7 +102,7 @@ describe('the packed command', () => {
     await gone;
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
     expect(existsSync(join(temporary.path, 'home', 'server.lock'))).toBe(false);
-  }, 60_000);
+  });
 });
 
 describe('two builds on one metadata database', () => {

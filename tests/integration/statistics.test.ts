@@ -10,8 +10,6 @@ const scene = useSyncScene(
    CREATE TABLE notes AS SELECT i AS id, 'note ' || i AS body FROM generate_series(1, 1000) i`,
 );
 
-const LONG = { timeout: 20_000 };
-
 /** Holds up every ANALYZE in the destination, and nothing else of ours. */
 let blocker: pg.Client;
 
@@ -37,7 +35,7 @@ async function listAnalyzed(): Promise<unknown[]> {
 async function publishBoth(): Promise<void> {
   const { id } = await scene.make(['public.people', 'public.notes']);
   expect((await scene.run(id)).execution).toMatchObject({ status: 'completed' });
-  await expect.poll(countWaiting, LONG).toBe(1);
+  await expect.poll(countWaiting).toBe(1);
 }
 
 async function readBusyLanes(): Promise<number> {
@@ -50,10 +48,10 @@ describe('the statistics of new tables', () => {
     'are collected one after another behind the execution, while no lane is busy',
     async () => {
       await publishBoth();
-      await expect.poll(readBusyLanes, LONG).toBe(0);
+      await expect.poll(readBusyLanes).toBe(0);
       expect([await countWaiting(), await listAnalyzed()]).toEqual([1, []]);
       await blocker.query('COMMIT');
-      await expect.poll(listAnalyzed, LONG).toEqual(['notes', 'people']);
+      await expect.poll(listAnalyzed).toEqual(['notes', 'people']);
     },
     LIMIT_MS,
   );
@@ -65,7 +63,7 @@ describe('the statistics of new tables', () => {
       await publishBoth();
       server.interrupt();
       const isListening = () => fetch(server.url).then(Boolean, () => false);
-      await expect.poll(isListening, LONG).toBe(false);
+      await expect.poll(isListening).toBe(false);
       await blocker.query('COMMIT');
       expect(await server.exited).toMatchObject({ code: 0 });
       expect(server.home.readLog()).not.toContain('statistics of the new table were not collected');
