@@ -12,8 +12,8 @@ export default defineConfig({
     // A worker loads our modules once, and not for each of three hundred files. So no test leaves anything behind in them.
     isolate: false,
     // Ends what hangs, and no test that only shares its cores.
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
     passWithNoTests: false,
   },

@@ -11,7 +11,7 @@ import { createSyncScene, type SyncScene } from './sync-scene.ts';
 // looked into only from hooks and tests. Hooks run in the order of the calls, and backwards at the end.
 
 /** For one test with a whole server, and for each of its hooks. */
-export const LIMIT_MS = 90_000;
+export const LIMIT_MS = 180_000;
 
 /** A server of one test file, on a home of its own with its metadata in the tests' PostgreSQL. */
 export interface UsedServer extends MillraceProcess {
