@@ -297,8 +297,14 @@ function announce(config: Config, url: string, keys: FirstKeys | null): void {
   if (known !== undefined && known.url !== url) writeCliFile(config.home, { ...known, url });
   process.stdout.write(`Millrace answers at ${url} (API reference: ${url}/reference).\n`);
   if (keys === null) return;
+  const file = join(config.home, 'cli.json');
+  // What is no terminal is likely kept, as the log of a service is.
+  if (!process.stdout.isTTY) {
+    process.stdout.write(`First start. The API keys are in ${file}.\n`);
+    return;
+  }
   process.stdout.write(
-    `First start. These keys are shown once and kept in ${join(config.home, 'cli.json')}:\n` +
+    `First start. These keys are shown once and kept in ${file}:\n` +
       `  user API key    ${keys.userKey}\n  deployment key  ${keys.deploymentKey}\n  organization    ${keys.organizationId}\n`,
   );
 }

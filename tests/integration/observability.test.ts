@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readCliFile } from '../../src/runtime/index.ts';
 import { queryDatabase } from '../setup/databases.ts';
 import { LIMIT_MS, useServer, useSyncScene } from '../setup/hooks.ts';
 import { type MetricFamily, parseMetrics, sumOf } from '../setup/prometheus.ts';
@@ -123,6 +125,14 @@ describe('the log', () => {
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line));
+
+  it('says where the keys of the first start are, and not what they are', async () => {
+    const file = join(server.home.folder, 'cli.json');
+    await expect.poll(() => server.home.readLog()).toContain(`First start. The API keys are in ${file}.`);
+    const { userKey = 'none', deploymentKey = 'none' } = readCliFile(server.home.folder) ?? {};
+    for (const key of [userKey, deploymentKey]) expect(server.home.readLog()).not.toContain(key);
+    expect([userKey, deploymentKey]).not.toContain('none');
+  });
 
   it(
     'names execution, sync and schema in each line about them, and the request of each change',
