@@ -96,8 +96,8 @@ export interface Destination {
   remove(): Promise<void>;
 }
 
-/** A disk holds what a run needs; the scenario takes most of it away. */
-const DISK_BYTES = 512 * 1024 * 1024;
+/** A disk holds what a run needs, for the largest table twice and what is sorted; the scenario takes most of it away. */
+const DISK_BYTES = 768 * 1024 * 1024;
 
 /** Makes it, on a disk of its own where the scenario fills that. */
 export async function makeDestination(
